@@ -1,0 +1,2 @@
+//! Backup and recovery for Microsoft Hyper-V.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Opens any disk image or chain from its path; creates, converts and checks images.

@@ -1,0 +1,1 @@
+//! VHD version 1: fixed, dynamic and differencing disks.

@@ -1,0 +1,1 @@
+//! One backup run: the VMs of a host into a repository.

@@ -1,0 +1,1 @@
+//! A folder of Hyper-V VMs, seen as a host.

@@ -1,0 +1,1 @@
+//! A Hyper-V host as backup and restore see it.

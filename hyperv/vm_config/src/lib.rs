@@ -1,0 +1,1 @@
+//! Hyper-V VM configuration: .vmcx and .xml into one typed configuration.

@@ -1,0 +1,1 @@
+//! Brings disks and whole VMs back from a restore point.

@@ -1,0 +1,1 @@
+//! Where a repository's bytes lie: create-once, durable, listed, read by range.

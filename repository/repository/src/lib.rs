@@ -1,0 +1,1 @@
+//! The encrypted, deduplicating repository: keys, chunks, packs, index, disk maps, restore points.

@@ -1,0 +1,1 @@
+//! An object store that fails, tears and dies on demand.

@@ -1,0 +1,2 @@
+//! Repository chores: tidy, bench.
+fn main() {}
