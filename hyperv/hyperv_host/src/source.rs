@@ -1,0 +1,88 @@
+//! A VM that is open for reading.
+
+use std::fmt;
+use std::sync::Arc;
+
+use block_io::{BlockDevice, DiskError, ImageFile};
+use serde::{Deserialize, Serialize};
+use vm_config::{DiskSlot, VmConfiguration};
+
+use crate::VmEntry;
+
+/// A VM that is open for reading, as it was when it was opened.
+#[derive(Debug)]
+pub struct VmSource {
+    /// What the inventory says of it.
+    pub entry: VmEntry,
+    /// The typed configuration, where there is one.
+    pub configuration: Option<VmConfiguration>,
+    /// The disks, numbered from 0 by controller and slot.
+    pub disks: Vec<DiskSource>,
+    /// Configuration and state files, kept as they are.
+    pub files: Vec<FileSource>,
+}
+
+/// A disk that is open for reading.
+pub struct DiskSource {
+    /// Position among the VM's disks, from 0.
+    pub number: u32,
+    /// Where it is attached; `None` without a configuration.
+    pub slot: Option<DiskSlot>,
+    /// The leaf as the configuration names it (a Windows path), else its path below the folder.
+    pub configured_path: String,
+    /// File name of the chain's base, which a flattened copy is named after.
+    pub base_name: String,
+    /// `vhdx`, `vhd` or `raw`.
+    pub format: String,
+    /// Files of the chain, leaf first, as this machine sees them.
+    pub chain: Vec<String>,
+    /// The flattened disk.
+    pub device: Arc<dyn BlockDevice>,
+    /// Fails with `Changed` if any file of the chain was written or replaced since it was opened.
+    pub check_unchanged: Box<dyn Fn() -> Result<(), DiskError> + Send + Sync>,
+}
+
+impl fmt::Debug for DiskSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiskSource")
+            .field("number", &self.number)
+            .field("chain", &self.chain)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a file is to its VM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileRole {
+    /// The VM's configuration: `.vmcx` or `.xml`.
+    Configuration,
+    /// Memory and device state: `.vmrs`, `.bin`, `.vsv`.
+    RuntimeState,
+    /// Firmware variables and virtual TPM: `.vmgs`.
+    GuestState,
+    /// Configuration of a checkpoint.
+    CheckpointConfiguration,
+    /// Memory and device state of a checkpoint.
+    CheckpointState,
+}
+
+/// A file that is kept as it is.
+pub struct FileSource {
+    /// What it is to the VM.
+    pub role: FileRole,
+    /// Path below the VM's own folder with `/` between the parts, such as
+    /// `Virtual Machines/<id>.vmcx`. Never absolute, never with `..`.
+    pub relative_path: String,
+    /// Its bytes.
+    pub file: Arc<dyn ImageFile>,
+}
+
+impl fmt::Debug for FileSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSource")
+            .field("role", &self.role)
+            .field("relative_path", &self.relative_path)
+            .finish_non_exhaustive()
+    }
+}
