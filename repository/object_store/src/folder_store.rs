@@ -1,0 +1,334 @@
+//! A store in a folder.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::{
+    FolderSystem, ObjectInfo, ObjectStore, OsFolderSystem, StoreError, StoreErrorKind,
+    check_object_name,
+};
+
+/// Folder for files that are being written.
+const TEMPORARY: &str = "tmp";
+/// What lies in `tmp/` for longer belongs to nobody (format page, section 2).
+const TEMPORARY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A store in a folder, on a disk or a mounted share.
+///
+/// An object is written under a temporary name, flushed, and published under its own name without
+/// replacing; then the folder is flushed. A crash leaves a file in `tmp/` and nothing else.
+pub struct FolderStore<S = OsFolderSystem> {
+    root: PathBuf,
+    system: S,
+}
+
+impl FolderStore {
+    /// Opens the store in an existing folder.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        Self::with_system(root, OsFolderSystem)
+    }
+
+    /// Makes the folder where it is not there, and opens it.
+    pub fn create(root: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(root).map_err(|error| {
+            StoreError::io(
+                &root.display().to_string(),
+                "cannot make this folder",
+                error,
+            )
+        })?;
+        Self::open(root)
+    }
+}
+
+impl<S: FolderSystem> FolderStore<S> {
+    /// Opens the store in an existing folder, through another file system than the machine's own.
+    pub fn with_system(root: &Path, system: S) -> Result<Self, StoreError> {
+        let name = root.display().to_string();
+        let metadata = fs::metadata(root)
+            .map_err(|error| StoreError::io(&name, "there is no such folder", error))?;
+        if !metadata.is_dir() {
+            return Err(StoreError::new(
+                StoreErrorKind::NotFound,
+                &name,
+                "this is not a folder",
+            ));
+        }
+        Ok(Self {
+            root: root.to_owned(),
+            system,
+        })
+    }
+
+    /// Removes what died runs left in `tmp/` more than a day ago. Failing to is no failure.
+    pub fn sweep_temporary(&self) {
+        let Ok(entries) = fs::read_dir(self.root.join(TEMPORARY)) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let Ok(modified) = modified else { continue };
+            let age = SystemTime::now()
+                .duration_since(modified)
+                .unwrap_or_default();
+            if age > TEMPORARY_LIFE {
+                // What cannot be removed now is tried again by the next run.
+                drop(self.system.remove(&entry.path()));
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
+        check_object_name(name)?;
+        Ok(name
+            .split('/')
+            .fold(self.root.clone(), |path, part| path.join(part)))
+    }
+
+    fn temporary_path(&self) -> io::Result<PathBuf> {
+        let mut random = [0u8; 12];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let mut name = String::new();
+        for byte in random {
+            // Writing to a string cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        Ok(self.root.join(TEMPORARY).join(name))
+    }
+
+    fn publish(&self, temporary: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+        let write = || {
+            self.system.write_new(temporary, bytes)?;
+            self.system.flush_file(temporary)
+        };
+        match write() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.system.create_folder(&self.root.join(TEMPORARY))?;
+                write()?;
+            }
+            result => result?,
+        }
+        let folder = target.parent().unwrap_or(&self.root);
+        match self.system.publish(temporary, target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.system.create_folder(folder)?;
+                // The new folder's own name must last as long as what it holds.
+                for above in folder
+                    .ancestors()
+                    .skip(1)
+                    .take_while(|a| a.starts_with(&self.root))
+                {
+                    self.system.flush_folder(above)?;
+                }
+                self.system.publish(temporary, target)?;
+            }
+            result => result?,
+        }
+        self.system.flush_folder(folder)
+    }
+
+    fn list_folder(
+        &self,
+        folder: &Path,
+        prefix: &str,
+        visit: &mut dyn FnMut(ObjectInfo),
+    ) -> io::Result<()> {
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let Ok(file_name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let name = format!("{prefix}{file_name}");
+            if check_object_name(&name).is_err() || (prefix.is_empty() && file_name == TEMPORARY) {
+                continue;
+            }
+            let metadata = match entry.metadata() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata?,
+            };
+            if metadata.is_dir() {
+                // Names have a bounded length, so the depth is bounded too.
+                self.list_folder(&entry.path(), &format!("{name}/"), visit)?;
+            } else if metadata.is_file() {
+                visit(ObjectInfo {
+                    name,
+                    size_bytes: metadata.len(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: FolderSystem> ObjectStore for FolderStore<S> {
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let target = self.path(name)?;
+        let failed = |error| StoreError::io(name, "cannot write this object", error);
+        let temporary = self.temporary_path().map_err(failed)?;
+        let result = self.publish(&temporary, &target, bytes);
+        // Removed also after a failure: nobody will ever look at it again. If that fails as well,
+        // the next day's sweep finds it.
+        drop(self.system.remove(&temporary));
+        result.map_err(failed)
+    }
+
+    fn get(&self, name: &str, limit_bytes: u64) -> Result<Vec<u8>, StoreError> {
+        let size_bytes = self.size_bytes(name)?;
+        if size_bytes > limit_bytes {
+            return Err(StoreError::new(
+                StoreErrorKind::WrongSize,
+                name,
+                format!("this object has {size_bytes} bytes, at most {limit_bytes} were expected"),
+            ));
+        }
+        let len = usize::try_from(size_bytes)
+            .map_err(|_| StoreError::new(StoreErrorKind::WrongSize, name, "too large to read"))?;
+        let mut bytes = vec![0; len];
+        self.get_range(name, 0, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn get_range(&self, name: &str, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
+        let path = self.path(name)?;
+        let mut read = || read_exact_at(&File::open(&path)?, offset, buf);
+        read().map_err(|error| {
+            let what = match error.kind() {
+                io::ErrorKind::NotFound => "this object is not there",
+                io::ErrorKind::UnexpectedEof => "this object is shorter than expected",
+                _ => "cannot read this object",
+            };
+            StoreError::io(name, what, error)
+        })
+    }
+
+    fn size_bytes(&self, name: &str) -> Result<u64, StoreError> {
+        match fs::metadata(self.path(name)?) {
+            Ok(metadata) if metadata.is_file() => Ok(metadata.len()),
+            Ok(_) => Err(StoreError::new(
+                StoreErrorKind::Io,
+                name,
+                "this is not a file",
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(StoreError::io(name, "this object is not there", error))
+            }
+            Err(error) => Err(StoreError::io(name, "cannot look at this object", error)),
+        }
+    }
+
+    fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo)) -> Result<(), StoreError> {
+        let folder = match prefix.strip_suffix('/') {
+            Some(folder) => self.path(folder)?,
+            None => self.root.clone(),
+        };
+        self.list_folder(&folder, prefix, visit)
+            .map_err(|error| StoreError::io(prefix, "cannot list this folder", error))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path(name)?;
+        self.system
+            .remove(&path)
+            .map_err(|error| StoreError::io(name, "cannot remove this object", error))
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buf, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+    let mut rest = buf;
+    let mut offset = offset;
+    while !rest.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, rest, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                rest = &mut rest[read..];
+                offset += read as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(store: &dyn ObjectStore, prefix: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        store
+            .list(prefix, &mut |object| names.push(object.name))
+            .unwrap();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_object_is_written_once_and_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderStore::create(folder.path()).unwrap();
+        store.put_new("packs/ab/one", b"first").unwrap();
+        let error = store.put_new("packs/ab/one", b"second").unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Exists);
+        assert_eq!(store.get("packs/ab/one", 100).unwrap(), b"first");
+        assert_eq!(names(&store, ""), ["packs/ab/one"]);
+        assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn reads_know_their_limits() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderStore::create(folder.path()).unwrap();
+        store.put_new("a", b"0123456789").unwrap();
+        let mut buf = [0; 4];
+        store.get_range("a", 6, &mut buf).unwrap();
+        assert_eq!(&buf, b"6789");
+        let kind = |result: Result<(), StoreError>| result.unwrap_err().kind();
+        assert_eq!(
+            kind(store.get_range("a", 7, &mut buf)),
+            StoreErrorKind::WrongSize
+        );
+        assert_eq!(kind(store.get("a", 9).map(drop)), StoreErrorKind::WrongSize);
+        assert_eq!(kind(store.get("b", 9).map(drop)), StoreErrorKind::NotFound);
+        assert_eq!(
+            kind(store.get("../a", 9).map(drop)),
+            StoreErrorKind::BadName
+        );
+        store.remove("a").unwrap();
+        store.remove("a").unwrap();
+        assert_eq!(names(&store, ""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn listings_take_a_prefix_and_leave_foreign_files_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderStore::create(folder.path()).unwrap();
+        for name in [
+            "packs/00/a",
+            "packs/01/b",
+            "points/x/y",
+            "lifeboat-repository",
+        ] {
+            store.put_new(name, b"").unwrap();
+        }
+        fs::write(folder.path().join("Thumbs.db"), b"").unwrap();
+        assert_eq!(names(&store, "packs/"), ["packs/00/a", "packs/01/b"]);
+        assert_eq!(names(&store, "none/"), Vec::<String>::new());
+        assert_eq!(names(&store, "").len(), 4);
+    }
+}

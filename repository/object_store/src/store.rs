@@ -1,0 +1,43 @@
+//! The contract of a store.
+
+use crate::StoreError;
+
+/// Objects under names, written once.
+///
+/// Names are as [`crate::check_object_name`] allows. All calls may come from several threads and
+/// several machines at once.
+pub trait ObjectStore: Send + Sync {
+    /// Returns what people call the store: a path or a URL, without secrets.
+    fn location(&self) -> String;
+
+    /// Writes a new object and returns once it would survive a power cut.
+    ///
+    /// Fails with `Exists`, and leaves the object as it is, where there is one of that name.
+    /// After any other failure the object is either not there or whole.
+    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Reads a whole object of at most `limit_bytes`; a longer one is `WrongSize`.
+    fn get(&self, name: &str, limit_bytes: u64) -> Result<Vec<u8>, StoreError>;
+
+    /// Fills `buf` from `offset` of an object; a shorter object is `WrongSize`.
+    fn get_range(&self, name: &str, offset: u64, buf: &mut [u8]) -> Result<(), StoreError>;
+
+    /// Returns the length of an object in bytes.
+    fn size_bytes(&self, name: &str) -> Result<u64, StoreError>;
+
+    /// Calls `visit` for each object whose name begins with `prefix`, in no order. `prefix` is
+    /// empty or ends with `/`. An object that comes or goes meanwhile may be seen or not.
+    fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo)) -> Result<(), StoreError>;
+
+    /// Removes an object; one that is not there is no error.
+    fn remove(&self, name: &str) -> Result<(), StoreError>;
+}
+
+/// An object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectInfo {
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub size_bytes: u64,
+}
