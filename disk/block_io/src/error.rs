@@ -43,6 +43,8 @@ pub enum DiskErrorKind {
     Denied,
     /// An earlier write failed, so this writer does nothing more.
     Poisoned,
+    /// The person asked to stop.
+    Cancelled,
 }
 
 /// A failure, with its place.

@@ -76,6 +76,13 @@ impl OsFile {
         })
     }
 
+    /// Takes the file for ourselves until it is closed; `false`: another program has it.
+    ///
+    /// A file system without locks counts as taken: nobody could hold it either.
+    pub fn try_lock_exclusive(&self) -> bool {
+        !matches!(self.file.try_lock(), Err(std::fs::TryLockError::WouldBlock))
+    }
+
     /// Returns the path that was opened.
     pub fn path(&self) -> &Path {
         &self.path
