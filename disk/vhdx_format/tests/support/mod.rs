@@ -1,0 +1,150 @@
+//! What the tests of this crate share: samples, external tools, whole-disk comparisons.
+#![expect(
+    dead_code,
+    clippy::print_stderr,
+    reason = "each test binary uses a part of this; a skipped test must be seen"
+)]
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use block_io::{BlockDevice, DiskLayer, ExtentKind, LayeredDisk, OsFile};
+use vhdx_format::VhdxLayer;
+
+/// Says whether `tool` can be run; prints why not, and fails where tools are required.
+pub fn have_tool(tool: &str, probe: &[&str]) -> bool {
+    let found = Command::new(tool)
+        .args(probe)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        assert!(
+            std::env::var_os("LIFEBOAT_REQUIRE_TOOLS").is_none_or(|value| value != "1"),
+            "{tool} is required but not installed"
+        );
+        eprintln!("skipped: {tool} is not installed");
+    }
+    found
+}
+
+pub fn have_qemu() -> bool {
+    have_tool("qemu-img", &["--version"])
+}
+
+/// Unpacks a sample into `folder`; `None`, visibly, where the samples are absent.
+pub fn sample(name: &str, folder: &Path) -> Option<PathBuf> {
+    let samples = std::env::var_os("LIFEBOAT_SAMPLES").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples"),
+        PathBuf::from,
+    );
+    let packed = samples.join("vhdx").join(format!("{name}.gz"));
+    if !packed.exists() {
+        eprintln!("skipped: {} is absent", packed.display());
+        return None;
+    }
+    if !have_tool("gzip", &["--version"]) {
+        return None;
+    }
+    let path = folder.join(name);
+    let out = File::create(&path).unwrap();
+    let status = Command::new("gzip")
+        .arg("-dc")
+        .arg(&packed)
+        .stdout(out)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    Some(path)
+}
+
+pub fn open(path: &Path) -> VhdxLayer {
+    VhdxLayer::open(Arc::new(OsFile::open(path).unwrap())).unwrap()
+}
+
+pub fn open_disk(path: &Path) -> LayeredDisk {
+    let layer: Arc<dyn DiskLayer> = Arc::new(open(path));
+    LayeredDisk::new(vec![layer]).unwrap()
+}
+
+/// Calls `each` with every data extent, at most 4 MiB at a time.
+pub fn for_each_data(disk: &dyn BlockDevice, mut each: impl FnMut(u64, &[u8])) {
+    let mut offset = 0;
+    let mut buf = vec![0; 4 << 20];
+    while offset < disk.size_bytes() {
+        let extent = disk.extent_at(offset, disk.size_bytes() - offset).unwrap();
+        let end = offset + extent.len_bytes;
+        if extent.kind == ExtentKind::Data {
+            while offset < end {
+                let len = usize::try_from(end - offset).unwrap().min(buf.len());
+                disk.read_at(offset, &mut buf[..len]).unwrap();
+                each(offset, &buf[..len]);
+                offset += len as u64;
+            }
+        }
+        offset = end;
+    }
+}
+
+/// Writes the disk to a sparse raw file.
+pub fn write_raw(disk: &dyn BlockDevice, path: &Path) {
+    use block_io::WritableFile as _;
+    let raw = OsFile::create_new(path).unwrap();
+    raw.set_size_bytes(disk.size_bytes()).unwrap();
+    for_each_data(disk, |offset, data| {
+        if data.iter().any(|byte| *byte != 0) {
+            raw.write_all_at(offset, data).unwrap();
+        }
+    });
+}
+
+/// Returns the SHA-256 of the whole disk, as `sha256sum` computes it.
+pub fn sha256(disk: &dyn BlockDevice) -> String {
+    let mut child = Command::new("sha256sum")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut buf = vec![0; 4 << 20];
+    let mut offset = 0;
+    while offset < disk.size_bytes() {
+        let len = usize::try_from(disk.size_bytes() - offset)
+            .unwrap()
+            .min(buf.len());
+        disk.read_at(offset, &mut buf[..len]).unwrap();
+        stdin.write_all(&buf[..len]).unwrap();
+        offset += len as u64;
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+}
+
+/// Runs a tool and returns what it said; panics where it fails.
+pub fn run(tool: &str, args: &[&str]) -> String {
+    let output = Command::new(tool).args(args).output().unwrap();
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{tool} {args:?}: {text}");
+    text
+}
+
+/// Fails unless qemu-img reads the same bytes from `image` as we do.
+pub fn assert_qemu_agrees(image: &Path, folder: &Path) {
+    let raw = folder.join("ours.raw");
+    drop(std::fs::remove_file(&raw));
+    write_raw(&open_disk(image), &raw);
+    let (raw, image) = (raw.to_str().unwrap(), image.to_str().unwrap());
+    run(
+        "qemu-img",
+        &["compare", "-f", "raw", "-F", "vhdx", raw, image],
+    );
+}
