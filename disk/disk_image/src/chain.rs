@@ -1,0 +1,120 @@
+//! From the leaf of a chain to its base.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use block_io::{DiskError, DiskErrorKind, FileStamp, ImageFile, OsFile};
+use uuid::Uuid;
+
+use crate::image_layer::ImageLayer;
+use crate::parent_search::ParentSearch;
+use crate::root_folder::RootFolder;
+
+/// A chain of more files is refused: Hyper-V allows 50 checkpoints.
+const MAX_FILES: usize = 256;
+
+/// One opened file, with what it looked like when it was opened.
+#[derive(Clone)]
+pub(crate) struct OpenedFile {
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<dyn ImageFile>,
+    pub(crate) stamp: Option<FileStamp>,
+    pub(crate) layer: ImageLayer,
+}
+
+impl OpenedFile {
+    /// Opens a file below `root`, for reading alone.
+    pub(crate) fn open(path: &Path, root: &RootFolder) -> Result<Self, DiskError> {
+        let path = root.contain(path)?;
+        let file: Arc<dyn ImageFile> = Arc::new(OsFile::open(&path)?);
+        // The stamp is taken before anything is read: a change while the structures are read is
+        // seen as well.
+        let stamp = file
+            .stamp()
+            .map_err(|error| DiskError::io(file.name(), "cannot read the file's times", error))?;
+        let layer = ImageLayer::open(Arc::clone(&file), &path)?;
+        Ok(Self {
+            path,
+            file,
+            stamp,
+            layer,
+        })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+/// The files that were found, leaf first, and why there are no more where the base was not reached.
+pub(crate) struct Chain {
+    pub(crate) files: Vec<OpenedFile>,
+    pub(crate) broken: Option<DiskError>,
+}
+
+impl Chain {
+    /// Opens `leaf` and all its ancestors. Fails where the leaf itself cannot be opened.
+    pub(crate) fn open(leaf: &Path, root: &RootFolder) -> Result<Self, DiskError> {
+        let mut chain = Self {
+            files: vec![OpenedFile::open(leaf, root)?],
+            broken: None,
+        };
+        let mut seen = Seen::default();
+        while let Some(child) = chain.files.last() {
+            let next = seen.add(child).and_then(|()| {
+                if child.layer.parent_ids().is_none() {
+                    return Ok(None);
+                }
+                ParentSearch::new(child, root).find().map(Some)
+            });
+            match next {
+                Ok(Some(parent)) => chain.files.push(parent),
+                Ok(None) => break,
+                Err(error) => {
+                    chain.broken = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(chain)
+    }
+
+    /// Returns the files, or why the chain is not whole.
+    pub(crate) fn whole(self) -> Result<Vec<OpenedFile>, DiskError> {
+        match self.broken {
+            Some(error) => Err(error),
+            None => Ok(self.files),
+        }
+    }
+}
+
+/// What is in the chain already: paths with all links resolved, and identities, so that a copy of
+/// a file under another name does not make the chain endless.
+#[derive(Default)]
+struct Seen {
+    paths: HashSet<PathBuf>,
+    ids: HashSet<Uuid>,
+}
+
+impl Seen {
+    fn add(&mut self, file: &OpenedFile) -> Result<(), DiskError> {
+        let new = self.paths.insert(file.path.clone())
+            && file.layer.link_id().is_none_or(|id| self.ids.insert(id));
+        if !new {
+            return Err(DiskError::new(
+                DiskErrorKind::ParentLoop,
+                "the chain of parents returns to this file",
+            )
+            .in_file(&file.name()));
+        }
+        if self.paths.len() > MAX_FILES {
+            return Err(DiskError::new(
+                DiskErrorKind::ParentLoop,
+                format!("the chain of parents has more than {MAX_FILES} files"),
+            )
+            .in_file(&file.name()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! An opened image with all its parents.
+
+use std::path::{Path, PathBuf};
+
+use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, LayeredDisk};
+use uuid::Uuid;
+
+use crate::chain::{Chain, OpenedFile};
+use crate::description::{ChainFile, Description};
+use crate::image_format::ImageFormat;
+use crate::root_folder::RootFolder;
+
+/// How an image is opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// The folder below which the image and all its parents must lie. `None`: the image's folder.
+    pub root: Option<PathBuf>,
+}
+
+impl OpenOptions {
+    /// Opens only what lies below `root`.
+    pub fn below(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: Some(root.into()),
+        }
+    }
+
+    pub(crate) fn root_of(&self, image: &Path) -> Result<RootFolder, DiskError> {
+        match &self.root {
+            Some(root) => RootFolder::open(root),
+            None => {
+                let folder = image.parent().filter(|folder| *folder != Path::new(""));
+                RootFolder::open(folder.unwrap_or(Path::new(".")))
+            }
+        }
+    }
+}
+
+/// An opened image with all its parents: a whole disk, which is only ever read.
+pub struct DiskImage {
+    device: LayeredDisk,
+    files: Vec<OpenedFile>,
+    chain: Vec<ChainFile>,
+}
+
+/// Opens an image and all its parents.
+///
+/// The format is told by content. Parents are looked for at every place that the file names and
+/// beside it, below the root, and known by their linkage.
+///
+/// Errors: `NotFound`, `Denied`, `InUse`, `Corrupt`, `Unsupported`; of the chain `ParentMissing`,
+/// `ParentMismatch`, `ParentLoop`, `Ambiguous`, `OutsideRoot`.
+pub fn open(path: &Path, options: &OpenOptions) -> Result<DiskImage, DiskError> {
+    let root = options.root_of(path)?;
+    let files = Chain::open(path, &root)?.whole()?;
+    let layers = files.iter().map(|file| file.layer.as_layer()).collect();
+    let device = LayeredDisk::new(layers)
+        .map_err(|error| error.in_file(&files.first().map(OpenedFile::name).unwrap_or_default()))?;
+    let chain = files
+        .iter()
+        .map(ChainFile::of)
+        .collect::<Result<_, DiskError>>()?;
+    Ok(DiskImage {
+        device,
+        files,
+        chain,
+    })
+}
+
+impl DiskImage {
+    /// Returns the files, leaf first.
+    pub fn chain(&self) -> &[ChainFile] {
+        &self.chain
+    }
+
+    /// Returns the format of the leaf.
+    pub fn format(&self) -> ImageFormat {
+        self.files[0].layer.format()
+    }
+
+    /// Returns the identity of the virtual disk, which stays when checkpoints come and go: the
+    /// page 83 id of a VHDX chain, the unique id of a VHD chain's base. A raw image has none.
+    pub fn disk_id(&self) -> Option<Uuid> {
+        match self.format() {
+            ImageFormat::Vhdx | ImageFormat::VhdxFixed => self.files.first(),
+            ImageFormat::Vhd | ImageFormat::VhdFixed | ImageFormat::Raw => self.files.last(),
+        }
+        .and_then(|file| file.layer.disk_id())
+    }
+
+    /// Returns what the leaf names its content by: a VHDX's data write GUID, which is another one
+    /// after each change, or a VHD's unique id, which is not. A raw image has none.
+    pub fn content_id(&self) -> Option<Uuid> {
+        self.files[0].layer.link_id()
+    }
+
+    /// Returns whether a file of the chain was not closed cleanly, so that its log was replayed in
+    /// memory.
+    pub fn log_replayed(&self) -> bool {
+        self.files.iter().any(|file| file.layer.log_replayed())
+    }
+
+    /// Fails with `Changed`, and the file's name, where a file of the chain is not as it was when
+    /// it was opened: another length, another time of the last write, or another file in its place.
+    pub fn check_unchanged(&self) -> Result<(), DiskError> {
+        for file in &self.files {
+            let Some(before) = file.stamp else { continue };
+            let now = file.file.stamp().map_err(|error| {
+                DiskError::io(&file.name(), "cannot read the file's times", error)
+            })?;
+            let Some(now) = now else { continue };
+            let what = if now.replaced {
+                "another file stands in its place".to_owned()
+            } else if now.size_bytes != before.size_bytes {
+                format!(
+                    "it has {} bytes and had {}",
+                    now.size_bytes, before.size_bytes
+                )
+            } else if now.modified != before.modified {
+                "it was written to".to_owned()
+            } else {
+                continue;
+            };
+            return Err(DiskError::new(
+                DiskErrorKind::Changed,
+                format!("the file changed while it was read: {what}"),
+            )
+            .in_file(&file.name())
+            .hint("shut the virtual machine down, or back up a checkpoint of it, and try again"));
+        }
+        Ok(())
+    }
+
+    /// Returns everything that is known of the image, ready to be serialised.
+    pub fn describe(&self) -> Description {
+        Description {
+            size_bytes: self.size_bytes(),
+            sector_bytes: self.sector_bytes(),
+            physical_sector_bytes: self.physical_sector_bytes(),
+            format: self.format(),
+            disk_id: self.disk_id(),
+            content_id: self.content_id(),
+            log_replayed: self.log_replayed(),
+            chain: self.chain.clone(),
+        }
+    }
+}
+
+impl BlockDevice for DiskImage {
+    fn size_bytes(&self) -> u64 {
+        self.device.size_bytes()
+    }
+
+    fn sector_bytes(&self) -> u32 {
+        self.device.sector_bytes()
+    }
+
+    fn physical_sector_bytes(&self) -> u32 {
+        self.device.physical_sector_bytes()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
+        self.device.read_at(offset, buf)
+    }
+
+    fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
+        self.device.extent_at(offset, max_bytes)
+    }
+}

@@ -1,0 +1,26 @@
+//! Which writer fills a new file.
+
+use std::sync::Arc;
+
+use block_io::{DiskError, NewImage, WritableFile};
+
+use crate::image_format::ImageFormat;
+use crate::new_image_file::NewImageOptions;
+use crate::new_raw::NewRaw;
+
+/// Starts the writer of the format in an empty file.
+pub(crate) fn new_content(
+    file: Arc<dyn WritableFile>,
+    options: &NewImageOptions,
+) -> Result<Box<dyn NewImage>, DiskError> {
+    let vhd = |kind| vhd_format::CreateOptions::new(options.size_bytes, kind);
+    match options.format {
+        ImageFormat::Raw => Ok(Box::new(NewRaw::create(file, options.size_bytes)?)),
+        ImageFormat::Vhd => vhd_format::create(file, vhd(vhd_format::CreateKind::Dynamic)),
+        ImageFormat::VhdFixed => vhd_format::create(file, vhd(vhd_format::CreateKind::Fixed)),
+        ImageFormat::Vhdx | ImageFormat::VhdxFixed => Err(DiskError::unsupported(
+            file.name(),
+            "VHDX cannot be written yet",
+        )),
+    }
+}
