@@ -1,1 +1,28 @@
-//! A flat model of a disk that every format is compared with, and an image file that crashes on demand.
+//! A flat model of a disk that every format is compared with, and an image file that crashes on
+//! demand.
+//!
+//! | Item | What |
+//! |---|---|
+//! | [`ModelDisk`] | the disk as one vector, and which sectors were ever written |
+//! | [`DiskOp`], [`disk_ops`] | random operations on a disk, for property tests |
+//! | [`CrashFile`], [`Loss`] | a file that remembers every write and flush, can show what a crash after any of them leaves, and can fail any one of its operations |
+//! | [`WriteHistory`] | which bytes may stand on a disk after such a crash |
+//!
+//! Everything here is for tests: it panics where something is wrong, with a message that says what.
+
+#![forbid(unsafe_code)]
+
+mod crash_file;
+mod disk_op;
+mod model_disk;
+mod write_history;
+
+pub use crash_file::{CrashFile, Loss};
+pub use disk_op::{DiskOp, disk_ops, pattern};
+pub use model_disk::ModelDisk;
+pub use write_history::WriteHistory;
+
+/// Turns an offset of a test's disk, which lies in memory, into an index.
+fn index(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
