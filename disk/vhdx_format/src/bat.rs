@@ -46,10 +46,25 @@ impl BatLayout {
         (chunk + 1) * self.chunk_ratio() + chunk
     }
 
+    /// Returns what entry `number` is for.
+    pub(crate) fn owner(&self, number: u64) -> EntryOwner {
+        let group = self.chunk_ratio() + 1;
+        if number % group == group - 1 {
+            EntryOwner::Bitmap(number / group)
+        } else {
+            EntryOwner::Block(number - number / group)
+        }
+    }
+
+    /// Returns the number of entries that a new file makes room for: those of whole chunks.
+    pub(crate) fn roomy_entry_count(&self) -> u64 {
+        self.chunk_count() * (self.chunk_ratio() + 1)
+    }
+
     /// Returns the number of entries that are ever addressed.
     pub(crate) fn entry_count(&self) -> u64 {
         if self.has_parent {
-            self.chunk_count() * (self.chunk_ratio() + 1)
+            self.roomy_entry_count()
         } else {
             // Block count is at least 1: a disk is not empty.
             self.payload_index(self.block_count() - 1) + 1
@@ -68,6 +83,15 @@ impl BatLayout {
         let bit = block % ratio * (self.block_bytes / self.sector_bytes);
         (block / ratio, bit)
     }
+}
+
+/// What an entry is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryOwner {
+    /// The payload block of this number.
+    Block(u64),
+    /// The sector bitmap of the chunk of this number.
+    Bitmap(u64),
 }
 
 /// What an entry says about its block.
@@ -124,5 +148,36 @@ impl BatEntry {
     /// Returns the bits that must be zero.
     pub(crate) fn reserved(self) -> u64 {
         self.0 & (MIB - 1) & !7
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_has_one_owner_and_bitmaps_are_interleaved() {
+        let layout = BatLayout {
+            size_bytes: 20 << 30,
+            block_bytes: 256 << 20,
+            sector_bytes: 512,
+            has_parent: true,
+        };
+        assert_eq!((layout.chunk_ratio(), layout.chunk_count()), (16, 5));
+        assert_eq!(layout.entry_count(), 85);
+        for block in 0..layout.block_count() {
+            let number = layout.payload_index(block);
+            assert_eq!(layout.owner(number), EntryOwner::Block(block));
+        }
+        for chunk in 0..layout.chunk_count() {
+            let number = layout.bitmap_index(chunk);
+            assert_eq!(layout.owner(number), EntryOwner::Bitmap(chunk));
+        }
+        let base = BatLayout {
+            has_parent: false,
+            ..layout
+        };
+        // 80 blocks, and a bitmap entry after each 16 but the last.
+        assert_eq!(base.entry_count(), 84);
     }
 }

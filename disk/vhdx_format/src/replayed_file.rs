@@ -1,6 +1,7 @@
 //! An image file as it would be after its log was replayed, without changing it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use block_io::{DiskError, ImageFile, LayerExtent, LayerExtentKind};
 
@@ -13,8 +14,9 @@ use crate::log::Patch;
 /// does the rest of a payload block that the end of the file cuts.
 pub(crate) struct ReplayedFile {
     file: Arc<dyn ImageFile>,
-    real_bytes: u64,
-    size_bytes: u64,
+    /// Grows where a writer adds blocks; never shrinks.
+    real_bytes: AtomicU64,
+    patched_bytes: u64,
     patch: Option<Patch>,
 }
 
@@ -26,15 +28,15 @@ impl ReplayedFile {
             .map_err(|error| DiskError::io(file.name(), "cannot tell the file's length", error))?;
         Ok(Self {
             file,
-            real_bytes,
-            size_bytes: real_bytes,
+            real_bytes: AtomicU64::new(real_bytes),
+            patched_bytes: 0,
             patch: None,
         })
     }
 
     /// Lays the log over the file.
     pub(crate) fn set_patch(&mut self, patch: Patch) {
-        self.size_bytes = self.real_bytes.max(patch.last_file_offset());
+        self.patched_bytes = patch.last_file_offset();
         self.patch = Some(patch);
     }
 
@@ -44,12 +46,17 @@ impl ReplayedFile {
 
     /// Returns the length after replay, in bytes.
     pub(crate) fn size_bytes(&self) -> u64 {
-        self.size_bytes
+        self.real_bytes().max(self.patched_bytes)
     }
 
     /// Returns the length of the file as it lies on the disk, in bytes.
     pub(crate) fn real_bytes(&self) -> u64 {
-        self.real_bytes
+        self.real_bytes.load(Ordering::Acquire)
+    }
+
+    /// Notes that the file is longer now.
+    pub(crate) fn grow(&self, real_bytes: u64) {
+        self.real_bytes.fetch_max(real_bytes, Ordering::AcqRel);
     }
 
     pub(crate) fn patch(&self) -> Option<&Patch> {
@@ -67,7 +74,10 @@ impl ReplayedFile {
 
     /// Fills `buf` with what the file itself holds; beyond its end with zeros.
     pub(crate) fn read_unpatched(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
-        let inside = self.real_bytes.saturating_sub(offset).min(buf.len() as u64);
+        let inside = self
+            .real_bytes()
+            .saturating_sub(offset)
+            .min(buf.len() as u64);
         let (inside, beyond) = buf.split_at_mut(index(inside));
         beyond.fill(0);
         if inside.is_empty() {
@@ -88,10 +98,10 @@ impl ReplayedFile {
             .patch
             .as_ref()
             .is_some_and(|patch| patch.touches(offset, max_bytes));
-        if patched || offset >= self.real_bytes {
+        if patched || offset >= self.real_bytes() {
             return Ok(data);
         }
-        let max_bytes = max_bytes.min(self.real_bytes - offset);
+        let max_bytes = max_bytes.min(self.real_bytes() - offset);
         let extent = self
             .file
             .file_extent_at(offset, max_bytes)

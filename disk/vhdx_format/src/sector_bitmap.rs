@@ -71,19 +71,25 @@ fn same_bits(sector: &Sector, position: u64, max: u64, value: bool) -> u64 {
     count.min(max)
 }
 
-/// Sets or clears `count` bits from `first` on. `bytes` is a bitmap that starts at bit 0.
-pub(crate) fn fill_bits(bytes: &mut [u8], first: u64, count: u64, value: bool) {
+/// Sets or clears `count` bits from `first` on, and returns how many changed.
+///
+/// `bytes` is a bitmap that starts at bit 0.
+pub(crate) fn fill_bits(bytes: &mut [u8], first: u64, count: u64, value: bool) -> u64 {
     let end = first + count;
+    let mut changed = 0;
     let mut at = first;
     while at < end {
         let next = (at / 8 * 8 + 8).min(end);
         // Bits at % 8 to next - 1 of this byte; the shifts stay below 8.
         let mask = (0xFF_u8 << (at % 8)) & (0xFF_u8 >> (7 - (next - 1) % 8));
         if let Some(byte) = bytes.get_mut(index(at / 8)) {
-            *byte = if value { *byte | mask } else { *byte & !mask };
+            let new = if value { *byte | mask } else { *byte & !mask };
+            changed += u64::from((new ^ *byte).count_ones());
+            *byte = new;
         }
         at = next;
     }
+    changed
 }
 
 #[cfg(test)]
@@ -93,7 +99,7 @@ mod tests {
     #[test]
     fn bits_are_counted_across_words() {
         let mut sector = [0; SECTOR_LEN];
-        fill_bits(&mut sector, 3, 200, true);
+        assert_eq!(fill_bits(&mut sector, 3, 200, true), 200);
         assert_eq!(same_bits(&sector, 0, 1000, false), 3);
         assert_eq!(same_bits(&sector, 3, 1000, true), 200);
         assert_eq!(same_bits(&sector, 100, 50, true), 50);

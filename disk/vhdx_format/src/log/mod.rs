@@ -11,7 +11,7 @@ mod patch;
 mod replay;
 mod ring;
 
-pub(crate) use entry::{Descriptor, encode_entry};
+pub(crate) use entry::encode_entry;
 pub(crate) use patch::Patch;
 pub(crate) use replay::replay;
 pub(crate) use ring::Ring;
