@@ -1,1 +1,52 @@
-//! The encrypted, deduplicating repository: keys, chunks, packs, index, disk maps, restore points.
+//! The encrypted, deduplicating repository.
+//!
+//! The bytes are described in `docs/format/repository.md`; read that first. This crate is the
+//! code that writes and reads them, over any [`object_store::ObjectStore`].
+//!
+//! ```text
+//!   BlockDevice ──RunWriter::store_stream──► chunks ─► packs ─┐
+//!                                              └► map nodes ──┼─► index ─► RestorePoint (last)
+//!   BlockDevice ◄──RepositoryDisk── frames ◄── disk map ◄─────┘
+//! ```
+//!
+//! # Concurrency
+//!
+//! A [`Repository`] is shared freely between threads. Any number of runs, in any number of
+//! processes and machines, may write at once; nobody takes a lock. Data flows through plain
+//! threads: workers pull 16 MiB spans of the source, hash, look up, compress and encrypt them;
+//! two threads write finished packs. Memory is bounded by the pack size and the number of
+//! workers, plus about 11 bits for each chunk that the repository holds.
+//!
+//! # What a crash leaves
+//!
+//! Packs and index objects that no restore point needs. The next run uses them.
+//!
+//! # Deliberately missing
+//!
+//! Hyper-V. Source cursors are opaque bytes; a stream is a stream.
+
+#![forbid(unsafe_code)]
+
+mod cache;
+mod error;
+mod format;
+mod hex;
+mod keys;
+mod maintain;
+mod read;
+mod repository;
+mod restore_point;
+mod write;
+
+pub use error::{RepositoryError, RepositoryErrorKind};
+pub use keys::{PasswordCost, RecoveryKey, Unlock};
+pub use maintain::{
+    CheckReport, Damage, Difference, DifferenceKind, RepositoryStatistics, VerifyObserver,
+    VerifyReport,
+};
+pub use read::RepositoryDisk;
+pub use repository::{InitOptions, Repository};
+pub use restore_point::{
+    Consistency, PointKind, PointVm, RestorePoint, Stream, StreamRole, StreamRoot, StreamStatistics,
+};
+pub use write::{RunWriter, StoredStream, StreamObserver};

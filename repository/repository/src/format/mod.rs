@@ -1,0 +1,26 @@
+//! Bytes as they are stored. Each file is a section of `docs/format/repository.md`.
+
+mod aead;
+mod bloom;
+mod chunk_codec;
+mod index_object;
+mod locator;
+mod map_node;
+mod name;
+mod pack;
+mod repository_file;
+mod sealed_object;
+
+pub(crate) use aead::{Aead, TAG_BYTES, place_nonce, random_bytes};
+pub(crate) use bloom::Bloom;
+pub(crate) use chunk_codec::{Codec, decode_frame};
+pub(crate) use index_object::{IndexDirectory, IndexEntry, IndexObject, PAGE_STORED_BYTES};
+pub(crate) use locator::Locator;
+pub(crate) use map_node::{ENTRIES_MAX, Entry, EntryKind, LEVEL_MAX, MapNode, NODE_BYTES_MAX};
+pub(crate) use name::{Name, Naming, PackId};
+pub(crate) use pack::{
+    FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, HEADER_BYTES, Header, PackKind, TrailerEntry,
+    seal_trailer,
+};
+pub(crate) use repository_file::RepositoryFile;
+pub(crate) use sealed_object::{SEALED_BYTES_MAX, SealedKind, open_sealed, seal};

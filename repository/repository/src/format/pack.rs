@@ -1,0 +1,217 @@
+//! Packs: header, trailer, footer (section 6). Frames are written by `write::pack_builder`.
+
+use crate::format::{Aead, Name, PackId, TAG_BYTES, place_nonce};
+use crate::keys::Secret;
+use crate::{RepositoryError, RepositoryErrorKind};
+
+const MAGIC: &[u8; 8] = b"LBPACK01";
+const END_MAGIC: &[u8; 8] = b"LBPKEND1";
+/// Length of a header of scheme 1 in bytes.
+pub(crate) const HEADER_BYTES: usize = 96;
+/// Length of what follows the trailer, with the checksum, in bytes.
+pub(crate) const FOOTER_BYTES: usize = 48;
+/// The most plain bytes that a frame may hold.
+pub(crate) const FRAME_PLAIN_BYTES_MAX: u32 = 4 << 20;
+const TRAILER_ENTRY_BYTES: usize = 44;
+const SCHEME_DERIVED: u8 = 1;
+
+/// What the frames of a pack are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum PackKind {
+    Chunks = 1,
+    MapNodes = 2,
+}
+
+/// The first bytes of a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: PackKind,
+    pub(crate) domain: [u8; 16],
+    pub(crate) key_id: [u8; 16],
+    pub(crate) pack: PackId,
+}
+
+impl Header {
+    pub(crate) fn to_bytes(self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[..8].copy_from_slice(MAGIC);
+        bytes[8] = self.kind as u8;
+        bytes[9] = SCHEME_DERIVED;
+        // The header's own length, 96, in four bytes.
+        bytes[12] = 96;
+        bytes[16..32].copy_from_slice(&self.domain);
+        bytes[32..48].copy_from_slice(&self.key_id);
+        bytes[48..64].copy_from_slice(&self.pack.0);
+        bytes
+    }
+
+    /// Reads the header of the pack that should be `pack`.
+    pub(crate) fn parse(bytes: &[u8; HEADER_BYTES], pack: PackId) -> Result<Self, RepositoryError> {
+        let damaged = |what| RepositoryError::new(RepositoryErrorKind::Damaged, what);
+        if &bytes[..8] != MAGIC {
+            return Err(damaged("this is not a pack (it should begin with LBPACK01)").at(0));
+        }
+        if bytes[9] != SCHEME_DERIVED {
+            return Err(RepositoryError::new(
+                RepositoryErrorKind::Unsupported,
+                format!("key scheme {} is newer than this version", bytes[9]),
+            ));
+        }
+        let kind = match bytes[8] {
+            1 => PackKind::Chunks,
+            2 => PackKind::MapNodes,
+            _ => return Err(damaged("a pack of a kind that does not exist").at(8)),
+        };
+        let field = |at: usize| {
+            let mut field = [0; 16];
+            field.copy_from_slice(&bytes[at..at + 16]);
+            field
+        };
+        let header = Self {
+            kind,
+            domain: field(16),
+            key_id: field(32),
+            pack: PackId(field(48)),
+        };
+        if header.pack != pack {
+            return Err(damaged("another pack lies under this one's name").at(48));
+        }
+        if header.to_bytes() != *bytes {
+            return Err(damaged("the header has bytes that it should not").at(0));
+        }
+        Ok(header)
+    }
+
+    /// Returns the pack's own key, from the data key or the domain's map key.
+    pub(crate) fn pack_key(self, secret: &Secret) -> Aead {
+        Aead::new(&secret.derive("lifeboat v1 pack", &[&self.to_bytes()]))
+    }
+}
+
+/// What a trailer says of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TrailerEntry {
+    pub(crate) name: Name,
+    pub(crate) offset: u32,
+    pub(crate) stored_bytes: u32,
+    pub(crate) plain_bytes: u32,
+}
+
+fn trailer_data(frames: u32) -> Vec<u8> {
+    [b"lifeboat v1 trailer".as_slice(), &frames.to_le_bytes()].concat()
+}
+
+/// Appends trailer, footer and checksum to the frames of a pack.
+pub(crate) fn seal_trailer(
+    key: &Aead,
+    bytes: &mut Vec<u8>,
+    entries: &[TrailerEntry],
+) -> Result<(), RepositoryError> {
+    let too_large = |_| RepositoryError::new(RepositoryErrorKind::Store, "a pack grew too large");
+    let start = bytes.len();
+    for entry in entries {
+        bytes.extend(entry.name.0);
+        bytes.extend(entry.offset.to_le_bytes());
+        bytes.extend(entry.stored_bytes.to_le_bytes());
+        bytes.extend(entry.plain_bytes.to_le_bytes());
+    }
+    let frames = u32::try_from(entries.len()).map_err(too_large)?;
+    let nonce = place_nonce(start as u64);
+    let tag = key.seal(nonce, &trailer_data(frames), &mut bytes[start..])?;
+    bytes.extend(tag);
+    let stored = u32::try_from(bytes.len() - start).map_err(too_large)?;
+    bytes.extend(stored.to_le_bytes());
+    bytes.extend(frames.to_le_bytes());
+    bytes.extend(END_MAGIC);
+    let hash = blake3::hash(bytes);
+    bytes.extend(hash.as_bytes());
+    Ok(())
+}
+
+/// The last bytes of a pack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Footer {
+    /// Offset of the trailer in the pack.
+    pub(crate) trailer_offset: u64,
+    /// Stored length of the trailer.
+    pub(crate) trailer_bytes: usize,
+    frames: u32,
+}
+
+impl Footer {
+    /// Reads the footer of a pack of `pack_bytes`.
+    pub(crate) fn parse(
+        bytes: &[u8; FOOTER_BYTES],
+        pack_bytes: u64,
+    ) -> Result<Self, RepositoryError> {
+        let damaged = |what| {
+            let offset = pack_bytes.saturating_sub(FOOTER_BYTES as u64);
+            RepositoryError::new(RepositoryErrorKind::Damaged, what).at(offset)
+        };
+        if &bytes[8..16] != END_MAGIC {
+            return Err(damaged(
+                "the pack does not end as a pack does; it may be cut short",
+            ));
+        }
+        let trailer_bytes = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let frames = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+        let expected = u64::from(frames) * TRAILER_ENTRY_BYTES as u64 + TAG_BYTES as u64;
+        let trailer_offset = pack_bytes
+            .checked_sub(FOOTER_BYTES as u64 + u64::from(trailer_bytes))
+            .filter(|offset| *offset >= HEADER_BYTES as u64)
+            .filter(|_| expected == u64::from(trailer_bytes))
+            .ok_or_else(|| damaged("the trailer's length makes no sense"))?;
+        Ok(Self {
+            trailer_offset,
+            trailer_bytes: trailer_bytes as usize,
+            frames,
+        })
+    }
+
+    /// Opens the trailer that lies where the footer says.
+    pub(crate) fn open_trailer(
+        self,
+        key: &Aead,
+        bytes: &mut [u8],
+    ) -> Result<Vec<TrailerEntry>, RepositoryError> {
+        let nonce = place_nonce(self.trailer_offset);
+        let plain = key
+            .open(nonce, &trailer_data(self.frames), bytes)
+            .map_err(|error| error.at(self.trailer_offset))?;
+        let (records, _) = plain.as_chunks::<TRAILER_ENTRY_BYTES>();
+        let number = |record: &[u8; TRAILER_ENTRY_BYTES], at: usize| {
+            u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]])
+        };
+        let mut entries = Vec::with_capacity(records.len());
+        let mut expected_offset = HEADER_BYTES as u64;
+        for record in records {
+            let mut name = [0; 32];
+            name.copy_from_slice(&record[..32]);
+            let entry = TrailerEntry {
+                name: Name(name),
+                offset: number(record, 32),
+                stored_bytes: number(record, 36),
+                plain_bytes: number(record, 40),
+            };
+            if u64::from(entry.offset) != expected_offset
+                || entry.plain_bytes > FRAME_PLAIN_BYTES_MAX
+            {
+                return Err(RepositoryError::new(
+                    RepositoryErrorKind::Damaged,
+                    "the trailer lists frames that do not follow each other",
+                )
+                .at(self.trailer_offset));
+            }
+            expected_offset += u64::from(entry.stored_bytes);
+            entries.push(entry);
+        }
+        if expected_offset != self.trailer_offset {
+            return Err(RepositoryError::new(
+                RepositoryErrorKind::Damaged,
+                "the frames do not fill the pack up to its trailer",
+            )
+            .at(expected_offset));
+        }
+        Ok(entries)
+    }
+}

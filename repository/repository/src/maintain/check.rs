@@ -1,0 +1,344 @@
+//! Checks a whole repository.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::format::{
+    Entry, FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, Header, IndexDirectory, Locator, MapNode,
+    Name, PackId, PackKind, TrailerEntry, decode_frame, place_nonce,
+};
+use crate::maintain::VerifyObserver;
+use crate::read::MapReader;
+use crate::restore_point::Stream;
+use crate::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint};
+
+/// Something that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Damage {
+    /// The VM's name, where a restore point is affected.
+    pub vm: Option<String>,
+    /// The restore point that is affected.
+    pub point: Option<String>,
+    /// The disk or file that is affected.
+    pub stream: Option<String>,
+    /// Offset of the range that is lost, in bytes.
+    pub offset: Option<u64>,
+    /// Length of the range that is lost, in bytes.
+    pub len_bytes: Option<u64>,
+    /// What is wrong, naming the object and the offset in it.
+    pub text: String,
+}
+
+impl Damage {
+    pub(crate) fn of_stream(
+        point: &RestorePoint,
+        stream: &Stream,
+        range: Range<u64>,
+        error: &RepositoryError,
+    ) -> Self {
+        Self {
+            vm: Some(point.vm.name.clone()),
+            point: Some(point.id.clone()),
+            stream: Some(stream.name.clone()),
+            offset: Some(range.start),
+            len_bytes: Some(range.end - range.start),
+            text: error.to_string(),
+        }
+    }
+
+    fn of_object(error: &RepositoryError) -> Self {
+        let text = error.to_string();
+        Self {
+            vm: None,
+            point: None,
+            stream: None,
+            offset: None,
+            len_bytes: None,
+            text,
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Default, Serialize)]
+pub struct CheckReport {
+    /// Restore points that were walked.
+    pub points: u64,
+    /// Packs that were looked at.
+    pub packs: u64,
+    /// Frames that were decrypted and named anew (with reading of data).
+    pub frames: u64,
+    /// Bytes of packs that were read.
+    pub read_bytes: u64,
+    /// What is not as it was written; empty for a good repository.
+    pub damage: Vec<Damage>,
+}
+
+/// What a pack was found to hold: length of frames by offset.
+struct PackContent {
+    kind: PackKind,
+    frames: HashMap<u32, u32>,
+}
+
+impl Repository {
+    /// Checks that every pack, index and restore point authenticates and that every point finds
+    /// all it needs. With `read_data` every stored byte is read, decrypted, decoded and named.
+    ///
+    /// Damage is in the report; an error means that the check itself could not be done.
+    pub fn check(
+        &self,
+        read_data: bool,
+        observer: &dyn VerifyObserver,
+    ) -> Result<CheckReport, RepositoryError> {
+        let mut report = CheckReport::default();
+        let mut objects = Vec::new();
+        self.shared
+            .store
+            .list("packs/", &mut |object| objects.push(object))?;
+        objects.sort_unstable();
+        let mut packs = HashMap::new();
+        for object in objects {
+            if observer.cancelled() {
+                return Err(RepositoryError::new(
+                    RepositoryErrorKind::Cancelled,
+                    "cancelled",
+                ));
+            }
+            let Some(pack) = PackId::from_object_name(&object.name) else {
+                let what = "this is not the name of a pack";
+                report
+                    .damage
+                    .push(Damage::of_object(&RepositoryError::damaged(
+                        &object.name,
+                        what,
+                    )));
+                continue;
+            };
+            report.packs += 1;
+            match self.check_pack(pack, object.size_bytes, read_data, &mut report) {
+                Ok(content) => drop(packs.insert(pack, content)),
+                Err(error) => add_damage(&mut report, &error)?,
+            }
+            observer.advanced(object.size_bytes);
+        }
+        self.check_indexes(&mut report)?;
+        let (points, unreadable) = self.points()?;
+        for error in unreadable {
+            add_damage(&mut report, &error)?;
+        }
+        let mut seen = HashSet::new();
+        for point in &points {
+            report.points += 1;
+            for stream in &point.streams {
+                let walked = self.open_map(stream).and_then(|map| {
+                    let mut walk = Walk {
+                        map: &map,
+                        packs: &packs,
+                        seen: &mut seen,
+                    };
+                    match stream.root.as_ref().map(|root| root.to_map()).transpose()? {
+                        Some(root) => walk.node(root.level, 0, root.name, root.locator),
+                        None => Ok(()),
+                    }
+                });
+                if let Err(error) = walked {
+                    if !is_damage(&error) {
+                        return Err(error);
+                    }
+                    let range = 0..stream.size_bytes;
+                    report
+                        .damage
+                        .push(Damage::of_stream(point, stream, range, &error));
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    fn check_indexes(&self, report: &mut CheckReport) -> Result<(), RepositoryError> {
+        let mut objects = Vec::new();
+        self.shared
+            .store
+            .list("index/", &mut |object| objects.push(object))?;
+        for object in objects {
+            let Some(id) = object
+                .name
+                .strip_prefix("index/")
+                .and_then(crate::hex::decode_array)
+            else {
+                continue;
+            };
+            let domain = self.shared.domain();
+            let read = |offset: u64, buf: &mut [u8]| {
+                Ok(self.shared.store.get_range(&object.name, offset, buf)?)
+            };
+            if let Err(error) = IndexDirectory::open(domain, PackId(id), object.size_bytes, read) {
+                add_damage(report, &error.in_object(&object.name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_pack(
+        &self,
+        pack: PackId,
+        size_bytes: u64,
+        read_data: bool,
+        report: &mut CheckReport,
+    ) -> Result<PackContent, RepositoryError> {
+        let (kind, entries) = if read_data {
+            self.read_pack(pack, size_bytes, report)?
+        } else {
+            self.shared.read_trailer(pack, size_bytes)?
+        };
+        let frames = entries
+            .iter()
+            .map(|entry| (entry.offset, entry.stored_bytes))
+            .collect();
+        Ok(PackContent { kind, frames })
+    }
+
+    /// Reads a whole pack: its checksum, then every frame.
+    fn read_pack(
+        &self,
+        pack: PackId,
+        size_bytes: u64,
+        report: &mut CheckReport,
+    ) -> Result<(PackKind, Vec<TrailerEntry>), RepositoryError> {
+        let object = pack.object_name();
+        let named = |error: RepositoryError| error.in_object(&object);
+        let mut bytes = self.shared.store.get(&object, u64::from(u32::MAX))?;
+        report.read_bytes += bytes.len() as u64;
+        let damaged = |what| RepositoryError::damaged(&object, what);
+        let (content, hash) = bytes
+            .split_last_chunk::<32>()
+            .ok_or_else(|| damaged("the pack is too short"))?;
+        if blake3::hash(content).as_bytes() != hash {
+            return Err(damaged(
+                "the bytes are not as they were written: their checksum is wrong",
+            ));
+        }
+        let header = bytes
+            .first_chunk()
+            .ok_or_else(|| damaged("the pack is too short"))?;
+        let header = Header::parse(header, pack).map_err(named)?;
+        let key = self.shared.key_of(header).map_err(named)?;
+        let footer = bytes
+            .last_chunk::<FOOTER_BYTES>()
+            .ok_or_else(|| damaged("the pack is too short"))?;
+        let footer = Footer::parse(footer, size_bytes).map_err(named)?;
+        // The footer's offset was compared with the length of the pack.
+        let start = usize::try_from(footer.trailer_offset).unwrap_or(usize::MAX);
+        let trailer = start
+            .checked_add(footer.trailer_bytes)
+            .and_then(|end| bytes.get_mut(start..end))
+            .ok_or_else(|| damaged("the pack is too short"))?;
+        let entries = footer.open_trailer(&key, trailer).map_err(named)?;
+        let mut plain = vec![0; FRAME_PLAIN_BYTES_MAX as usize];
+        for entry in &entries {
+            let at = |error: RepositoryError| named(error).at(entry.offset.into());
+            let (start, len) = (entry.offset as usize, entry.stored_bytes as usize);
+            let frame = bytes
+                .get_mut(start..start + len)
+                .ok_or_else(|| damaged("too short"))?;
+            let frame = key
+                .open(place_nonce(entry.offset.into()), &entry.name.0, frame)
+                .map_err(at)?;
+            let len = decode_frame(frame, &mut plain).map_err(at)?;
+            self.check_name(header.kind, entry, &plain[..len])
+                .map_err(at)?;
+            report.frames += 1;
+        }
+        Ok((header.kind, entries))
+    }
+
+    fn check_name(
+        &self,
+        kind: PackKind,
+        entry: &TrailerEntry,
+        plain: &[u8],
+    ) -> Result<(), RepositoryError> {
+        let naming = &self.shared.naming;
+        let name = match kind {
+            PackKind::Chunks => naming.chunk(plain),
+            PackKind::MapNodes => {
+                let (level, count) = match plain {
+                    [level, _, low, high, ..] => (*level, u16::from_le_bytes([*low, *high])),
+                    _ => (0, 0),
+                };
+                MapNode::decode(plain, level, count.into(), naming)?.0
+            }
+        };
+        if name == entry.name && plain.len() as u64 == u64::from(entry.plain_bytes) {
+            return Ok(());
+        }
+        let what = "a frame does not hold what its name says";
+        Err(RepositoryError::new(RepositoryErrorKind::Damaged, what))
+    }
+}
+
+fn is_damage(error: &RepositoryError) -> bool {
+    matches!(
+        error.kind(),
+        RepositoryErrorKind::Damaged | RepositoryErrorKind::Unsupported
+    )
+}
+
+fn add_damage(report: &mut CheckReport, error: &RepositoryError) -> Result<(), RepositoryError> {
+    if !is_damage(error) {
+        // The store failed: that says nothing about what is stored.
+        let what = format!("the check could not go on: {error}");
+        return Err(RepositoryError::new(error.kind(), what));
+    }
+    report.damage.push(Damage::of_object(error));
+    Ok(())
+}
+
+/// Walks a map and sees that everything it points to is there. Each node once in a whole check.
+struct Walk<'a> {
+    map: &'a MapReader,
+    packs: &'a HashMap<PackId, PackContent>,
+    seen: &'a mut HashSet<(Name, Locator)>,
+}
+
+impl Walk<'_> {
+    /// At most seven deep.
+    fn node(
+        &mut self,
+        level: u8,
+        index: u64,
+        name: Name,
+        locator: Locator,
+    ) -> Result<(), RepositoryError> {
+        self.found(&locator, PackKind::MapNodes)?;
+        if !self.seen.insert((name, locator)) {
+            return Ok(());
+        }
+        let node = self.map.node(level, index, name, locator)?;
+        for (slot, entry) in node.entries.iter().enumerate() {
+            let Entry::Stored { name, locator } = *entry else {
+                continue;
+            };
+            match level.checked_sub(1) {
+                Some(below) => self.node(below, index * 256 + slot as u64, name, locator)?,
+                None => self.found(&locator, PackKind::Chunks)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn found(&self, locator: &Locator, kind: PackKind) -> Result<(), RepositoryError> {
+        let object = locator.pack.object_name();
+        let what = match self.packs.get(&locator.pack) {
+            None => "a restore point needs this pack, and it is missing or damaged",
+            Some(pack) if pack.kind != kind => "a restore point needs another kind of pack here",
+            Some(pack) if pack.frames.get(&locator.offset) == Some(&locator.stored_bytes) => {
+                return Ok(());
+            }
+            Some(_) => "a restore point needs a frame that the pack does not have",
+        };
+        Err(RepositoryError::damaged(&object, what).at(locator.offset.into()))
+    }
+}

@@ -1,0 +1,11 @@
+//! Looking after a repository: verify, check, compare, statistics.
+
+mod check;
+mod compare;
+mod statistics;
+mod verify;
+
+pub use check::{CheckReport, Damage};
+pub use compare::{Difference, DifferenceKind};
+pub use statistics::RepositoryStatistics;
+pub use verify::{VerifyObserver, VerifyReport};

@@ -1,0 +1,85 @@
+//! Reading frames out of packs.
+
+use std::cell::RefCell;
+
+use crate::format::{
+    FRAME_PLAIN_BYTES_MAX, HEADER_BYTES, Locator, Name, PackKind, TAG_BYTES, decode_frame,
+    place_nonce,
+};
+use crate::repository::Shared;
+use crate::{RepositoryError, RepositoryErrorKind};
+
+/// Frames that follow each other in a pack are fetched together, up to this many bytes.
+pub(crate) const FETCH_BYTES_MAX: usize = 2 << 20;
+/// A thread keeps its buffer unless it grew past this.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
+thread_local! {
+    static FETCH_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Shared {
+    /// Reads frames that lie back to back in one pack with one ranged read.
+    ///
+    /// `decoded(n, open)` is called for each frame in turn; `open(target)` decrypts and decodes it
+    /// into `target` and returns its length. Whether the content has the right name is for the
+    /// caller to see to.
+    pub(crate) fn read_frames(
+        &self,
+        kind: PackKind,
+        frames: &[(Name, Locator)],
+        decoded: &mut dyn FnMut(
+            usize,
+            &mut dyn FnMut(&mut [u8]) -> Result<usize, RepositoryError>,
+        ) -> Result<(), RepositoryError>,
+    ) -> Result<(), RepositoryError> {
+        let Some((_, first)) = frames.first() else {
+            return Ok(());
+        };
+        let object = first.pack.object_name();
+        let named = |error: RepositoryError| error.in_object(&object);
+        let least = TAG_BYTES as u32 + 1;
+        let most = FRAME_PLAIN_BYTES_MAX + least;
+        if frames
+            .iter()
+            .any(|(_, l)| l.stored_bytes < least || l.stored_bytes > most)
+            || (first.offset as usize) < HEADER_BYTES
+        {
+            let what = "a disk map points to a frame of impossible length or place";
+            return Err(named(
+                RepositoryError::new(RepositoryErrorKind::Damaged, what).at(first.offset.into()),
+            ));
+        }
+        let key = self.pack_key(first.pack, kind).map_err(named)?;
+        let total: usize = frames
+            .iter()
+            .map(|(_, locator)| locator.stored_bytes as usize)
+            .sum();
+        FETCH_BUFFER.with_borrow_mut(|buffer| {
+            if buffer.len() < total {
+                buffer.resize(total, 0);
+            }
+            let bytes = &mut buffer[..total];
+            self.store
+                .get_range(&object, first.offset.into(), bytes)
+                .map_err(|error| RepositoryError::from(error).at(first.offset.into()))?;
+            let mut rest = bytes;
+            for (number, (name, locator)) in frames.iter().enumerate() {
+                let (frame, tail) = rest.split_at_mut(locator.stored_bytes as usize);
+                rest = tail;
+                let offset = u64::from(locator.offset);
+                let mut frame = Some(frame);
+                let mut open = |target: &mut [u8]| {
+                    let frame = frame.take().unwrap_or_default();
+                    let plain = key.open(place_nonce(offset), &name.0, frame)?;
+                    decode_frame(plain, target)
+                };
+                decoded(number, &mut open).map_err(|error| named(error).at(offset))?;
+            }
+            if buffer.len() > KEPT_BYTES_MAX {
+                *buffer = Vec::new();
+            }
+            Ok(())
+        })
+    }
+}

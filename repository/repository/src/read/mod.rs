@@ -1,0 +1,10 @@
+//! Reading: frames, disk maps, disks.
+
+mod frame_reader;
+mod map_reader;
+mod map_shape;
+mod repository_disk;
+
+pub(crate) use map_reader::{Leaf, MapReader, MapRoot};
+pub(crate) use map_shape::MapShape;
+pub use repository_disk::RepositoryDisk;

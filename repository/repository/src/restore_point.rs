@@ -1,0 +1,328 @@
+//! Restore points: what they say, how they are published, listed and found (section 10).
+
+use jiff::Timestamp;
+use object_store::StoreErrorKind;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::format::{
+    Locator, Name, PackId, SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal,
+};
+use crate::hex;
+use crate::read::{MapReader, MapRoot, MapShape, RepositoryDisk};
+use crate::{Repository, RepositoryError, RepositoryErrorKind};
+
+/// One VM at one time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RestorePoint {
+    /// Format of this object: 1.
+    pub version: u32,
+    /// 20 random hex digits.
+    pub id: String,
+    /// The VM.
+    pub vm: PointVm,
+    /// The host that it was taken from.
+    pub host: String,
+    /// When the run began to look at the VM: the time of the point.
+    pub started: Timestamp,
+    /// When all of it was durable.
+    pub finished: Timestamp,
+    /// How it was read.
+    pub kind: PointKind,
+    /// The level that was reached.
+    pub consistency: Consistency,
+    /// Why it is that level.
+    pub consistency_reason: String,
+    /// Id of the point that it was compared with.
+    pub parent: Option<String>,
+    /// Disks and files.
+    pub streams: Vec<Stream>,
+    /// The typed configuration as it was understood when the point was made.
+    pub configuration: Option<Value>,
+    /// What went less well than it should.
+    pub warnings: Vec<String>,
+    /// Program and version that made the point.
+    pub program: String,
+}
+
+/// The VM of a point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointVm {
+    /// Stays the same as long as it is the same VM.
+    pub identity: String,
+    /// The name that people gave it.
+    pub name: String,
+    /// 1 or 2, where known.
+    pub generation: Option<u32>,
+    /// Configuration version, such as `9.0`, where known.
+    pub configuration_version: Option<String>,
+}
+
+/// How a point was read. Every point restores alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PointKind {
+    /// Everything was stored for the first time, or compared with nothing.
+    Full,
+    /// It was compared with an earlier point.
+    Incremental,
+}
+
+/// What the guest's data can be relied on for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consistency {
+    /// Applications in the guest took part.
+    Application,
+    /// The guest's file systems were flushed and frozen.
+    FileSystem,
+    /// As after a power cut.
+    Crash,
+}
+
+/// What a stream is to its VM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StreamRole {
+    /// A virtual disk.
+    Disk,
+    /// The VM's configuration file.
+    Configuration,
+    /// Memory and device state.
+    RuntimeState,
+    /// Firmware variables and virtual TPM.
+    GuestState,
+    /// Configuration of a checkpoint.
+    CheckpointConfiguration,
+    /// Memory and device state of a checkpoint.
+    CheckpointState,
+}
+
+/// A disk or file of a point.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stream {
+    /// What it is.
+    pub role: StreamRole,
+    /// Position among the disks, from 0; 0 for files.
+    pub number: u32,
+    /// File name (disks) or relative path with `/` (files) to restore to.
+    pub name: String,
+    /// Where it was, as the host names it.
+    pub source_path: String,
+    /// Where the disk is attached, in the configuration's own words.
+    pub slot: Option<Value>,
+    /// Format of the source: `vhdx`, `vhd` or `raw`; none for files.
+    pub format: Option<String>,
+    /// Logical sector size in bytes.
+    pub sector_bytes: u32,
+    /// Physical sector size in bytes.
+    pub physical_sector_bytes: u32,
+    /// The virtual disk's own id, where it has one.
+    pub disk_id: Option<String>,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Where its map begins; none for an empty stream.
+    pub root: Option<StreamRoot>,
+    /// What was read and stored.
+    pub statistics: StreamStatistics,
+    /// The source's own tracking ids, in base64; opaque here.
+    pub cursor: Option<String>,
+}
+
+/// Where a map begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamRoot {
+    level: u8,
+    name: String,
+    pack: String,
+    offset: u32,
+    stored_bytes: u32,
+}
+
+/// What a run did with a stream, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamStatistics {
+    /// Stored data, before compression.
+    pub data_bytes: u64,
+    /// Known to be zero, or found to be.
+    pub zero_bytes: u64,
+    /// Never written.
+    pub not_allocated_bytes: u64,
+    /// Left out on purpose.
+    pub skipped_bytes: u64,
+    /// Read from the source.
+    pub read_bytes: u64,
+    /// Data that differs from the point it was compared with.
+    pub changed_bytes: u64,
+    /// Data that the repository did not have.
+    pub new_bytes: u64,
+    /// What that took, compressed and encrypted.
+    pub stored_bytes: u64,
+}
+
+impl StreamRoot {
+    pub(crate) fn from_map(root: MapRoot) -> Self {
+        Self {
+            level: root.level,
+            name: hex::encode(&root.name.0),
+            pack: hex::encode(&root.locator.pack.0),
+            offset: root.locator.offset,
+            stored_bytes: root.locator.stored_bytes,
+        }
+    }
+
+    pub(crate) fn to_map(&self) -> Result<MapRoot, RepositoryError> {
+        let read = || {
+            let pack = PackId(hex::decode_array(&self.pack)?);
+            let Self {
+                level,
+                offset,
+                stored_bytes,
+                ..
+            } = *self;
+            let locator = Locator {
+                pack,
+                offset,
+                stored_bytes,
+            };
+            Some(MapRoot {
+                level,
+                name: Name(hex::decode_array(&self.name)?),
+                locator,
+            })
+        };
+        read().ok_or_else(|| {
+            let what = "a stream's root is malformed";
+            RepositoryError::new(RepositoryErrorKind::Damaged, what)
+        })
+    }
+
+    /// Returns the name of the map's root: streams of equal size and name hold equal bytes.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl RestorePoint {
+    /// Returns the disks, in order.
+    pub fn disks(&self) -> impl Iterator<Item = &Stream> {
+        self.streams
+            .iter()
+            .filter(|stream| stream.role == StreamRole::Disk)
+    }
+
+    /// Returns the files, in order.
+    pub fn files(&self) -> impl Iterator<Item = &Stream> {
+        self.streams
+            .iter()
+            .filter(|stream| stream.role != StreamRole::Disk)
+    }
+
+    /// Makes an id for a new point.
+    pub fn new_id() -> Result<String, RepositoryError> {
+        Ok(hex::encode(&random_bytes::<10>()?))
+    }
+}
+
+impl Repository {
+    fn point_object(&self, point: &RestorePoint) -> String {
+        format!(
+            "points/{}/{}",
+            self.shared.naming.group(&point.vm.identity),
+            point.id
+        )
+    }
+
+    /// Writes a point. Everything that it needs must be durable.
+    pub(crate) fn put_point(&self, point: &RestorePoint) -> Result<(), RepositoryError> {
+        let object = self.point_object(point);
+        let domain = self.shared.domain();
+        let body = serde_json::to_vec(point).map_err(|error| {
+            let what = "the restore point cannot be written as JSON";
+            RepositoryError::new(RepositoryErrorKind::Store, what).caused_by(error)
+        })?;
+        let sealed = seal(
+            SealedKind::RestorePoint,
+            domain.id,
+            &domain.map_key,
+            &object,
+            &body,
+        )?;
+        Ok(self.shared.store.put_new(&object, &sealed)?)
+    }
+
+    fn read_point(&self, object: &str) -> Result<RestorePoint, RepositoryError> {
+        let domain = self.shared.domain();
+        let bytes = self.shared.store.get(object, SEALED_BYTES_MAX as u64)?;
+        let kind = SealedKind::RestorePoint;
+        let body = open_sealed(kind, domain.id, &domain.map_key, object, &bytes)?;
+        let point: RestorePoint = serde_json::from_slice(&body).map_err(|error| {
+            RepositoryError::damaged(object, "the restore point cannot be read").caused_by(error)
+        })?;
+        if point.version != 1 {
+            let what = format!(
+                "a restore point of version {}, newer than this program",
+                point.version
+            );
+            return Err(
+                RepositoryError::new(RepositoryErrorKind::Unsupported, what).in_object(object)
+            );
+        }
+        Ok(point)
+    }
+
+    /// Reads all points, oldest first, and what could not be read.
+    pub fn points(&self) -> Result<(Vec<RestorePoint>, Vec<RepositoryError>), RepositoryError> {
+        self.points_below("points/")
+    }
+
+    /// Reads the points of one VM, oldest first; those that cannot be read are left out.
+    pub fn points_of(&self, identity: &str) -> Result<Vec<RestorePoint>, RepositoryError> {
+        let prefix = format!("points/{}/", self.shared.naming.group(identity));
+        Ok(self.points_below(&prefix)?.0)
+    }
+
+    fn points_below(
+        &self,
+        prefix: &str,
+    ) -> Result<(Vec<RestorePoint>, Vec<RepositoryError>), RepositoryError> {
+        let mut objects = Vec::new();
+        self.shared
+            .store
+            .list(prefix, &mut |object| objects.push(object.name))?;
+        objects.sort_unstable();
+        let (mut points, mut damaged) = (Vec::new(), Vec::new());
+        for object in objects {
+            match self.read_point(&object) {
+                Ok(point) => points.push(point),
+                Err(error) => damaged.push(error),
+            }
+        }
+        points.sort_by(|a, b| (a.started, &a.id).cmp(&(b.started, &b.id)));
+        Ok((points, damaged))
+    }
+
+    /// Opens a stream of a point as a block device.
+    pub fn open_stream(&self, stream: &Stream) -> Result<RepositoryDisk, RepositoryError> {
+        let map = self.open_map(stream)?;
+        Ok(RepositoryDisk::new(
+            map,
+            stream.sector_bytes,
+            stream.physical_sector_bytes,
+        ))
+    }
+
+    pub(crate) fn open_map(&self, stream: &Stream) -> Result<MapReader, RepositoryError> {
+        let shape = MapShape::new(stream.size_bytes, self.chunk_bytes())?;
+        let root = stream.root.as_ref().map(StreamRoot::to_map).transpose()?;
+        MapReader::new(std::sync::Arc::clone(&self.shared), shape, root)
+    }
+
+    /// Removes a restore point and nothing that it needs.
+    pub fn remove_point(&self, point: &RestorePoint) -> Result<(), RepositoryError> {
+        match self.shared.store.remove(&self.point_object(point)) {
+            Err(error) if error.kind() != StoreErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Which chunks and nodes the repository has, and where.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+
+use crate::format::{IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId};
+use crate::repository::Shared;
+use crate::{RepositoryError, RepositoryErrorKind};
+
+const SHARDS: usize = 64;
+
+/// What [`KnownChunks::claim`] found.
+pub(crate) enum Claim {
+    /// It is stored here.
+    Known(Locator),
+    /// The caller must store it, and say where with [`KnownChunks::resolve`].
+    Mine,
+    /// Somebody else is storing it: [`KnownChunks::wait`].
+    Pending,
+}
+
+#[derive(Clone, Copy)]
+enum Fresh {
+    Pending,
+    Stored(Locator),
+}
+
+struct LoadedIndex {
+    object: String,
+    directory: IndexDirectory,
+}
+
+/// Looks up names: what this run stored, then the index objects.
+///
+/// In memory are the names since the last index object, and about 11 bits for each other one.
+/// An index that cannot be read makes chunks be stored again; it never loses any.
+pub(crate) struct KnownChunks {
+    shared: Arc<Shared>,
+    fresh: Vec<Mutex<HashMap<Name, Fresh>>>,
+    indexes: RwLock<Vec<Arc<LoadedIndex>>>,
+    /// Packs that an index lists and the store does not have.
+    missing: RwLock<HashSet<PackId>>,
+    /// Notified when something that others wait for was resolved, or will never be.
+    resolved: Condvar,
+    waiting: Mutex<bool>,
+}
+
+impl KnownChunks {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            fresh: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect(),
+            indexes: RwLock::new(Vec::new()),
+            missing: RwLock::new(HashSet::new()),
+            resolved: Condvar::new(),
+            waiting: Mutex::new(false),
+        }
+    }
+
+    fn shard(&self, name: &Name) -> std::sync::MutexGuard<'_, HashMap<Name, Fresh>> {
+        // The last byte: the first ones decide about pages and filters.
+        self.fresh[usize::from(name.0[31]) % SHARDS]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an index object.
+    pub(crate) fn add_index(&self, object: String, directory: IndexDirectory) {
+        let index = Arc::new(LoadedIndex { object, directory });
+        self.indexes
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(index);
+    }
+
+    /// Names packs that are not in the store, whatever an index or map says.
+    pub(crate) fn set_missing(&self, missing: HashSet<PackId>) {
+        *self.missing.write().unwrap_or_else(PoisonError::into_inner) = missing;
+    }
+
+    /// Says whether what lies there can be relied on.
+    pub(crate) fn usable(&self, locator: &Locator) -> bool {
+        !self
+            .missing
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&locator.pack)
+    }
+
+    /// Looks a name up, and claims it where nobody has it.
+    pub(crate) fn claim(&self, name: &Name) -> Claim {
+        match self.shard(name).get(name) {
+            Some(Fresh::Stored(locator)) => return Claim::Known(*locator),
+            Some(Fresh::Pending) => return Claim::Pending,
+            None => {}
+        }
+        if let Some(locator) = self.find_in_indexes(name) {
+            return Claim::Known(locator);
+        }
+        // Looked at again: somebody may have claimed it while the indexes were read.
+        match self.shard(name).entry(*name) {
+            std::collections::hash_map::Entry::Occupied(entry) => match entry.get() {
+                Fresh::Stored(locator) => Claim::Known(*locator),
+                Fresh::Pending => Claim::Pending,
+            },
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(Fresh::Pending);
+                Claim::Mine
+            }
+        }
+    }
+
+    fn find_in_indexes(&self, name: &Name) -> Option<Locator> {
+        let indexes = self
+            .indexes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        // The newest first: neighbours in time are neighbours on the disk.
+        for index in indexes.iter().rev() {
+            for page in index.directory.candidate_pages(name) {
+                let mut bytes = [0; PAGE_STORED_BYTES];
+                let offset = IndexDirectory::page_offset(page);
+                let read = self
+                    .shared
+                    .store
+                    .get_range(&index.object, offset, &mut bytes);
+                let Ok(()) = read else { continue };
+                let found = index.directory.find_in_page(page, &mut bytes, name);
+                if let Ok(Some(locator)) = found {
+                    if self.usable(&locator) {
+                        return Some(locator);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Says where a claimed name lies.
+    pub(crate) fn resolve(&self, name: &Name, locator: Locator) {
+        self.shard(name).insert(*name, Fresh::Stored(locator));
+        drop(self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        self.resolved.notify_all();
+    }
+
+    /// Forgets claims that a failed stream left, so that the next stream makes its own.
+    pub(crate) fn begin_stream(&self) {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        for shard in &self.fresh {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|_, fresh| matches!(fresh, Fresh::Stored(_)));
+        }
+    }
+
+    /// Makes everybody who waits give up.
+    pub(crate) fn abandon(&self) {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.resolved.notify_all();
+    }
+
+    /// Waits until somebody else has stored `name`.
+    pub(crate) fn wait(&self, name: &Name) -> Result<Locator, RepositoryError> {
+        let mut abandoned = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match self.shard(name).get(name) {
+                Some(Fresh::Stored(locator)) => return Ok(*locator),
+                Some(Fresh::Pending) => {}
+                // It was resolved and has moved into an index object since.
+                None => {
+                    if let Some(locator) = self.find_in_indexes(name) {
+                        return Ok(locator);
+                    }
+                    *abandoned = true;
+                }
+            }
+            if *abandoned {
+                let what = "another thread of this run failed";
+                return Err(RepositoryError::new(RepositoryErrorKind::Poisoned, what));
+            }
+            abandoned = self
+                .resolved
+                .wait(abandoned)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Forgets names that an index object now has.
+    pub(crate) fn forget<'a>(&self, names: impl Iterator<Item = &'a Name>) {
+        for name in names {
+            self.shard(name).remove(name);
+        }
+    }
+}
