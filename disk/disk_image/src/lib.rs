@@ -1,10 +1,49 @@
 //! Opens any disk image or chain from its path; creates, converts and checks images.
+//!
+//! ```text
+//!   path ── open ──► leaf ── parent locators ──► parent ── … ──► base     below one root folder
+//!                      └────────── DiskImage: one BlockDevice ──────┘
+//!                                        │ copy
+//!   path ── create ──► NewImageFile: name.partial ── finish ──► name
+//! ```
+//!
+//! # Opening
+//!
+//! [`open`] tells the format by content. A name is a claim: what is called `.vhdx` and is none is
+//! damaged, and never read as raw. Every place that a file names for its parent is tried (relative
+//! path, absolute paths by their longest equal tail, the same name beside the child), and the
+//! format's own linkage decides: a VHDX's data write GUID, a VHD's unique id. Nothing is opened
+//! that lies, links resolved, outside the root. A path from a host is never a path of this machine:
+//! [`WindowsPath`] is matched with files by [`PathIndex`].
+//!
+//! Files are opened for reading alone. [`DiskImage::check_unchanged`] tells, after the reading,
+//! whether anybody changed them meanwhile.
+//!
+//! # Making
+//!
+//! [`create`] never replaces a file, writes under another name, and gives the file its name when
+//! it is whole and durable. A run that dies leaves a `.partial` file, which the next run takes
+//! over once nobody holds it. No file is ever made sparse in the NTFS sense, which Hyper-V refuses.
+//!
+//! [`copy`] is the one copier, for conversion and for restore: threads, no reading of what holds
+//! nothing, no writing of zeros.
+//!
+//! # Errors
+//!
+//! All are [`block_io::DiskError`]; callers decide on its kind.
+//!
+//! # What is missing
+//!
+//! qcow2, VMDK and VHD sets are refused by name. Merging and compacting come when they are needed.
+
 #![forbid(unsafe_code)]
 
 mod chain;
+mod check;
 mod convert;
 mod copy;
 mod description;
+mod differencing;
 mod disk_image;
 mod extent_map;
 mod image_format;
@@ -20,9 +59,11 @@ mod root_folder;
 mod windows_path;
 mod zero_run;
 
+pub use check::{CheckReport, FileCheck, Problem, Severity, check};
 pub use convert::convert;
 pub use copy::{CopyObserver, CopyReport, copy};
 pub use description::{ChainFile, Description};
+pub use differencing::{DifferencingOptions, create_differencing};
 pub use disk_image::{DiskImage, OpenOptions, open};
 pub use extent_map::{ExtentMap, MappedExtent, map};
 pub use image_format::ImageFormat;

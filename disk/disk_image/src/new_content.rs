@@ -14,13 +14,25 @@ pub(crate) fn new_content(
     options: &NewImageOptions,
 ) -> Result<Box<dyn NewImage>, DiskError> {
     let vhd = |kind| vhd_format::CreateOptions::new(options.size_bytes, kind);
+    let vhdx = |kind| vhdx_format::CreateOptions {
+        sector_bytes: options.sector_bytes,
+        physical_sector_bytes: options.physical_sector_bytes,
+        disk_id: options.disk_id,
+        ..vhdx_format::CreateOptions::new(options.size_bytes, kind)
+    };
     match options.format {
         ImageFormat::Raw => Ok(Box::new(NewRaw::create(file, options.size_bytes)?)),
         ImageFormat::Vhd => vhd_format::create(file, vhd(vhd_format::CreateKind::Dynamic)),
         ImageFormat::VhdFixed => vhd_format::create(file, vhd(vhd_format::CreateKind::Fixed)),
-        ImageFormat::Vhdx | ImageFormat::VhdxFixed => Err(DiskError::unsupported(
-            file.name(),
-            "VHDX cannot be written yet",
-        )),
+        ImageFormat::Vhdx => new_vhdx(file, &vhdx(vhdx_format::CreateKind::Dynamic)),
+        ImageFormat::VhdxFixed => new_vhdx(file, &vhdx(vhdx_format::CreateKind::Fixed)),
     }
+}
+
+/// Starts a VHDX in an empty file.
+pub(crate) fn new_vhdx(
+    file: Arc<dyn WritableFile>,
+    options: &vhdx_format::CreateOptions,
+) -> Result<Box<dyn NewImage>, DiskError> {
+    Ok(Box::new(vhdx_format::create(file, options)?))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use block_io::{DiskError, DiskErrorKind, ImageFile as _, OsFile};
+use block_io::{DiskError, DiskErrorKind, ImageFile as _, OsFile, WritableFile as _};
 
 /// How often a file of a dead run is taken over before we give up.
 const ATTEMPTS: usize = 10;
@@ -120,6 +120,9 @@ fn lock_partial(partial: &Path) -> Result<OsFile, DiskError> {
             Err(error) => return Err(DiskError::io(&name, "cannot look at this file", error)),
         };
         if !replaced {
+            // What a dead run left behind is of no use.
+            file.set_size_bytes(0)
+                .map_err(|error| DiskError::io(&name, "cannot empty this file", error))?;
             return Ok(file);
         }
     }
