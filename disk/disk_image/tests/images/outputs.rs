@@ -1,0 +1,131 @@
+//! When a new file gets its name, and what is left where it does not.
+
+use std::fs;
+
+use block_io::{DiskErrorKind, NewImage as _, OsFile};
+use disk_image::{ImageFormat, NewImageOptions, OpenOptions, convert, create};
+
+use crate::folder::{Folder, SIZE};
+
+fn names(folder: &Folder) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_file_gets_its_name_when_it_is_whole() {
+    for format in ImageFormat::ALL {
+        let folder = Folder::new();
+        let path = folder.at("new.disk");
+        let image = create(&path, &NewImageOptions::new(format, SIZE)).unwrap();
+        image.write_at(0, &[1; 4096]).unwrap();
+        assert_eq!(names(&folder), ["new.disk.partial"]);
+        Box::new(image).finish().unwrap();
+        assert_eq!(names(&folder), ["new.disk"]);
+        assert_eq!(folder.open(&path).unwrap().format(), format);
+    }
+}
+
+#[test]
+fn an_image_that_is_dropped_leaves_nothing() {
+    for format in ImageFormat::ALL {
+        let folder = Folder::new();
+        let image = create(&folder.at("new"), &NewImageOptions::new(format, SIZE)).unwrap();
+        image.write_at(0, &[1; 4096]).unwrap();
+        drop(image);
+        assert_eq!(names(&folder), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_exists_is_not_replaced() {
+    let folder = Folder::new();
+    let path = folder.at("new.vhdx");
+    fs::write(&path, b"precious").unwrap();
+    let options = NewImageOptions::new(ImageFormat::Vhdx, SIZE);
+    let error = create(&path, &options).err().unwrap();
+    assert_eq!(error.kind(), DiskErrorKind::Exists);
+    assert_eq!(names(&folder), ["new.vhdx"]);
+    // It may also appear while the image is written.
+    fs::remove_file(&path).unwrap();
+    let image = create(&path, &options).unwrap();
+    fs::write(&path, b"precious").unwrap();
+    let error = Box::new(image).finish().unwrap_err();
+    assert_eq!(error.kind(), DiskErrorKind::Exists);
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+    assert_eq!(names(&folder), ["new.vhdx"]);
+}
+
+#[test]
+fn two_runs_do_not_write_one_file() {
+    let folder = Folder::new();
+    let options = NewImageOptions::new(ImageFormat::Raw, SIZE);
+    let first = create(&folder.at("new.raw"), &options).unwrap();
+    let error = create(&folder.at("new.raw"), &options).err().unwrap();
+    assert_eq!(error.kind(), DiskErrorKind::InUse);
+    Box::new(first).finish().unwrap();
+    assert_eq!(names(&folder), ["new.raw"]);
+}
+
+#[test]
+fn what_a_dead_run_left_is_taken_over() {
+    for format in ImageFormat::ALL {
+        let folder = Folder::new();
+        fs::write(folder.at("new.disk.partial"), [7; 100_000]).unwrap();
+        let path = folder.at("new.disk");
+        let image = create(&path, &NewImageOptions::new(format, SIZE)).unwrap();
+        Box::new(image).finish().unwrap();
+        assert_eq!(names(&folder), ["new.disk"]);
+        let bytes = crate::folder::read_all(&folder.open(&path).unwrap());
+        assert!(bytes.iter().all(|byte| *byte == 0));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_place_of_the_partial_file_is_not_followed() {
+    let folder = Folder::new();
+    fs::write(folder.at("precious"), b"precious").unwrap();
+    std::os::unix::fs::symlink(folder.at("precious"), folder.at("new.raw.partial")).unwrap();
+    let options = NewImageOptions::new(ImageFormat::Raw, SIZE);
+    let error = create(&folder.at("new.raw"), &options).err().unwrap();
+    assert_eq!(error.kind(), DiskErrorKind::Exists);
+    assert_eq!(fs::read(folder.at("precious")).unwrap(), b"precious");
+}
+
+#[test]
+fn impossible_images_leave_nothing() {
+    let folder = Folder::new();
+    for format in [ImageFormat::Vhd, ImageFormat::VhdFixed, ImageFormat::Vhdx] {
+        let error = create(&folder.at("a"), &NewImageOptions::new(format, 1000)).err();
+        assert_eq!(error.unwrap().kind(), DiskErrorKind::OutOfRange);
+    }
+    let mut options = NewImageOptions::new(ImageFormat::Vhd, SIZE);
+    options.sector_bytes = 4096;
+    let error = create(&folder.at("a"), &options).err().unwrap();
+    assert_eq!(error.kind(), DiskErrorKind::Unsupported);
+    assert_eq!(names(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn a_source_in_use_is_not_read() {
+    let folder = Folder::new();
+    let path = folder.base("a.vhdx", ImageFormat::Vhdx, 1);
+    let held = OsFile::open_writable(&path).unwrap();
+    assert!(held.try_lock_exclusive());
+    assert_eq!(folder.open_kind(&path), Some(DiskErrorKind::InUse));
+    let error = convert(
+        &path,
+        &OpenOptions::default(),
+        &folder.at("b.raw"),
+        ImageFormat::Raw,
+        &(),
+        1,
+    );
+    assert_eq!(error.unwrap_err().kind(), DiskErrorKind::InUse);
+    assert_eq!(names(&folder), ["a.vhdx"]);
+}
