@@ -1,0 +1,131 @@
+//! A folder that is filled with VMs and images.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use block_io::{NewImage, OsFile};
+use disk_image::{ImageFormat, NewImageOptions, OpenOptions};
+use folder_host::FolderHost;
+use hyperv_host::{HypervHost, Inventory, VmEntry, VmSource};
+use tempfile::TempDir;
+use uuid::Uuid;
+use vhd_format::{CreateKind, CreateOptions, ParentLink};
+use vm_config::{ControllerKind, Disk, DiskSlot, Memory, VmConfiguration, write_vmcx, write_xml};
+
+pub(crate) const DISK_BYTES: u64 = 4 << 20;
+
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        let path = self.0.path().join(below);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    pub(crate) fn write(&self, below: &str, bytes: &[u8]) {
+        fs::write(self.path(below), bytes).unwrap();
+    }
+
+    /// Makes a disk whose first 4 KiB are `fill`.
+    pub(crate) fn base(&self, below: &str, fill: u8) {
+        let options = NewImageOptions::new(ImageFormat::Vhd, DISK_BYTES);
+        finish(
+            Box::new(disk_image::create(&self.path(below), &options).unwrap()),
+            0,
+            fill,
+        );
+    }
+
+    /// Makes a child of the disk at `parent`, in whose second 4 KiB is `fill`.
+    pub(crate) fn child(&self, below: &str, parent: &str, fill: u8) {
+        let opened =
+            disk_image::open(&self.path(parent), &OpenOptions::below(self.0.path())).unwrap();
+        let link = ParentLink {
+            unique_id: opened.chain()[0].link_id.unwrap(),
+            relative_path: None,
+            absolute_path: Some(format!("C:\\VMs\\{}", parent.replace('/', "\\"))),
+        };
+        let options = CreateOptions::new(DISK_BYTES, CreateKind::Differencing(link));
+        let file = Arc::new(OsFile::create_new(&self.path(below)).unwrap());
+        finish(vhd_format::create(file, options).unwrap(), 4096, fill);
+    }
+
+    pub(crate) fn vmcx(&self, below: &str, vm: &VmConfiguration) {
+        self.write(below, &write_vmcx(&vm.to_tree()).unwrap());
+    }
+
+    pub(crate) fn xml(&self, below: &str, vm: &VmConfiguration) {
+        self.write(below, &write_xml(&vm.to_tree()).unwrap());
+    }
+
+    pub(crate) fn host(&self) -> FolderHost {
+        FolderHost::open(self.0.path()).unwrap()
+    }
+
+    pub(crate) fn inventory(&self) -> Inventory {
+        self.host().inventory().unwrap()
+    }
+
+    pub(crate) fn only_vm(&self) -> VmEntry {
+        let mut vms = self.inventory().vms;
+        assert_eq!(vms.len(), 1, "{vms:?}");
+        vms.remove(0)
+    }
+
+    pub(crate) fn open_vm(&self, identity: &str) -> VmSource {
+        self.host().open_vm(identity).unwrap()
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+fn finish(image: Box<dyn NewImage>, offset: u64, fill: u8) {
+    image.write_at(offset, &[fill; 4096]).unwrap();
+    image.finish().unwrap();
+}
+
+/// Returns a VM with one disk on each of these paths, on one SCSI controller.
+pub(crate) fn vm(id: u128, name: &str, disks: &[&str]) -> VmConfiguration {
+    VmConfiguration {
+        name: name.to_owned(),
+        id: Uuid::from_u128(id),
+        generation: 2,
+        version: "9.0".to_owned(),
+        notes: String::new(),
+        processors: 2,
+        memory: Memory::default(),
+        disks: (0..)
+            .zip(disks)
+            .map(|(slot, path)| Disk {
+                slot: DiskSlot {
+                    kind: ControllerKind::Scsi,
+                    controller: 0,
+                    slot,
+                },
+                path: (*path).to_owned(),
+                pass_through: false,
+            })
+            .collect(),
+        network_adapters: Vec::new(),
+        checkpoints: Vec::new(),
+        guest_state_file: None,
+        secure_boot: true,
+    }
+}
+
+/// Returns the ids of the findings.
+pub(crate) fn ids(findings: &[hyperv_host::Finding]) -> Vec<&str> {
+    for finding in findings {
+        assert!(finding.cure.is_some(), "{finding:?} has no cure");
+        assert!(!finding.text.ends_with('.'), "{finding:?}");
+    }
+    findings.iter().map(|finding| finding.id.as_str()).collect()
+}
