@@ -44,7 +44,7 @@ impl Opened<'_> {
 
 /// Reads an XML configuration.
 pub(crate) fn open(bytes: &[u8]) -> Result<Opened<'_>, ConfigError> {
-    let (text, encoding) = decode(bytes)?;
+    let (text, encoding) = decode(bytes).map_err(|error| unless_foreign(error, bytes))?;
     let mut walk = Walk::default();
     let mut reader = Reader::from_str(&text);
     loop {
@@ -54,10 +54,15 @@ pub(crate) fn open(bytes: &[u8]) -> Result<Opened<'_>, ConfigError> {
             Ok(event) => walk.event(event, start, position(reader.buffer_position())),
             Err(error) => Err(ConfigError::corrupt("XML", error.to_string())),
         };
-        step.map_err(|error| {
+        if let Err(error) = step {
             let before = text.get(..start).unwrap_or(&text);
-            error.at(encoding.offset_behind(before))
-        })?;
+            let error = error.at(encoding.offset_behind(before));
+            return Err(if walk.places.is_empty() {
+                unless_foreign(error, bytes)
+            } else {
+                error
+            });
+        }
     }
     let end = encoding.offset_behind(&text);
     let (tree, places) = walk.finish().map_err(|error| error.at(end))?;
@@ -67,6 +72,28 @@ pub(crate) fn open(bytes: &[u8]) -> Result<Opened<'_>, ConfigError> {
         text,
         encoding,
     })
+}
+
+/// A file that fails before its root and never mentions ours is something else, not a damaged
+/// configuration.
+fn unless_foreign(error: ConfigError, bytes: &[u8]) -> ConfigError {
+    // Without NULs, ASCII looks the same in all encodings that we read.
+    let start: Vec<u8> = bytes
+        .iter()
+        .take(64 << 10)
+        .copied()
+        .filter(|byte| *byte != 0)
+        .collect();
+    let root = b"<configuration";
+    if start.windows(root.len()).any(|window| window == root) {
+        return error;
+    }
+    ConfigError::new(
+        ConfigErrorKind::NotAConfiguration,
+        "XML",
+        "expected the root configuration, found none",
+    )
+    .caused_by(error)
 }
 
 fn position(position: u64) -> usize {

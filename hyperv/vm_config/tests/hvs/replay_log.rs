@@ -101,3 +101,25 @@ fn more_entries_than_the_log_has_room_for_are_refused() {
     let error = read_vmcx("t", &bytes).unwrap_err();
     assert_eq!(error.offset(), Some(LOG as u64 + 8));
 }
+
+#[test]
+fn an_edited_file_has_its_log_applied_and_emptied() {
+    let tree = vm_config::Tree {
+        children: vec![Node::branch("configuration", vec![])],
+    };
+    let mut bytes = container(&[Entry::node("configuration", 0, 1)]);
+    let renamed = container(&[Entry::node("CONFIGURATION", 0, 1)]);
+    write_log(&mut bytes, &[(KEY_TABLE, &renamed[KEY_TABLE..FILE_OBJECT])]);
+    let closed = vm_config::with_disk_paths(&bytes, &[]).unwrap();
+    assert_eq!(closed[LOG + 8..LOG + 12], [0; 4]);
+    assert_eq!(
+        closed[KEY_TABLE..FILE_OBJECT],
+        renamed[KEY_TABLE..FILE_OBJECT]
+    );
+    assert_eq!(closed[LOG + 34..], bytes[LOG + 34..], "stale entries stay");
+    let read = read_vmcx("t", &closed).unwrap();
+    assert_eq!(read.children[0].name, "CONFIGURATION");
+    assert_ne!(read, tree);
+    // Nothing is left to apply.
+    assert_eq!(vm_config::with_disk_paths(&closed, &[]).unwrap(), closed);
+}
