@@ -98,10 +98,12 @@ fn looks_for_samples(file: &ProjectFile) -> bool {
 
 fn length(file: &ProjectFile) -> Option<Finding> {
     let lines = file.production_lines().len();
-    let (weight, limit) = match lines {
-        0..=LONG_FILE => return None,
-        ..=TOO_LONG_FILE => (Weight::Warning, LONG_FILE),
-        _ => (Weight::Failure, TOO_LONG_FILE),
+    let (weight, limit) = if lines <= LONG_FILE {
+        return None;
+    } else if lines <= TOO_LONG_FILE {
+        (Weight::Warning, LONG_FILE)
+    } else {
+        (Weight::Failure, TOO_LONG_FILE)
     };
     Some(Finding {
         rule: "file-length",
