@@ -35,6 +35,8 @@ pub enum DiskErrorKind {
     Changed,
     /// The caller asked for a range outside the disk, or gave an impossible parameter.
     OutOfRange,
+    /// A check said beforehand that this cannot work.
+    Blocked,
     /// The output exists already.
     Exists,
     /// The volume or quota is full.

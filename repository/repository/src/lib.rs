@@ -33,6 +33,7 @@ mod format;
 mod hex;
 mod keys;
 mod maintain;
+mod point_selector;
 mod read;
 mod repository;
 mod restore_point;
@@ -44,6 +45,7 @@ pub use maintain::{
     CheckReport, Damage, Difference, DifferenceKind, RepositoryStatistics, VerifyObserver,
     VerifyReport,
 };
+pub use point_selector::PointSelector;
 pub use read::RepositoryDisk;
 pub use repository::{InitOptions, Repository};
 pub use restore_point::{

@@ -1,5 +1,7 @@
 //! Restore points: what they say, how they are published, listed and found (section 10).
 
+use std::ops::AddAssign;
+
 use jiff::Timestamp;
 use object_store::StoreErrorKind;
 use serde::{Deserialize, Serialize};
@@ -158,6 +160,19 @@ pub struct StreamStatistics {
     pub new_bytes: u64,
     /// What that took, compressed and encrypted.
     pub stored_bytes: u64,
+}
+
+impl AddAssign for StreamStatistics {
+    fn add_assign(&mut self, part: Self) {
+        self.data_bytes += part.data_bytes;
+        self.zero_bytes += part.zero_bytes;
+        self.not_allocated_bytes += part.not_allocated_bytes;
+        self.skipped_bytes += part.skipped_bytes;
+        self.read_bytes += part.read_bytes;
+        self.changed_bytes += part.changed_bytes;
+        self.new_bytes += part.new_bytes;
+        self.stored_bytes += part.stored_bytes;
+    }
 }
 
 impl StreamRoot {

@@ -110,10 +110,7 @@ impl RunWriter {
                     *leaf = entry;
                 }
             }
-            add(
-                &mut total.lock().unwrap_or_else(PoisonError::into_inner),
-                &worker.statistics,
-            );
+            *total.lock().unwrap_or_else(PoisonError::into_inner) += worker.statistics;
             Ok(())
         };
         let workers = self.workers().min(leaf_count.max(1));
@@ -138,15 +135,4 @@ impl RunWriter {
             statistics,
         })
     }
-}
-
-fn add(total: &mut StreamStatistics, part: &StreamStatistics) {
-    total.data_bytes += part.data_bytes;
-    total.zero_bytes += part.zero_bytes;
-    total.not_allocated_bytes += part.not_allocated_bytes;
-    total.skipped_bytes += part.skipped_bytes;
-    total.read_bytes += part.read_bytes;
-    total.changed_bytes += part.changed_bytes;
-    total.new_bytes += part.new_bytes;
-    total.stored_bytes += part.stored_bytes;
 }

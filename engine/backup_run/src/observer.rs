@@ -1,0 +1,47 @@
+//! How a run tells what it does.
+
+use crate::RunItem;
+
+/// Something that happened in a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunEvent<'a> {
+    /// A VM's turn came: the `number`-th of `count`, from 1.
+    VmStarted {
+        /// Position among the VMs of the run, from 1.
+        number: usize,
+        /// Number of VMs in the run.
+        count: usize,
+        /// Its name.
+        vm: &'a str,
+        /// Sum of the sizes of its disks and files in bytes.
+        size_bytes: u64,
+    },
+    /// A disk or file of the VM is being read.
+    StreamStarted {
+        /// The VM's name.
+        vm: &'a str,
+        /// Name of the disk or file.
+        stream: &'a str,
+        /// Its size in bytes.
+        size_bytes: u64,
+    },
+    /// More of the current VM is done. Comes often, from several threads.
+    Progress {
+        /// Bytes of the disk or file, also those that need not be read.
+        stream_bytes: u64,
+        /// Bytes that were added to the repository for them.
+        stored_bytes: u64,
+    },
+    /// A VM is done, well or not.
+    VmFinished(&'a RunItem),
+}
+
+/// Hears how a run gets on, and may end it. Called from several threads.
+pub trait RunObserver: Sync {
+    /// Hears what happened.
+    fn event(&self, event: RunEvent<'_>);
+
+    /// Says whether to stop.
+    fn cancelled(&self) -> bool;
+}

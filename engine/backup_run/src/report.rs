@@ -1,0 +1,127 @@
+//! What a run did.
+
+use jiff::Timestamp;
+use repository::{RepositoryError, RepositoryErrorKind, StreamStatistics};
+use serde::Serialize;
+
+/// How a run, or a VM in it, ended. Exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// A point exists and is as it should be.
+    Success,
+    /// A point exists, with less than one would wish.
+    Warning,
+    /// Some VMs have a point, some do not. Of a run only.
+    Partial,
+    /// No point was made.
+    Failed,
+    /// The person asked to stop before the point was made.
+    Cancelled,
+    /// The run ended before the VM's turn came.
+    Skipped,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// The host.
+    pub host: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One for each VM, in the order of the run.
+    pub items: Vec<RunItem>,
+}
+
+/// What a run did with a VM.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunItem {
+    /// The VM's name.
+    pub vm: String,
+    /// Its identity.
+    pub identity: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Id of the point, where one was made.
+    pub point: Option<String>,
+    /// Sum over its disks and files.
+    pub statistics: StreamStatistics,
+    /// What went less well than it should.
+    pub warnings: Vec<String>,
+    /// Why there is no point.
+    pub failure: Option<RunFailure>,
+}
+
+/// Why a VM has no point.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunFailure {
+    /// What failed, from the outside in.
+    pub messages: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// What sort of failure it is, in the words of the error kinds.
+    pub kind: String,
+    /// The repository's kind of failure, where it was the repository.
+    #[serde(skip)]
+    pub repository: Option<RepositoryErrorKind>,
+}
+
+impl RunFailure {
+    /// Collects an error with its causes.
+    pub(crate) fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut failure = Self {
+            messages: Vec::new(),
+            hint: None,
+            kind: "failed".to_owned(),
+            repository: None,
+        };
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let message = error.to_string();
+            if failure.messages.last() != Some(&message) {
+                failure.messages.push(message);
+            }
+            if let Some(error) = error.downcast_ref::<block_io::DiskError>() {
+                failure.kind = format!("{:?}", error.kind());
+                failure.hint = error.hint_text().map(str::to_owned).or(failure.hint);
+            }
+            if let Some(error) = error.downcast_ref::<RepositoryError>() {
+                failure.kind = format!("{:?}", error.kind());
+                failure.hint = error.hint_text().map(str::to_owned).or(failure.hint);
+                if error.kind() != RepositoryErrorKind::Source {
+                    failure.repository = Some(error.kind());
+                }
+            }
+            next = error.source();
+        }
+        failure
+    }
+}
+
+impl RunReport {
+    /// Says how a run ended whose VMs ended like this.
+    pub(crate) fn outcome_of(items: &[RunItem]) -> Outcome {
+        let any = |outcome| items.iter().any(|item| item.outcome == outcome);
+        let good = any(Outcome::Success) || any(Outcome::Warning);
+        if any(Outcome::Cancelled) {
+            Outcome::Cancelled
+        } else if any(Outcome::Failed) || any(Outcome::Skipped) {
+            if good {
+                Outcome::Partial
+            } else {
+                Outcome::Failed
+            }
+        } else if any(Outcome::Warning) {
+            Outcome::Warning
+        } else if good {
+            Outcome::Success
+        } else {
+            // A run that backed nothing up has not succeeded.
+            Outcome::Failed
+        }
+    }
+}
