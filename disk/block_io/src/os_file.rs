@@ -89,6 +89,14 @@ impl OsFile {
     }
 }
 
+impl Drop for OsFile {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that is just being started holds a copy of the
+        // open file, and with it the lock, for a moment.
+        let _ = self.file.unlock();
+    }
+}
+
 fn in_use(name: &str) -> DiskError {
     DiskError::new(
         DiskErrorKind::InUse,
