@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::folder::{Folder, read_all};
 
-const SIZE: usize = 5 << 20;
+const SIZE: usize = 3 << 20;
 const SECTORS: usize = SIZE / 512;
 
 /// Writes of one layer: first sector, count, byte.
@@ -20,7 +20,7 @@ fn layers() -> impl Strategy<Value = Vec<Writes>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn a_chain_of_any_depth_reads_as_written(layers in layers(), vhdx in any::<bool>()) {

@@ -149,11 +149,11 @@ fn patchwork() -> impl Strategy<Value = Patchwork> {
         (1..500_u64).prop_map(|n| n * 4096),
         Just(3 << 20)
     ];
-    prop::collection::vec((kind, len, 0..3_u8), 1..20).prop_map(Patchwork::new)
+    prop::collection::vec((kind, len, 0..3_u8), 1..12).prop_map(Patchwork::new)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn a_copy_is_equal_and_all_of_the_disk_is_accounted_for(
