@@ -1,0 +1,159 @@
+//! Carries a plan out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use block_io::{BlockDevice as _, DiskError, DiskErrorKind, NewImage as _};
+use disk_image::{CopyObserver, ImageFormat, NewImageOptions, create};
+use repository::StreamRole;
+use serde::Serialize;
+use vm_config::{DiskSlot, with_disk_paths};
+
+use crate::disk_restore::restore_stream;
+use crate::vm_plan::NOTE_FILE;
+use crate::{PlannedFile, RestoreError, VmRestorePlan};
+
+/// A configuration that is larger is not one.
+const CONFIGURATION_BYTES_MAX: u64 = 64 << 20;
+
+/// What a VM's restore did.
+#[derive(Debug, Clone, Serialize)]
+pub struct VmRestoreReport {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The files that were made.
+    pub files: Vec<PathBuf>,
+    /// Sum of the sizes of disks and files in bytes.
+    pub size_bytes: u64,
+    /// Bytes written.
+    pub written_bytes: u64,
+    /// What the person should know.
+    pub notes: Vec<String>,
+}
+
+impl VmRestorePlan {
+    /// Makes the files of the plan. If one of them fails, those that were made are removed.
+    pub fn execute(&self, observer: &dyn CopyObserver) -> Result<VmRestoreReport, RestoreError> {
+        let mut report = VmRestoreReport {
+            folder: self.folder.clone(),
+            files: Vec::new(),
+            size_bytes: 0,
+            written_bytes: 0,
+            notes: Vec::new(),
+        };
+        let mut folders = Vec::new();
+        let result = self.make_all(observer, &mut report, &mut folders);
+        if result.is_err() {
+            // Only what this restore made, and folders only while they are empty.
+            for file in report.files.iter().rev() {
+                drop(fs::remove_file(file));
+            }
+            for folder in folders.iter().rev() {
+                drop(fs::remove_dir(folder));
+            }
+        }
+        result.map(|()| report)
+    }
+
+    fn make_all(
+        &self,
+        observer: &dyn CopyObserver,
+        report: &mut VmRestoreReport,
+        folders: &mut Vec<PathBuf>,
+    ) -> Result<(), RestoreError> {
+        for file in &self.files {
+            make_folder(file.path.parent().unwrap_or(&self.folder), folders)?;
+            report.size_bytes += file.size_bytes;
+            report.written_bytes += match file.role {
+                StreamRole::Configuration => self.make_configuration(file, report)?,
+                _ => self.make_stream(file, observer)?,
+            };
+            report.files.push(file.path.clone());
+        }
+        make_folder(&self.folder, folders)?;
+        let note = self.folder.join(NOTE_FILE);
+        // A plan is plain data, which always serialises.
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        report.written_bytes += write_file(&note, &bytes)?;
+        report.files.push(note);
+        Ok(())
+    }
+
+    fn make_stream(
+        &self,
+        file: &PlannedFile,
+        observer: &dyn CopyObserver,
+    ) -> Result<u64, RestoreError> {
+        let stream = &self.source.streams[file.stream];
+        let format = file.format.unwrap_or(ImageFormat::Raw);
+        let done = restore_stream(&self.repository, stream, &file.path, format, observer)?;
+        Ok(done.copy.bytes_written)
+    }
+
+    /// Writes the configuration with the disks' new file names.
+    fn make_configuration(
+        &self,
+        file: &PlannedFile,
+        report: &mut VmRestoreReport,
+    ) -> Result<u64, RestoreError> {
+        let stream = &self.source.streams[file.stream];
+        if stream.size_bytes > CONFIGURATION_BYTES_MAX {
+            let what = format!("a configuration of {} bytes cannot be", stream.size_bytes);
+            return Err(DiskError::new(DiskErrorKind::Unsupported, what)
+                .in_file(&stream.name)
+                .into());
+        }
+        let mut bytes = vec![0; usize::try_from(stream.size_bytes).unwrap_or(0)];
+        self.repository
+            .open_stream(stream)?
+            .read_at(0, &mut bytes)?;
+        let paths: Vec<(DiskSlot, &str)> = self
+            .files
+            .iter()
+            .filter_map(|disk| Some((disk.slot?, disk.configured_path.as_deref()?)))
+            .collect();
+        if !paths.is_empty() {
+            match with_disk_paths(&bytes, &paths) {
+                Ok(changed) => bytes = changed,
+                // The disks are there all the same; an import asks where they are.
+                Err(error) => report.notes.push(format!(
+                    "the configuration still names the disks as they were ({error}); \
+                     {NOTE_FILE} says which file belongs where"
+                )),
+            }
+        }
+        Ok(write_file(&file.path, &bytes)?)
+    }
+}
+
+/// Makes a folder and those above it, and remembers which ones were not there.
+fn make_folder(folder: &Path, made: &mut Vec<PathBuf>) -> Result<(), DiskError> {
+    let missing: Vec<PathBuf> = folder
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .map(Path::to_owned)
+        .collect();
+    fs::create_dir_all(folder).map_err(|error| {
+        DiskError::io(
+            &folder.display().to_string(),
+            "cannot make this folder",
+            error,
+        )
+    })?;
+    made.extend(missing.into_iter().rev());
+    Ok(())
+}
+
+/// Writes a small new file as carefully as an image: durable, and whole or not at all.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<u64, DiskError> {
+    let target = create(
+        path,
+        &NewImageOptions::new(ImageFormat::Raw, bytes.len() as u64),
+    )?;
+    if !bytes.is_empty() {
+        target.write_at(0, bytes)?;
+    }
+    Box::new(target).finish()?;
+    Ok(bytes.len() as u64)
+}
