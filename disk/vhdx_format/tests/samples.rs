@@ -65,7 +65,7 @@ fn a_hyper_v_checkpoint_opens_alone_and_holds_6200_sectors() {
 }
 
 #[test]
-fn a_windows_disk_with_btrfs_has_the_known_hash() {
+fn a_windows_disk_with_btrfs_reads_as_qemu_reads_it() {
     let folder = tempfile::tempdir().unwrap();
     let Some(path) = sample("discutils-btrfs.vhdx", folder.path()) else {
         return;
@@ -77,11 +77,7 @@ fn a_windows_disk_with_btrfs_has_the_known_hash() {
 
 #[test]
 fn windows_disks_beyond_the_first_chunk_read_as_qemu_reads_them() {
-    for name in [
-        "discutils-lvm2.vhdx",
-        "discutils-xfs5.vhdx",
-        "discutils-swap.vhdx",
-    ] {
+    for name in ["discutils-xfs5.vhdx", "discutils-swap.vhdx"] {
         let folder = tempfile::tempdir().unwrap();
         let Some(path) = sample(name, folder.path()) else {
             return;
@@ -89,6 +85,18 @@ fn windows_disks_beyond_the_first_chunk_read_as_qemu_reads_them() {
         if have_qemu() {
             assert_qemu_agrees(&path, folder.path());
         }
+    }
+}
+
+#[test]
+#[ignore = "unpacks and compares 600 MiB: run by hand"]
+fn a_windows_disk_with_unmapped_blocks_reads_as_qemu_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(path) = sample("discutils-lvm2.vhdx", folder.path()) else {
+        return;
+    };
+    if have_qemu() {
+        assert_qemu_agrees(&path, folder.path());
     }
 }
 

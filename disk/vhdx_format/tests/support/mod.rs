@@ -5,6 +5,9 @@
     reason = "each test binary uses a part of this; a skipped test must be seen"
 )]
 
+pub(crate) mod images;
+pub(crate) mod raw_log;
+
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +18,7 @@ use block_io::{BlockDevice, DiskLayer, ExtentKind, LayeredDisk, OsFile};
 use vhdx_format::VhdxLayer;
 
 /// Says whether `tool` can be run; prints why not, and fails where tools are required.
-pub fn have_tool(tool: &str, probe: &[&str]) -> bool {
+pub(crate) fn have_tool(tool: &str, probe: &[&str]) -> bool {
     let found = Command::new(tool)
         .args(probe)
         .stdout(Stdio::null())
@@ -32,12 +35,12 @@ pub fn have_tool(tool: &str, probe: &[&str]) -> bool {
     found
 }
 
-pub fn have_qemu() -> bool {
+pub(crate) fn have_qemu() -> bool {
     have_tool("qemu-img", &["--version"])
 }
 
 /// Unpacks a sample into `folder`; `None`, visibly, where the samples are absent.
-pub fn sample(name: &str, folder: &Path) -> Option<PathBuf> {
+pub(crate) fn sample(name: &str, folder: &Path) -> Option<PathBuf> {
     let samples = std::env::var_os("LIFEBOAT_SAMPLES").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples"),
         PathBuf::from,
@@ -62,17 +65,17 @@ pub fn sample(name: &str, folder: &Path) -> Option<PathBuf> {
     Some(path)
 }
 
-pub fn open(path: &Path) -> VhdxLayer {
+pub(crate) fn open(path: &Path) -> VhdxLayer {
     VhdxLayer::open(Arc::new(OsFile::open(path).unwrap())).unwrap()
 }
 
-pub fn open_disk(path: &Path) -> LayeredDisk {
+pub(crate) fn open_disk(path: &Path) -> LayeredDisk {
     let layer: Arc<dyn DiskLayer> = Arc::new(open(path));
     LayeredDisk::new(vec![layer]).unwrap()
 }
 
 /// Calls `each` with every data extent, at most 4 MiB at a time.
-pub fn for_each_data(disk: &dyn BlockDevice, mut each: impl FnMut(u64, &[u8])) {
+pub(crate) fn for_each_data(disk: &dyn BlockDevice, mut each: impl FnMut(u64, &[u8])) {
     let mut offset = 0;
     let mut buf = vec![0; 4 << 20];
     while offset < disk.size_bytes() {
@@ -91,7 +94,7 @@ pub fn for_each_data(disk: &dyn BlockDevice, mut each: impl FnMut(u64, &[u8])) {
 }
 
 /// Writes the disk to a sparse raw file.
-pub fn write_raw(disk: &dyn BlockDevice, path: &Path) {
+pub(crate) fn write_raw(disk: &dyn BlockDevice, path: &Path) {
     use block_io::WritableFile as _;
     let raw = OsFile::create_new(path).unwrap();
     raw.set_size_bytes(disk.size_bytes()).unwrap();
@@ -103,7 +106,7 @@ pub fn write_raw(disk: &dyn BlockDevice, path: &Path) {
 }
 
 /// Returns the SHA-256 of the whole disk, as `sha256sum` computes it.
-pub fn sha256(disk: &dyn BlockDevice) -> String {
+pub(crate) fn sha256(disk: &dyn BlockDevice) -> String {
     let mut child = Command::new("sha256sum")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -126,7 +129,7 @@ pub fn sha256(disk: &dyn BlockDevice) -> String {
 }
 
 /// Runs a tool and returns what it said; panics where it fails.
-pub fn run(tool: &str, args: &[&str]) -> String {
+pub(crate) fn run(tool: &str, args: &[&str]) -> String {
     let output = Command::new(tool).args(args).output().unwrap();
     let text = format!(
         "{}{}",
@@ -138,7 +141,7 @@ pub fn run(tool: &str, args: &[&str]) -> String {
 }
 
 /// Fails unless qemu-img reads the same bytes from `image` as we do.
-pub fn assert_qemu_agrees(image: &Path, folder: &Path) {
+pub(crate) fn assert_qemu_agrees(image: &Path, folder: &Path) {
     let raw = folder.join("ours.raw");
     drop(std::fs::remove_file(&raw));
     write_raw(&open_disk(image), &raw);
