@@ -1,4 +1,5 @@
 //! Damage of every field: the right error, never a panic, never memory without bound.
+#![expect(clippy::unwrap_used, reason = "test helpers; the numbers are small")]
 
 mod support;
 
@@ -273,9 +274,9 @@ fn block_entries_are_checked_when_they_are_read() {
     let cases: [(u64, &str); 6] = [
         (4, "unknown state 4"),
         (5, "unknown state 5"),
-        (7 | 4 * MIB, "no parent"),
+        (7 | (4 * MIB), "no parent"),
         (6, "outside the file"),
-        (6 | 6 * MIB, "outside the file"),
+        (6 | (6 * MIB), "outside the file"),
         (6 | !(MIB - 1), "outside the file"),
     ];
     for (entry, text) in cases {
@@ -319,7 +320,7 @@ fn every_state_reads_as_the_format_says() {
             (1, LayerExtentKind::Zero),
             (2, LayerExtentKind::Zero),
             (3, LayerExtentKind::Zero),
-            (6 | 4 * MIB, LayerExtentKind::Data),
+            (6 | (4 * MIB), LayerExtentKind::Data),
         ] {
             let mut bytes = bytes.clone();
             put(&mut bytes, BAT, &u64::to_le_bytes(state));
@@ -358,8 +359,8 @@ fn a_partial_block_needs_its_bitmap() {
 fn all_defects_are_listed_and_not_only_the_first() {
     let mut bytes = base();
     put(&mut bytes, BAT, &(5_u64).to_le_bytes());
-    put(&mut bytes, BAT + 8, &(6 | 2 * MIB).to_le_bytes());
-    put(&mut bytes, BAT + 16, &(6 | 99 * MIB).to_le_bytes());
+    put(&mut bytes, BAT + 8, &(6 | (2 * MIB)).to_le_bytes());
+    put(&mut bytes, BAT + 16, &(6 | (99 * MIB)).to_le_bytes());
     bytes[HEADERS[0]] ^= 1;
     bytes[REGIONS[1]] ^= 1;
     bytes.extend([0; 512]);
@@ -379,7 +380,7 @@ fn all_defects_are_listed_and_not_only_the_first() {
 #[test]
 fn two_blocks_in_one_place_are_an_overlap() {
     let mut bytes = base();
-    put(&mut bytes, BAT + 8, &(6 | 4 * MIB).to_le_bytes());
+    put(&mut bytes, BAT + 8, &(6 | (4 * MIB)).to_le_bytes());
     let problems = errors(bytes);
     assert_eq!(problems.len(), 1);
     assert!(problems[0].message.contains("overlaps"));
@@ -426,7 +427,7 @@ fn bytes_behind_the_last_mib_are_ignored_as_disk2vhd_leaves_them() {
 fn a_block_that_kept_its_place_does_not_show_what_it_held() {
     let mut bytes = base();
     let length = bytes.len();
-    put(&mut bytes, BAT, &(3 | 4 * MIB).to_le_bytes());
+    put(&mut bytes, BAT, &(3 | (4 * MIB)).to_le_bytes());
     let file = Arc::new(MemoryFile::new("trimmed.vhdx", bytes));
     let target = Arc::clone(&file) as Arc<dyn block_io::WritableFile>;
     let disk = VhdxDisk::open_writable(target, GuidSource::Random).unwrap();

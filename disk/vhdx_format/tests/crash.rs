@@ -1,4 +1,5 @@
 //! A crash after any write and any flush, and the failure of any one operation.
+#![expect(clippy::unwrap_used, reason = "test helpers; the numbers are small")]
 
 mod support;
 

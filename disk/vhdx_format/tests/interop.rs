@@ -1,4 +1,9 @@
 //! Against programs by others: qemu-img and libvhdi.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "test helpers; the numbers are small"
+)]
 
 mod support;
 

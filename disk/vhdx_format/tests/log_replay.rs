@@ -1,4 +1,9 @@
 //! Logs built by hand: what is replayed, and what is refused.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "test helpers; the numbers are small"
+)]
 
 mod support;
 
@@ -183,7 +188,7 @@ fn a_log_may_make_the_file_longer() {
     let mut bytes = dirty();
     // BAT entry 1: a second block at the end, which the file does not have yet.
     let mut bat = bytes[3 << 20..][..SECTOR].to_vec();
-    bat[8..16].copy_from_slice(&(5 * MIB | 6).to_le_bytes());
+    bat[8..16].copy_from_slice(&((5 * MIB) | 6).to_le_bytes());
     let longer = RawEntry {
         last: 6 * MIB,
         ..entry(

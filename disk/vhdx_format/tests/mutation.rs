@@ -1,4 +1,9 @@
 //! Thousands of damaged files: no panic, no endless loop, and what is read is consistent.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "test helpers; the numbers are small"
+)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What is written is what is read: new images, chains, and changes in place, against a flat model.
+#![expect(clippy::unwrap_used, reason = "test helpers; the numbers are small")]
 
 mod support;
 

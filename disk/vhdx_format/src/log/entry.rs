@@ -16,7 +16,8 @@ const DATA_DESCRIPTOR: &[u8; 4] = b"desc";
 const ZERO_DESCRIPTOR: &[u8; 4] = b"zero";
 const DATA_SECTOR: &[u8; 4] = b"data";
 const HEADER_LEN: u64 = 64;
-const DESCRIPTOR_LEN: u64 = 32;
+const DESCRIPTOR_LEN: usize = 32;
+const DESCRIPTOR_BYTES: u64 = 32;
 
 /// One valid entry, without its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +69,8 @@ impl Descriptor {
         }
     }
 
-    fn encode(&self, sequence_number: u64) -> [u8; DESCRIPTOR_LEN as usize] {
-        let mut bytes = [0; DESCRIPTOR_LEN as usize];
+    fn encode(&self, sequence_number: u64) -> [u8; DESCRIPTOR_LEN] {
+        let mut bytes = [0; DESCRIPTOR_LEN];
         match self {
             Self::Data {
                 file_offset,
@@ -97,7 +98,7 @@ impl Descriptor {
 
 /// Returns how many sectors the header and `count` descriptors fill.
 fn descriptor_sectors(count: u64) -> u64 {
-    (HEADER_LEN + count * DESCRIPTOR_LEN).div_ceil(SECTOR_BYTES)
+    (HEADER_LEN + count * DESCRIPTOR_BYTES).div_ceil(SECTOR_BYTES)
 }
 
 impl LogEntry {
@@ -164,8 +165,8 @@ impl LogEntry {
 
     /// Returns the descriptors in the `number`-th sector; `None` where one is invalid.
     fn parse_descriptors(&self, sector: &Sector, number: u64) -> Option<Vec<Descriptor>> {
-        let per_sector = SECTOR_BYTES / DESCRIPTOR_LEN;
-        let header_slots = HEADER_LEN / DESCRIPTOR_LEN;
+        let per_sector = SECTOR_BYTES / DESCRIPTOR_BYTES;
+        let header_slots = HEADER_LEN / DESCRIPTOR_BYTES;
         // The header takes the first slots of sector 0.
         let (first_slot, before) = if number == 0 {
             (header_slots, 0)
@@ -175,7 +176,7 @@ impl LogEntry {
         let left = u64::from(self.descriptor_count).saturating_sub(before);
         let slots = left.min(per_sector - first_slot);
         sector
-            .chunks_exact(index(DESCRIPTOR_LEN))
+            .chunks_exact(DESCRIPTOR_LEN)
             .skip(index(first_slot))
             .take(index(slots))
             .map(|bytes| Descriptor::parse(bytes, self.sequence_number))
@@ -248,7 +249,7 @@ pub(crate) fn encode_entry(
             leading: bytes_at(*content, 0),
             trailing: bytes_at(*content, SECTOR_LEN - 4),
         };
-        let at = index(HEADER_LEN) + number * index(DESCRIPTOR_LEN);
+        let at = index(HEADER_LEN) + number * DESCRIPTOR_LEN;
         put(&mut bytes, at, &descriptor.encode(sequence_number));
         let at = first_data + number * SECTOR_LEN;
         put(&mut bytes, at, *content);

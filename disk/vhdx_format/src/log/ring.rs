@@ -2,7 +2,7 @@
 
 use block_io::DiskError;
 
-use crate::field::{SECTOR_BYTES, Sector};
+use crate::field::{SECTOR_LEN, Sector};
 use crate::replayed_file::ReplayedFile;
 
 /// The place of the log: sectors that follow each other round the end.
@@ -27,7 +27,7 @@ impl Ring {
 
     /// Reads the sector at `position`.
     pub(crate) fn sector(&self, file: &ReplayedFile, position: u64) -> Result<Sector, DiskError> {
-        let mut sector = [0; SECTOR_BYTES as usize];
+        let mut sector = [0; SECTOR_LEN];
         file.read_unpatched(self.file_offset(position), &mut sector)?;
         Ok(sector)
     }
