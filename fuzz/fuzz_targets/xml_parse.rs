@@ -14,7 +14,9 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(written) = write_xml(&tree) {
         assert_eq!(read_xml("fuzz", &written).expect("what we wrote"), tree);
     }
-    if VmConfiguration::from_tree(&tree).is_ok() {
+    // With a container's signature at its second place, the file would be taken for one.
+    let twofold = bytes.get(0x1000..0x1004) == Some(&[0x14, 0x20, 0x28, 0x01]);
+    if !twofold && VmConfiguration::from_tree(&tree).is_ok() {
         let edited = with_disk_paths(bytes, &[]).expect("what reads can be edited");
         assert_eq!(edited, bytes);
     }

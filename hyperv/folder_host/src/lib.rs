@@ -35,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 mod catalog;
+mod chain_files;
 mod checkpoint;
 mod diagnosis;
 mod disk_source;

@@ -8,6 +8,7 @@ use disk_image::{DiskImage, OpenOptions};
 use hyperv_host::{DiskEntry, VmEntry};
 
 use crate::catalog::{Catalog, has_extension};
+use crate::chain_files::chain_files;
 use crate::diagnosis::of_disk;
 
 /// What counts as a disk. Anything can be a raw image, so only two names are taken for one.
@@ -26,9 +27,8 @@ pub(crate) fn loose_chains(catalog: &Catalog, claimed: &HashSet<PathBuf>) -> Vec
             continue;
         }
         let image = disk_image::open(path, &OpenOptions::below(&catalog.root));
-        if let Ok(image) = &image {
-            parents.extend(image.chain().iter().skip(1).map(|file| file.path.clone()));
-        }
+        let files = chain_files(path, &image, &catalog.root);
+        parents.extend(files.into_iter().skip(1));
         let vm = entry(catalog, path, image.as_ref());
         loose.push((resolved, vm));
     }

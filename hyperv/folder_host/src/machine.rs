@@ -10,6 +10,7 @@ use uuid::Uuid;
 use vm_config::{Disk, VmConfiguration};
 
 use crate::catalog::{Catalog, ConfigFile};
+use crate::chain_files::chain_files;
 use crate::checkpoint::checkpoints_of;
 use crate::diagnosis::{ambiguous, finding, missing, of_disk};
 
@@ -67,11 +68,9 @@ impl<'a> Machine<'a> {
     fn add(&mut self, catalog: &Catalog, disk: &Disk) {
         let (path, image, problem) = match catalog.index.find(&WindowsPath::parse(&disk.path)) {
             Ok(path) => {
-                if let Ok(resolved) = path.canonicalize() {
-                    self.files.insert(resolved);
-                }
                 let image = disk_image::open(&path, &OpenOptions::below(&catalog.root));
                 let problem = image.as_ref().err().map(of_disk);
+                self.files.extend(chain_files(&path, &image, &catalog.root));
                 (path.display().to_string(), image, problem)
             }
             Err(PathLookup::Missing) => {
@@ -85,9 +84,6 @@ impl<'a> Machine<'a> {
         };
         self.entry.findings.extend(problem);
         let opened = image.as_ref().ok();
-        for file in opened.map(DiskImage::chain).unwrap_or_default() {
-            self.files.insert(file.path.clone());
-        }
         self.entry.disks.push(DiskEntry {
             number: u32::try_from(self.entry.disks.len()).unwrap_or(u32::MAX),
             slot: Some(disk.slot),

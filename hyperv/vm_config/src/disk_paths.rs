@@ -23,7 +23,10 @@ pub fn with_disk_paths(bytes: &[u8], paths: &[(DiskSlot, &str)]) -> Result<Vec<u
         for (index, path) in indices(&opened.tree, paths)? {
             hvs::set_text(&mut opened, index, path)?;
         }
-        Ok(opened.into_closed_image())
+        let edited = opened.into_closed_image();
+        // In a file whose log lies over its own tables, an edit breaks what it does not mean to.
+        hvs::open(&edited)?;
+        Ok(edited)
     } else {
         let opened = xml::open(bytes)?;
         let texts = indices(&opened.tree, paths)?;

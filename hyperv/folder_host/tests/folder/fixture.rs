@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use block_io::{NewImage, OsFile};
-use disk_image::{ImageFormat, NewImageOptions, OpenOptions};
+use block_io::NewImage as _;
+use disk_image::{DifferencingOptions, ImageFormat, NewImageFile, NewImageOptions};
 use folder_host::FolderHost;
 use hyperv_host::{HypervHost, Inventory, VmEntry, VmSource};
 use tempfile::TempDir;
 use uuid::Uuid;
-use vhd_format::{CreateKind, CreateOptions, ParentLink};
 use vm_config::{ControllerKind, Disk, DiskSlot, Memory, VmConfiguration, write_vmcx, write_xml};
 
 pub(crate) const DISK_BYTES: u64 = 4 << 20;
@@ -32,28 +30,23 @@ impl Folder {
         fs::write(self.path(below), bytes).unwrap();
     }
 
-    /// Makes a disk whose first 4 KiB are `fill`.
+    /// Makes a disk whose first 4 KiB are `fill`, in the format of its extension.
     pub(crate) fn base(&self, below: &str, fill: u8) {
-        let options = NewImageOptions::new(ImageFormat::Vhd, DISK_BYTES);
-        finish(
-            Box::new(disk_image::create(&self.path(below), &options).unwrap()),
-            0,
-            fill,
-        );
+        let path = self.path(below);
+        let format = ImageFormat::from_extension(&path).unwrap();
+        let options = NewImageOptions::new(format, DISK_BYTES);
+        finish(disk_image::create(&path, &options).unwrap(), 0, fill);
     }
 
     /// Makes a child of the disk at `parent`, in whose second 4 KiB is `fill`.
     pub(crate) fn child(&self, below: &str, parent: &str, fill: u8) {
-        let opened =
-            disk_image::open(&self.path(parent), &OpenOptions::below(self.0.path())).unwrap();
-        let link = ParentLink {
-            unique_id: opened.chain()[0].link_id.unwrap(),
-            relative_path: None,
+        let options = DifferencingOptions {
             absolute_path: Some(format!("C:\\VMs\\{}", parent.replace('/', "\\"))),
+            ..DifferencingOptions::default()
         };
-        let options = CreateOptions::new(DISK_BYTES, CreateKind::Differencing(link));
-        let file = Arc::new(OsFile::create_new(&self.path(below)).unwrap());
-        finish(vhd_format::create(file, options).unwrap(), 4096, fill);
+        let child =
+            disk_image::create_differencing(&self.path(below), &self.path(parent), &options);
+        finish(child.unwrap(), 4096, fill);
     }
 
     pub(crate) fn vmcx(&self, below: &str, vm: &VmConfiguration) {
@@ -87,9 +80,9 @@ impl Folder {
     }
 }
 
-fn finish(image: Box<dyn NewImage>, offset: u64, fill: u8) {
+fn finish(image: NewImageFile, offset: u64, fill: u8) {
     image.write_at(offset, &[fill; 4096]).unwrap();
-    image.finish().unwrap();
+    Box::new(image).finish().unwrap();
 }
 
 /// Returns a VM with one disk on each of these paths, on one SCSI controller.

@@ -7,15 +7,15 @@ use crate::fixture::{DISK_BYTES, Folder, ids, vm};
 #[test]
 fn a_vm_with_a_checkpoint_chain() {
     let folder = Folder::new();
-    folder.base("web/Virtual Hard Disks/os.vhd", 1);
+    folder.base("web/Virtual Hard Disks/os.vhdx", 1);
     folder.child(
-        "web/Virtual Hard Disks/os_A.avhd",
-        "web/Virtual Hard Disks/os.vhd",
+        "web/Virtual Hard Disks/os_A.avhdx",
+        "web/Virtual Hard Disks/os.vhdx",
         2,
     );
     folder.vmcx(
         "web/Virtual Machines/1.vmcx",
-        &vm(0xabc, "web", &["D:\\x\\Virtual Hard Disks\\OS_a.avhd"]),
+        &vm(0xabc, "web", &["D:\\x\\Virtual Hard Disks\\OS_a.avhdx"]),
     );
     let entry = folder.only_vm();
     assert_eq!(entry.identity, "00000000-0000-0000-0000-000000000abc");
@@ -29,7 +29,7 @@ fn a_vm_with_a_checkpoint_chain() {
     let disk = &entry.disks[0];
     assert_eq!((disk.number, disk.chain_files), (0, 2));
     assert_eq!(disk.size_bytes, Some(DISK_BYTES));
-    assert!(disk.path.ends_with("os_A.avhd"));
+    assert!(disk.path.ends_with("os_A.avhdx"));
     assert!(disk.slot.is_some());
     assert!(folder.host().name().starts_with("dir:"));
 }
@@ -59,9 +59,9 @@ fn both_configuration_formats_sort_by_name_then_identity() {
 #[test]
 fn chains_without_a_configuration_are_vms_and_their_parents_are_not() {
     let folder = Folder::new();
-    folder.base("store/base.vhd", 1);
-    folder.child("store/mid.avhd", "store/base.vhd", 2);
-    folder.child("store/leaf.avhd", "store/mid.avhd", 3);
+    folder.base("store/base.vhdx", 1);
+    folder.child("store/mid.avhdx", "store/base.vhdx", 2);
+    folder.child("store/leaf.avhdx", "store/mid.avhdx", 3);
     folder.write("raw disk.IMG", &[7; 8192]);
     for ignored in [
         "notes.txt",
@@ -83,7 +83,7 @@ fn chains_without_a_configuration_are_vms_and_their_parents_are_not() {
     assert_eq!(
         vms,
         [
-            ("leaf", "file:store/leaf.avhd"),
+            ("leaf", "file:store/leaf.avhdx"),
             ("raw disk", "file:raw disk.IMG")
         ]
     );
@@ -94,25 +94,25 @@ fn chains_without_a_configuration_are_vms_and_their_parents_are_not() {
 #[test]
 fn what_a_vm_uses_is_not_a_vm_of_its_own() {
     let folder = Folder::new();
-    folder.base("base.vhd", 1);
-    folder.child("old.avhd", "base.vhd", 2);
-    folder.child("new.avhd", "base.vhd", 3);
-    folder.vmcx("Virtual Machines/1.vmcx", &vm(1, "m", &["C:\\new.avhd"]));
+    folder.base("base.vhdx", 1);
+    folder.child("old.avhdx", "base.vhdx", 2);
+    folder.child("new.avhdx", "base.vhdx", 3);
+    folder.vmcx("Virtual Machines/1.vmcx", &vm(1, "m", &["C:\\new.avhdx"]));
     // The checkpoint's own branch: no VM, although nobody is its child.
-    folder.vmcx("SNAPSHOTS/2.vmcx", &vm(2, "before", &["C:\\old.avhd"]));
+    folder.vmcx("SNAPSHOTS/2.vmcx", &vm(2, "before", &["C:\\old.avhdx"]));
     assert_eq!(folder.only_vm().name, "m");
 }
 
 #[test]
 fn checkpoints_belong_to_the_vm_that_they_name_or_whose_chain_holds_their_disk() {
     let folder = Folder::new();
-    folder.base("a/base.vhd", 1);
-    folder.child("a/leaf.avhd", "a/base.vhd", 2);
+    folder.base("a/base.vhdx", 1);
+    folder.child("a/leaf.avhdx", "a/base.vhdx", 2);
     folder.vmcx(
         "a/Virtual Machines/1.vmcx",
-        &vm(1, "by disk", &["C:\\a\\leaf.avhd"]),
+        &vm(1, "by disk", &["C:\\a\\leaf.avhdx"]),
     );
-    folder.vmcx("a/Snapshots/11.vmcx", &vm(11, "p", &["C:\\a\\base.vhd"]));
+    folder.vmcx("a/Snapshots/11.vmcx", &vm(11, "p", &["C:\\a\\base.vhdx"]));
     let mut lists = vm(2, "by list", &[]);
     lists.checkpoints = vec![vm_config::Checkpoint {
         id: uuid::Uuid::from_u128(22),
@@ -158,10 +158,10 @@ fn disks_count_by_controller_and_slot_and_physical_ones_do_not() {
 #[test]
 fn an_inventory_changes_nothing() {
     let folder = Folder::new();
-    folder.base("base.vhd", 1);
-    folder.vmcx("m.vmcx", &vm(1, "m", &["C:\\base.vhd"]));
+    folder.base("base.vhdx", 1);
+    folder.vmcx("m.vmcx", &vm(1, "m", &["C:\\base.vhdx"]));
     let read = |name| std::fs::read(folder.path(name)).unwrap();
-    let before = (read("base.vhd"), read("m.vmcx"));
+    let before = (read("base.vhdx"), read("m.vmcx"));
     folder.inventory();
-    assert!(before == (read("base.vhd"), read("m.vmcx")));
+    assert!(before == (read("base.vhdx"), read("m.vmcx")));
 }

@@ -7,19 +7,19 @@ use crate::fixture::{DISK_BYTES, Folder, vm};
 #[test]
 fn a_chain_is_one_flat_disk_named_after_its_base() {
     let folder = Folder::new();
-    folder.base("disks/os.vhd", 1);
-    folder.child("disks/os_1.avhd", "disks/os.vhd", 2);
-    folder.vmcx("m.vmcx", &vm(1, "m", &["E:\\disks\\os_1.avhd"]));
+    folder.base("disks/os.vhdx", 1);
+    folder.child("disks/os_1.avhdx", "disks/os.vhdx", 2);
+    folder.vmcx("m.vmcx", &vm(1, "m", &["E:\\disks\\os_1.avhdx"]));
     let source = folder.open_vm("00000000-0000-0000-0000-000000000001");
     assert_eq!(source.configuration.unwrap().name, "m");
     let disk = &source.disks[0];
-    assert_eq!(disk.configured_path, "E:\\disks\\os_1.avhd");
+    assert_eq!(disk.configured_path, "E:\\disks\\os_1.avhdx");
     assert_eq!(
         (disk.base_name.as_str(), disk.format.as_str()),
-        ("os.vhd", "vhd")
+        ("os.vhdx", "vhdx")
     );
     assert_eq!(disk.chain.len(), 2);
-    assert!(disk.chain[0].ends_with("os_1.avhd"));
+    assert!(disk.chain[0].ends_with("os_1.avhdx"));
     assert_eq!(disk.device.size_bytes(), DISK_BYTES);
     let mut bytes = [0; 3 * 4096];
     disk.device.read_at(0, &mut bytes).unwrap();
@@ -30,15 +30,15 @@ fn a_chain_is_one_flat_disk_named_after_its_base() {
 #[test]
 fn a_change_of_any_file_of_the_chain_is_noticed() {
     let folder = Folder::new();
-    folder.base("os.vhd", 1);
-    folder.child("os_1.avhd", "os.vhd", 2);
-    let source = folder.open_vm("file:os_1.avhd");
-    let mut bytes = std::fs::read(folder.path("os.vhd")).unwrap();
+    folder.base("os.vhdx", 1);
+    folder.child("os_1.avhdx", "os.vhdx", 2);
+    let source = folder.open_vm("file:os_1.avhdx");
+    let mut bytes = std::fs::read(folder.path("os.vhdx")).unwrap();
     bytes.extend([0; 512]);
-    std::fs::write(folder.path("os.vhd"), bytes).unwrap();
+    std::fs::write(folder.path("os.vhdx"), bytes).unwrap();
     let error = (source.disks[0].check_unchanged)().unwrap_err();
     assert_eq!(error.kind(), block_io::DiskErrorKind::Changed);
-    assert!(error.file().unwrap().ends_with("os.vhd"));
+    assert!(error.file().unwrap().ends_with("os.vhdx"));
 }
 
 #[test]
@@ -60,9 +60,9 @@ fn configuration_and_state_files_keep_the_layout_of_an_import() {
     let folder = Folder::new();
     let id = "00000000-0000-0000-0000-0000000000a1";
     let checkpoint = "00000000-0000-0000-0000-0000000000c1";
-    let mut config = vm(0xa1, "m", &["C:\\m\\base.vhd"]);
+    let mut config = vm(0xa1, "m", &["C:\\m\\base.vhdx"]);
     config.guest_state_file = Some(format!("C:\\m\\Virtual Machines\\{id}.vmgs"));
-    folder.base("vms/m/base.vhd", 1);
+    folder.base("vms/m/base.vhdx", 1);
     folder.vmcx(&format!("vms/m/Virtual Machines/{id}.vmcx"), &config);
     folder.write(
         &format!("vms/m/Virtual Machines/{}.VMRS", id.to_uppercase()),
@@ -71,7 +71,7 @@ fn configuration_and_state_files_keep_the_layout_of_an_import() {
     folder.write(&format!("vms/m/Virtual Machines/{id}.vmgs"), b"g");
     folder.write(&format!("vms/m/Virtual Machines/{id}/{id}.bin"), b"b");
     folder.write("vms/m/Virtual Machines/other.vmrs", b"not ours");
-    let mut config = vm(0xc1, "before", &["C:\\m\\base.vhd"]);
+    let mut config = vm(0xc1, "before", &["C:\\m\\base.vhdx"]);
     config.notes = "x".into();
     folder.vmcx(&format!("vms/m/Snapshots/{checkpoint}.vmcx"), &config);
     folder.write(&format!("vms/m/Snapshots/{checkpoint}.vmrs"), b"cs");

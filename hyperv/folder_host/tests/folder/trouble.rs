@@ -79,18 +79,31 @@ fn a_disk_that_is_damaged() {
 #[test]
 fn a_parent_that_is_missing_or_was_replaced() {
     let folder = Folder::new();
-    folder.base("base.vhd", 1);
-    folder.child("leaf.avhd", "base.vhd", 2);
-    folder.vmcx("m.vmcx", &vm(1, "m", &["C:\\leaf.avhd"]));
-    std::fs::remove_file(folder.path("base.vhd")).unwrap();
+    folder.base("base.vhdx", 1);
+    folder.child("leaf.avhdx", "base.vhdx", 2);
+    folder.vmcx("m.vmcx", &vm(1, "m", &["C:\\leaf.avhdx"]));
+    std::fs::remove_file(folder.path("base.vhdx")).unwrap();
     assert_blocked(&folder, "VM-PARENT-MISSING", DiskErrorKind::ParentMissing);
 
-    folder.base("base.vhd", 1);
+    folder.base("base.vhdx", 1);
     let entry = &folder.inventory().vms[1];
     assert_eq!(
         (entry.name.as_str(), ids(&entry.findings)),
         ("m", vec!["VM-PARENT-MISMATCH"])
     );
+}
+
+#[test]
+fn the_rest_of_a_broken_chain_is_no_vm_of_its_own() {
+    let folder = Folder::new();
+    folder.base("base.vhdx", 1);
+    folder.child("mid.avhdx", "base.vhdx", 2);
+    folder.child("leaf.avhdx", "mid.avhdx", 3);
+    std::fs::remove_file(folder.path("base.vhdx")).unwrap();
+    assert_blocked(&folder, "VM-PARENT-MISSING", DiskErrorKind::ParentMissing);
+    assert_eq!(folder.only_vm().name, "leaf");
+    folder.vmcx("m.vmcx", &vm(1, "m", &["C:\\leaf.avhdx"]));
+    assert_blocked(&folder, "VM-PARENT-MISSING", DiskErrorKind::ParentMissing);
 }
 
 #[cfg(unix)]
