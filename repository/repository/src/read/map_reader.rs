@@ -111,9 +111,10 @@ impl MapReader {
         Ok(node)
     }
 
-    /// Returns leaf `index`, reading the nodes above it where they are not kept.
+    /// Returns leaf `index`, reading the nodes above it where they are not kept. Beyond the end of
+    /// the stream nothing is allocated.
     pub(crate) fn leaf(&self, index: u64) -> Result<Leaf, RepositoryError> {
-        let Some(root) = self.root else {
+        let Some(root) = self.root.filter(|_| index < self.shape.leaves()) else {
             return Ok(Leaf::Uniform(Entry::NotAllocated));
         };
         let (mut level, mut name, mut locator) = (root.level, root.name, root.locator);

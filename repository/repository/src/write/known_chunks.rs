@@ -87,15 +87,35 @@ impl KnownChunks {
             .contains(&locator.pack)
     }
 
-    /// Looks a name up, and claims it where nobody has it.
-    pub(crate) fn claim(&self, name: &Name) -> Claim {
+    /// Looks a chunk up, and claims it where nobody has it.
+    pub(crate) fn claim_chunk(&self, name: &Name) -> Claim {
+        self.claim(name, true)
+    }
+
+    /// Looks a map node up, and claims it where nobody has it.
+    ///
+    /// A stored node is only as good as what it points to, and its name does not say where that
+    /// lies. A durable node had all of it when it was written (see `RunWriter::append`); but once
+    /// packs are missing, nodes of earlier runs are stored anew, with places that are there.
+    pub(crate) fn claim_node(&self, name: &Name) -> Claim {
+        let whole = self
+            .missing
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty();
+        self.claim(name, whole)
+    }
+
+    fn claim(&self, name: &Name, look_in_indexes: bool) -> Claim {
         match self.shard(name).get(name) {
             Some(Fresh::Stored(locator)) => return Claim::Known(*locator),
             Some(Fresh::Pending) => return Claim::Pending,
             None => {}
         }
-        if let Some(locator) = self.find_in_indexes(name) {
-            return Claim::Known(locator);
+        if look_in_indexes {
+            if let Some(locator) = self.find_in_indexes(name) {
+                return Claim::Known(locator);
+            }
         }
         // Looked at again: somebody may have claimed it while the indexes were read.
         match self.shard(name).entry(*name) {

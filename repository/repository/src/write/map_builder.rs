@@ -15,7 +15,7 @@ impl RunWriter {
         codec: &mut Codec,
     ) -> Result<(Entry, u64), RepositoryError> {
         let (name, bytes) = node.encode(&self.shared().naming);
-        let locator = match self.known().claim(&name) {
+        let locator = match self.known().claim_node(&name) {
             Claim::Known(locator) => return Ok((Entry::Stored { name, locator }, 0)),
             Claim::Pending => self.known().wait(&name)?,
             Claim::Mine => {

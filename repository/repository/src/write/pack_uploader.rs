@@ -38,6 +38,15 @@ struct Progress {
     packs: Vec<PackId>,
 }
 
+impl Progress {
+    fn take(&mut self) -> (Vec<IndexEntry>, Vec<PackId>) {
+        (
+            std::mem::take(&mut self.entries),
+            std::mem::take(&mut self.packs),
+        )
+    }
+}
+
 /// Puts finished packs into the store with threads of its own.
 pub(crate) struct PackUploader {
     state: Arc<State>,
@@ -94,8 +103,8 @@ impl PackUploader {
         failure(&lock(&self.state))
     }
 
-    /// Waits until all packs are durable and listed.
-    pub(crate) fn flush(&self) -> Result<(), RepositoryError> {
+    /// Waits until all packs that were handed over are durable.
+    pub(crate) fn wait(&self) -> Result<(), RepositoryError> {
         let mut progress = lock(&self.state);
         while progress.under_way > 0 && progress.failure.is_none() {
             progress = self
@@ -104,12 +113,12 @@ impl PackUploader {
                 .wait(progress)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        failure(&progress)?;
-        let (entries, packs) = (
-            std::mem::take(&mut progress.entries),
-            std::mem::take(&mut progress.packs),
-        );
-        drop(progress);
+        failure(&progress)
+    }
+
+    /// Lists in an index object what is durable and in none yet.
+    pub(crate) fn write_index(&self) -> Result<(), RepositoryError> {
+        let (entries, packs) = lock(&self.state).take();
         self.state.write_index(entries, packs)
     }
 
@@ -257,10 +266,7 @@ impl State {
         if progress.entries.len() < INDEX_ENTRIES {
             return Ok(());
         }
-        let (entries, packs) = (
-            std::mem::take(&mut progress.entries),
-            std::mem::take(&mut progress.packs),
-        );
+        let (entries, packs) = progress.take();
         drop(progress);
         self.write_index(entries, packs)
     }

@@ -92,6 +92,9 @@ impl RunWriter {
     }
 
     /// Puts frames into packs; a pack that became full is handed to the uploader.
+    ///
+    /// A pack of map nodes is written only when everything that its nodes can point to is durable.
+    /// So a node that is found later, also one that a run left which died, is whole.
     pub(crate) fn append(
         &self,
         kind: PackKind,
@@ -103,19 +106,29 @@ impl RunWriter {
         };
         let (locators, full) = builder.append(self.shared(), staged)?;
         if let Some(pack) = full {
+            if kind == PackKind::MapNodes {
+                self.make_chunks_durable()?;
+            }
             self.uploader.put(pack)?;
         }
         Ok(locators)
     }
 
+    fn make_chunks_durable(&self) -> Result<(), RepositoryError> {
+        if let Some(pack) = self.chunks.finish()? {
+            self.uploader.put(pack)?;
+        }
+        self.uploader.wait()
+    }
+
     /// Returns once all that was stored is durable and listed in an index.
     pub fn flush(&self) -> Result<(), RepositoryError> {
-        for builder in [&*self.chunks, &self.nodes] {
-            if let Some(pack) = builder.finish()? {
-                self.uploader.put(pack)?;
-            }
+        self.make_chunks_durable()?;
+        if let Some(pack) = self.nodes.finish()? {
+            self.uploader.put(pack)?;
         }
-        self.uploader.flush()
+        self.uploader.wait()?;
+        self.uploader.write_index()
     }
 
     /// Publishes a point: flushes first, so that everything it needs is durable before it exists.

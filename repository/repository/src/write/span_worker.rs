@@ -251,7 +251,7 @@ impl<'a> SpanWorker<'a> {
             }
         }
         self.statistics.changed_bytes += len as u64;
-        match run.known().claim(&name) {
+        match run.known().claim_chunk(&name) {
             Claim::Known(locator) => Found::Entry(Entry::Stored { name, locator }),
             Claim::Pending => Found::Pending(name),
             Claim::Mine => {
