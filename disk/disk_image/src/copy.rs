@@ -144,16 +144,18 @@ impl Job<'_> {
         // The data that has been found and not read yet.
         let mut run = start..start;
         while at < end {
-            let extent = self.source.extent_at(at, self.size_bytes - at)?;
-            let extent_end = at.saturating_add(extent.len_bytes.max(1));
+            // No more than the span is asked about: a disk may have to look at each block of a
+            // long extent, and each span would make it do so again.
+            let extent = self.source.extent_at(at, end - at)?;
+            let extent_end = end.min(at.saturating_add(extent.len_bytes.max(1)));
             if extent.kind == ExtentKind::Data {
                 if at - run.end > READ_GAP_BYTES || run.is_empty() {
                     self.copy_run(&run, buffer)?;
                     run.start = at;
                 }
-                run.end = extent_end.min(end);
-            } else if extent_end > end {
-                self.skip_to(extent_end);
+                run.end = extent_end;
+            } else if extent_end == end {
+                self.skip_from(end)?;
             }
             at = extent_end;
         }
@@ -162,14 +164,21 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Moves the counter over spans that hold nothing as a whole. They are the ones that follow
-    /// the caller's own, so the untaken ones among them are all before `offset`.
-    fn skip_to(&self, offset: u64) {
-        let whole_disk = offset >= self.size_bytes;
-        let span = if whole_disk {
+    /// Moves the counter over the spans from `offset`, the end of the caller's own, that hold
+    /// nothing as a whole. Those of them that another thread has taken already are its own to skip.
+    fn skip_from(&self, offset: u64) -> Result<(), DiskError> {
+        if offset >= self.size_bytes {
+            return Ok(());
+        }
+        let rest = self.size_bytes - offset;
+        let extent = self.source.extent_at(offset, rest)?;
+        if extent.kind == ExtentKind::Data {
+            return Ok(());
+        }
+        let span = if extent.len_bytes >= rest {
             self.size_bytes.div_ceil(SPAN_BYTES)
         } else {
-            offset / SPAN_BYTES
+            (offset + extent.len_bytes) / SPAN_BYTES
         };
         let before = self.next_span.fetch_max(span, Ordering::Relaxed);
         if before < span {
@@ -177,6 +186,7 @@ impl Job<'_> {
             self.observer
                 .advanced(skipped_end.saturating_sub(before * SPAN_BYTES));
         }
+        Ok(())
     }
 
     fn copy_run(&self, run: &std::ops::Range<u64>, buffer: &mut Vec<u8>) -> Result<(), DiskError> {

@@ -95,7 +95,12 @@ fn windows_relative(folder: &Path, file: &Path) -> Option<String> {
 
 fn windows_absolute(file: &Path) -> Option<String> {
     let text = file.to_str()?.replace('/', "\\");
-    Some(text.strip_prefix("\\\\?\\").unwrap_or(&text).to_owned())
+    // What `canonicalize` puts in front on Windows.
+    Some(if let Some(share) = text.strip_prefix("\\\\?\\UNC\\") {
+        format!("\\\\{share}")
+    } else {
+        text.strip_prefix("\\\\?\\").unwrap_or(&text).to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -113,5 +118,13 @@ mod tests {
             relative("/a/b/d", "/a/x/c.vhdx").as_deref(),
             Some("..\\..\\x\\c.vhdx")
         );
+    }
+
+    #[test]
+    fn absolute_paths_lose_the_prefix_of_canonical_ones() {
+        let absolute = |path: &str| windows_absolute(Path::new(path)).unwrap();
+        assert_eq!(absolute("/vms/a.vhdx"), "\\vms\\a.vhdx");
+        assert_eq!(absolute("\\\\?\\C:\\a.vhdx"), "C:\\a.vhdx");
+        assert_eq!(absolute("\\\\?\\UNC\\s\\d\\a.vhdx"), "\\\\s\\d\\a.vhdx");
     }
 }

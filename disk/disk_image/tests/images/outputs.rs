@@ -71,6 +71,33 @@ fn two_runs_do_not_write_one_file() {
     assert_eq!(names(&folder), ["new.raw"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_finished_file_is_free_also_while_programs_are_started() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let folder = Folder::new();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    // A change of folder makes the library fork, which copies our open files.
+                    let _ = std::process::Command::new("true").current_dir("/").output();
+                }
+            });
+        }
+        let busy = (0..150).filter(|number| {
+            let path = folder.at(&number.to_string());
+            let image = create(&path, &NewImageOptions::new(ImageFormat::Raw, 512)).unwrap();
+            Box::new(image).finish().unwrap();
+            folder.open(&path).is_err()
+        });
+        let busy = busy.count();
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(busy, 0);
+    });
+}
+
 #[test]
 fn what_a_dead_run_left_is_taken_over() {
     for format in ImageFormat::ALL {
