@@ -159,16 +159,16 @@ fn parse_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
         return Some(time);
     }
     let local = |time: DateTime| Some(zone.to_zoned(time).ok()?.timestamp());
-    if let Ok(date) = text.parse::<Date>() {
-        if !text.contains(['T', ' ', ':']) {
-            return local(
-                date.tomorrow()
-                    .ok()?
-                    .to_datetime(jiff::civil::Time::midnight()),
-            )?
-            .checked_sub(1.nanoseconds())
-            .ok();
-        }
+    if let Ok(date) = text.parse::<Date>()
+        && !text.contains(['T', ' ', ':'])
+    {
+        return local(
+            date.tomorrow()
+                .ok()?
+                .to_datetime(jiff::civil::Time::midnight()),
+        )?
+        .checked_sub(1.nanoseconds())
+        .ok();
     }
     let time = local(text.parse::<DateTime>().ok()?)?;
     let whole_minute = text.matches(':').count() < 2;

@@ -56,7 +56,7 @@ pub(crate) fn open_sealed(
     let content = bytes
         .len()
         .checked_sub(HASH_BYTES)
-        .filter(|content| *content >= HEADER_BYTES + TAG_BYTES + 1)
+        .filter(|content| *content > HEADER_BYTES + TAG_BYTES)
         .ok_or_else(|| damaged("this object is too short for a sealed one"))?;
     let (content, hash) = bytes.split_at(content);
     if &content[..8] != MAGIC {

@@ -159,11 +159,12 @@ impl Comparison<'_> {
     }
 
     fn add(&mut self, offset: u64, len_bytes: u64, kind: DifferenceKind) {
-        if let Some(last) = self.found.last_mut() {
-            if last.offset + last.len_bytes == offset && last.kind == kind {
-                last.len_bytes += len_bytes;
-                return;
-            }
+        if let Some(last) = self.found.last_mut()
+            && last.offset + last.len_bytes == offset
+            && last.kind == kind
+        {
+            last.len_bytes += len_bytes;
+            return;
         }
         self.found.push(Difference {
             offset,

@@ -18,6 +18,17 @@ thread_local! {
     static FETCH_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Decrypts and decodes one frame into a target and returns its length.
+pub(crate) type OpenFrame<'a> = dyn FnMut(&mut [u8]) -> Result<usize, RepositoryError> + 'a;
+
+/// Takes each frame in turn: its number, and what opens it.
+pub(crate) type FrameVisitor<'a> =
+    dyn FnMut(usize, &mut OpenFrame<'_>) -> Result<(), RepositoryError> + 'a;
+
+/// The least that a frame can take: a codec and a tag.
+const STORED_BYTES_MIN: u32 = 17;
+const _: () = assert!(STORED_BYTES_MIN as usize == TAG_BYTES + 1);
+
 impl Shared {
     /// Reads frames that lie back to back in one pack with one ranged read.
     ///
@@ -28,21 +39,17 @@ impl Shared {
         &self,
         kind: PackKind,
         frames: &[(Name, Locator)],
-        decoded: &mut dyn FnMut(
-            usize,
-            &mut dyn FnMut(&mut [u8]) -> Result<usize, RepositoryError>,
-        ) -> Result<(), RepositoryError>,
+        decoded: &mut FrameVisitor<'_>,
     ) -> Result<(), RepositoryError> {
         let Some((_, first)) = frames.first() else {
             return Ok(());
         };
         let object = first.pack.object_name();
         let named = |error: RepositoryError| error.in_object(&object);
-        let least = TAG_BYTES as u32 + 1;
-        let most = FRAME_PLAIN_BYTES_MAX + least;
+        let most = FRAME_PLAIN_BYTES_MAX + STORED_BYTES_MIN;
         if frames
             .iter()
-            .any(|(_, l)| l.stored_bytes < least || l.stored_bytes > most)
+            .any(|(_, l)| l.stored_bytes < STORED_BYTES_MIN || l.stored_bytes > most)
             || (first.offset as usize) < HEADER_BYTES
         {
             let what = "a disk map points to a frame of impossible length or place";

@@ -93,12 +93,12 @@ impl RepositoryDisk {
     /// Reads chunks that lie back to back in one pack into their places in `buf`.
     fn fetch(&self, batch: &[Wanted], buf: &mut [u8]) -> Result<(), RepositoryError> {
         let lock = || self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let [only] = batch {
-            if let Some(kept) = lock().get(&only.chunk) {
-                let part = &kept[only.skip..only.skip + only.len];
-                buf[only.start..only.start + only.len].copy_from_slice(part);
-                return Ok(());
-            }
+        if let [only] = batch
+            && let Some(kept) = lock().get(&only.chunk)
+        {
+            let part = &kept[only.skip..only.skip + only.len];
+            buf[only.start..only.start + only.len].copy_from_slice(part);
+            return Ok(());
         }
         let frames: Vec<_> = batch
             .iter()

@@ -112,10 +112,8 @@ impl KnownChunks {
             Some(Fresh::Pending) => return Claim::Pending,
             None => {}
         }
-        if look_in_indexes {
-            if let Some(locator) = self.find_in_indexes(name) {
-                return Claim::Known(locator);
-            }
+        if look_in_indexes && let Some(locator) = self.find_in_indexes(name) {
+            return Claim::Known(locator);
         }
         // Looked at again: somebody may have claimed it while the indexes were read.
         match self.shard(name).entry(*name) {
@@ -147,10 +145,10 @@ impl KnownChunks {
                     .get_range(&index.object, offset, &mut bytes);
                 let Ok(()) = read else { continue };
                 let found = index.directory.find_in_page(page, &mut bytes, name);
-                if let Ok(Some(locator)) = found {
-                    if self.usable(&locator) {
-                        return Some(locator);
-                    }
+                if let Ok(Some(locator)) = found
+                    && self.usable(&locator)
+                {
+                    return Some(locator);
                 }
             }
         }

@@ -43,38 +43,34 @@ impl RunWriter {
     ) -> Result<(Option<MapRoot>, u64), RepositoryError> {
         let mut codec = Codec::new()?;
         let mut stored_bytes = 0;
-        let mut entries = leaves;
         let root_level = shape.root_level();
-        for level in 0..=root_level {
-            if level > 0 {
-                let mut above = Vec::with_capacity(entries.len().div_ceil(ENTRIES_MAX));
-                for children in entries.chunks(ENTRIES_MAX) {
-                    let node = MapNode {
-                        level,
-                        entries: children.to_vec(),
-                    };
-                    let (entry, stored) = match node.uniform() {
-                        Some(uniform) if level < root_level => (uniform, 0),
-                        _ => self.store_node(&node, &mut codec)?,
-                    };
-                    stored_bytes += stored;
-                    above.push(entry);
-                }
-                entries = above;
-            } else if root_level == 0 {
-                // A single leaf is the root, and a root is always stored.
-                if let [entry] = entries[..] {
-                    if !matches!(entry, Entry::Stored { .. }) {
-                        let node = MapNode {
-                            level: 0,
-                            entries: vec![entry; shape.entries(0, 0)],
-                        };
-                        let (root, stored) = self.store_node(&node, &mut codec)?;
-                        stored_bytes += stored;
-                        entries = vec![root];
-                    }
-                }
+        let mut entries = leaves;
+        if let (0, [uniform]) = (root_level, &entries[..])
+            && !matches!(uniform, Entry::Stored { .. })
+        {
+            // A single leaf is the root, and a root is always stored.
+            let node = MapNode {
+                level: 0,
+                entries: vec![*uniform; shape.entries(0, 0)],
+            };
+            let (root, stored) = self.store_node(&node, &mut codec)?;
+            (entries, stored_bytes) = (vec![root], stored);
+        }
+        for level in 1..=root_level {
+            let mut above = Vec::with_capacity(entries.len().div_ceil(ENTRIES_MAX));
+            for children in entries.chunks(ENTRIES_MAX) {
+                let node = MapNode {
+                    level,
+                    entries: children.to_vec(),
+                };
+                let (entry, stored) = match node.uniform() {
+                    Some(uniform) if level < root_level => (uniform, 0),
+                    _ => self.store_node(&node, &mut codec)?,
+                };
+                stored_bytes += stored;
+                above.push(entry);
             }
+            entries = above;
         }
         match entries[..] {
             [] => Ok((None, 0)),

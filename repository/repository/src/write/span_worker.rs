@@ -245,10 +245,10 @@ impl<'a> SpanWorker<'a> {
             name: old_name,
             locator,
         }) = old
+            && old_name == name
+            && run.known().usable(&locator)
         {
-            if old_name == name && run.known().usable(&locator) {
-                return Found::Entry(Entry::Stored { name, locator });
-            }
+            return Found::Entry(Entry::Stored { name, locator });
         }
         self.statistics.changed_bytes += len as u64;
         match run.known().claim_chunk(&name) {
