@@ -18,7 +18,7 @@ use std::sync::Arc;
 use block_io::{DiskError, DiskErrorKind, WritableFile};
 use uuid::Uuid;
 
-use crate::field::{MIB, SECTOR_BYTES, Sector, index, put};
+use crate::field::{MIB, SECTOR_BYTES, Sector, index};
 use crate::guid_source::GuidSource;
 use crate::header::{HEADER_OFFSETS, Header};
 use crate::log::{Ring, encode_entry};
@@ -251,13 +251,4 @@ pub(crate) fn write_zeros(journal: &Journal, offset: u64, len_bytes: u64) -> Res
         at += len as u64;
     }
     Ok(())
-}
-
-/// Writes a BAT entry into the sector that holds it.
-pub(crate) fn put_entry(sector: &mut Sector, entry_offset: u64, entry: u64) {
-    put(
-        sector,
-        index(entry_offset % SECTOR_BYTES),
-        &entry.to_le_bytes(),
-    );
 }

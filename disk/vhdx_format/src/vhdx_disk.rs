@@ -11,15 +11,15 @@ use uuid::Uuid;
 use crate::bat::{BatEntry, BlockState};
 use crate::block_map::Placement;
 use crate::check::{Findings, check_blocks};
-use crate::field::{MIB, SECTOR_BYTES, SECTOR_LEN, Sector, index, is_zero, round_up};
+use crate::field::{MIB, Sector, index, is_zero, round_up};
 use crate::guid_source::GuidSource;
-use crate::header::Header;
 use crate::info::VhdxInfo;
-use crate::journal::{Journal, put_entry, write_zeros};
+use crate::journal::Journal;
+use crate::log_to_file::apply_log;
 use crate::new_vhdx::check_sectors;
 use crate::parent_locator::ParentLocator;
+use crate::pending_metadata::PendingMetadata;
 use crate::replayed_file::ReplayedFile;
-use crate::sector_bitmap::{BITMAP_BYTES, fill_bits};
 use crate::sector_cache::{SectorCache, SectorSource};
 use crate::structure::Structure;
 
@@ -53,25 +53,6 @@ enum After {
         block: u64,
         offset: u64,
     },
-}
-
-/// Metadata as they will be after the next commit.
-struct Pending<'a> {
-    disk: &'a VhdxDisk,
-    journal: &'a Journal,
-}
-
-impl SectorSource for Pending<'_> {
-    fn file(&self) -> &ReplayedFile {
-        &self.disk.structure.file
-    }
-
-    fn sector(&self, offset: u64) -> Result<Arc<Sector>, DiskError> {
-        match self.journal.pending(offset) {
-            Some(sector) => Ok(sector),
-            None => self.disk.cache.get(&self.disk.structure.file, offset),
-        }
-    }
 }
 
 impl VhdxDisk {
@@ -213,19 +194,17 @@ impl VhdxDisk {
             return Ok(());
         }
         let mut journal = self.write_journal();
-        if journal.is_full() {
-            journal.commit(&self.cache)?;
-        }
+        let mut metadata = self.metadata(&mut *journal);
+        metadata.make_room()?;
         match after {
             After::Nothing => Ok(()),
             After::ShowSectors {
                 block,
                 first,
                 count,
-            } => self.set_bits(&mut journal, block, first, count, true),
+            } => metadata.set_bits(block, first, count, true),
             After::ShowBlock { block, offset } => {
-                let entry = BatEntry::new(BlockState::FullyPresent, offset);
-                self.set_block(&mut journal, block, entry)
+                metadata.set_block(block, BatEntry::new(BlockState::FullyPresent, offset))
             }
         }
     }
@@ -237,40 +216,38 @@ impl VhdxDisk {
         inside: u64,
         part: &[u8],
     ) -> Result<Option<(u64, After)>, DiskError> {
-        if let Some(known) = self.known_place(&self.read_journal(), block, inside, part)? {
+        let placement = self.metadata(&*self.read_journal()).place(block)?;
+        if let Some(known) = self.known_place(placement, block, inside, part) {
             return Ok(Some(known));
         }
         let zero = is_zero(part);
         let mut journal = self.write_journal();
-        if journal.is_full() {
-            journal.commit(&self.cache)?;
-        }
+        let mut metadata = self.metadata(&mut *journal);
+        metadata.make_room()?;
         // Another thread may have come first.
-        if let Some(known) = self.known_place(&journal, block, inside, part)? {
+        let placement = metadata.place(block)?;
+        if let Some(known) = self.known_place(placement, block, inside, part) {
             return Ok(Some(known));
         }
         let layout = &self.structure.map.layout;
-        let placement = self.place(&journal, block)?;
         let from_parent = layout.has_parent && placement == Placement::Parent;
         let whole = part.len() as u64 == layout.block_len(block);
         if zero && !from_parent {
             return Ok(None);
         }
         if zero && whole {
-            let entry = BatEntry::new(BlockState::Zero, 0);
-            self.set_block(&mut journal, block, entry)?;
+            metadata.set_block(block, BatEntry::new(BlockState::Zero, 0))?;
             return Ok(None);
         }
-        let offset = self.allocate(&mut journal, block)?;
+        let offset = metadata.allocate(block)?;
         let after = if !from_parent {
             // What is around the data was zero and is zero: the block may be seen at once.
-            let entry = BatEntry::new(BlockState::FullyPresent, offset);
-            self.set_block(&mut journal, block, entry)?;
+            metadata.set_block(block, BatEntry::new(BlockState::FullyPresent, offset))?;
             After::Nothing
         } else if whole {
             After::ShowBlock { block, offset }
         } else {
-            self.make_partial(&mut journal, block, offset)?;
+            metadata.make_partial(block, offset)?;
             self.show_sectors(block, inside, part)
         };
         Ok(Some((offset, after)))
@@ -279,18 +256,18 @@ impl VhdxDisk {
     /// Returns the place of a block that needs none made.
     fn known_place(
         &self,
-        journal: &Journal,
+        placement: Placement,
         block: u64,
         inside: u64,
         part: &[u8],
-    ) -> Result<Option<(u64, After)>, DiskError> {
-        Ok(match self.place(journal, block)? {
+    ) -> Option<(u64, After)> {
+        match placement {
             Placement::File(offset) => Some((offset, After::Nothing)),
             Placement::Partial { offset, .. } => {
                 Some((offset, self.show_sectors(block, inside, part)))
             }
             Placement::Parent | Placement::Zero => None,
-        })
+        }
     }
 
     fn show_sectors(&self, block: u64, inside: u64, part: &[u8]) -> After {
@@ -302,161 +279,15 @@ impl VhdxDisk {
         }
     }
 
-    fn place(&self, journal: &Journal, block: u64) -> Result<Placement, DiskError> {
-        let source = Pending {
-            disk: self,
+    /// Returns the metadata as the next commit will leave them.
+    fn metadata<J>(&self, journal: J) -> PendingMetadata<'_, J> {
+        PendingMetadata {
+            map: &self.structure.map,
+            file: &self.structure.file,
+            cache: &self.cache,
             journal,
-        };
-        self.structure.map.place(&source, block)
-    }
-
-    /// Returns the offset of a zeroed block that nobody sees yet.
-    fn allocate(&self, journal: &mut Journal, block: u64) -> Result<u64, DiskError> {
-        let map = &self.structure.map;
-        let source = Pending {
-            disk: self,
-            journal,
-        };
-        let entry = map.entry(&source, map.layout.payload_index(block))?;
-        let kept = matches!(
-            entry.state(),
-            Some(BlockState::Undefined | BlockState::Unmapped)
-        ) && entry.offset() != 0;
-        if kept {
-            // The block kept its place; what it held must not come back.
-            write_zeros(journal, entry.offset(), map.layout.block_bytes)?;
-            return Ok(entry.offset());
         }
-        let offset = journal.extend(map.layout.block_bytes)?;
-        self.structure.file.grow(journal.file_bytes);
-        Ok(offset)
     }
-
-    /// Makes a block partially present with no sector yet.
-    fn make_partial(
-        &self,
-        journal: &mut Journal,
-        block: u64,
-        offset: u64,
-    ) -> Result<(), DiskError> {
-        let map = &self.structure.map;
-        let (chunk, _) = map.layout.first_bit(block);
-        let number = map.layout.bitmap_index(chunk);
-        let source = Pending {
-            disk: self,
-            journal,
-        };
-        let missing = map.entry(&source, number)?.state() == Some(BlockState::NotPresent);
-        if missing {
-            let bitmap = journal.extend(BITMAP_BYTES)?;
-            self.structure.file.grow(journal.file_bytes);
-            let entry = BatEntry::new(BlockState::FullyPresent, bitmap);
-            self.set_entry(journal, number, entry)?;
-        }
-        let entry = BatEntry::new(BlockState::PartiallyPresent, offset);
-        self.set_block(journal, block, entry)?;
-        // Bits of a block that was not partially present may be anything.
-        let sectors = map.layout.block_bytes / map.layout.sector_bytes;
-        self.set_bits(journal, block, 0, sectors, false)
-    }
-
-    fn set_block(
-        &self,
-        journal: &mut Journal,
-        block: u64,
-        entry: BatEntry,
-    ) -> Result<(), DiskError> {
-        self.set_entry(
-            journal,
-            self.structure.map.layout.payload_index(block),
-            entry,
-        )
-    }
-
-    fn set_entry(
-        &self,
-        journal: &mut Journal,
-        number: u64,
-        entry: BatEntry,
-    ) -> Result<(), DiskError> {
-        let at = self.structure.map.entry_offset(number);
-        let offset = at - at % SECTOR_BYTES;
-        let source = Pending {
-            disk: self,
-            journal,
-        };
-        let now = source.sector(offset)?;
-        journal.change(offset, now, |sector| put_entry(sector, at, entry.0));
-        Ok(())
-    }
-
-    /// Sets or clears the bits of sectors of a partially present block.
-    fn set_bits(
-        &self,
-        journal: &mut Journal,
-        block: u64,
-        first: u64,
-        count: u64,
-        value: bool,
-    ) -> Result<(), DiskError> {
-        let Placement::Partial {
-            bitmap, first_bit, ..
-        } = self.place(journal, block)?
-        else {
-            // Meanwhile another thread made the whole block present.
-            return Ok(());
-        };
-        const BITS: u64 = SECTOR_BYTES * 8;
-        let end = first_bit + first + count;
-        let mut bit = first_bit + first;
-        while bit < end {
-            let len = (BITS - bit % BITS).min(end - bit);
-            let offset = bitmap + bit / BITS * SECTOR_BYTES;
-            let source = Pending {
-                disk: self,
-                journal,
-            };
-            let now = source.sector(offset)?;
-            let mut sector: Sector = *now;
-            if fill_bits(&mut sector, bit % BITS, len, value) > 0 {
-                journal.change(offset, now, |target| *target = sector);
-            }
-            bit += len;
-        }
-        Ok(())
-    }
-}
-
-/// Replays the log into the file and marks it empty.
-fn apply_log(
-    file: &Arc<dyn WritableFile>,
-    structure: &Structure,
-    guids: &mut GuidSource,
-) -> Result<(), DiskError> {
-    let Some(patch) = structure.file.patch() else {
-        return Ok(());
-    };
-    let header = structure.headers.header;
-    let current = structure.headers.current;
-    let size = structure.file.size_bytes();
-    let mut journal = Journal::new(Arc::clone(file), header, current, size);
-    journal.extend(0)?;
-    for (start, end) in patch.zeros() {
-        // Behind the old end everything is zero already.
-        let end = end.min(structure.file.real_bytes());
-        write_zeros(&journal, start, end.saturating_sub(start))?;
-    }
-    for offset in patch.sector_offsets() {
-        let mut sector = [0; SECTOR_LEN];
-        structure.file.read(offset, &mut sector)?;
-        journal.put(offset, &sector)?;
-    }
-    journal.flush()?;
-    journal.set_header(Header {
-        log_guid: Uuid::nil(),
-        file_write_guid: guids.next()?,
-        ..header
-    })
 }
 
 impl SectorSource for VhdxDisk {
@@ -465,11 +296,7 @@ impl SectorSource for VhdxDisk {
     }
 
     fn sector(&self, offset: u64) -> Result<Arc<Sector>, DiskError> {
-        Pending {
-            disk: self,
-            journal: &self.read_journal(),
-        }
-        .sector(offset)
+        self.metadata(&*self.read_journal()).sector(offset)
     }
 }
 

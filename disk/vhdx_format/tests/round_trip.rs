@@ -6,10 +6,10 @@ mod support;
 use std::sync::Arc;
 
 use block_io::{
-    BlockDevice as _, DiskErrorKind, DiskLayer, LayerExtentKind, LayeredDisk, MemoryFile,
-    NewImage as _, WritableDevice as _, WritableFile,
+    BlockDevice as _, DiskErrorKind, DiskLayer, ImageFile, LayerExtentKind, LayeredDisk,
+    MemoryFile, NewImage as _, WritableDevice as _, WritableFile,
 };
-use disk_model::{DiskOp, ModelDisk, disk_ops, pattern};
+use disk_model::{CrashFile, DiskOp, ModelDisk, disk_ops, pattern};
 use proptest::prelude::*;
 use support::images::{MIB, chain, image, layer, memory, small, small_child};
 use vhdx_format::{
@@ -429,4 +429,24 @@ fn the_same_guids_make_the_same_file() {
     // The bytes of the format do not change by accident.
     assert_eq!(crc32c::crc32c(&golden), 3_828_589_648);
     assert_eq!(crc32c::crc32c(&golden_child), 839_636_976);
+}
+
+#[test]
+fn a_mib_of_one_block_is_one_read_of_the_file() {
+    let size = 8 * MIB;
+    let options = CreateOptions {
+        block_bytes: 4 << 20,
+        ..small(size, CreateKind::Dynamic)
+    };
+    let bytes = image(&options, &[(0, pattern(1, 8 << 20))]);
+    let file = Arc::new(CrashFile::new("counted.vhdx", bytes));
+    let layer = VhdxLayer::open(Arc::clone(&file) as Arc<dyn ImageFile>).unwrap();
+    let mut buf = vec![0; 1 << 20];
+    layer.read_layer_at(0, &mut buf).unwrap();
+    let before = file.performed();
+    for offset in [0, MIB + 1, 2 * MIB, 5 * MIB] {
+        layer.layer_extent_at(offset, MIB).unwrap();
+        layer.read_layer_at(offset, &mut buf).unwrap();
+    }
+    assert_eq!(file.performed() - before, 4);
 }
