@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use block_io::{BlockDevice as _, DiskErrorKind, NewImage as _, OsFile};
+use block_io::{BlockDevice as _, DiskErrorKind, MemoryFile, NewImage as _, OsFile};
 use disk_image::{DifferencingOptions, ImageFormat, OpenOptions, Severity, check, open};
 use uuid::Uuid;
 
@@ -220,7 +220,8 @@ fn a_link_that_leaves_the_root_is_refused() {
 
 /// Makes a VHD with this unique id, and a parent with that one.
 fn linked_vhd(folder: &Folder, name: &str, id: u128, parent: u128, parent_name: &str) {
-    let file = Arc::new(OsFile::create_new(&folder.at(name)).unwrap());
+    // In memory first: hundreds of these would wait for the disk at each flush.
+    let file = Arc::new(MemoryFile::new(name, Vec::new()));
     let link = vhd_format::ParentLink {
         unique_id: Uuid::from_u128(parent),
         relative_path: Some(format!(".\\{parent_name}")),
@@ -229,7 +230,9 @@ fn linked_vhd(folder: &Folder, name: &str, id: u128, parent: u128, parent_name: 
     let kind = vhd_format::CreateKind::Differencing(link);
     let mut options = vhd_format::CreateOptions::new(SIZE, kind);
     options.unique_id = Some(Uuid::from_u128(id));
-    vhd_format::create(file, options).unwrap().finish().unwrap();
+    let image = vhd_format::create(file.clone(), options).unwrap();
+    image.finish().unwrap();
+    fs::write(folder.at(name), file.to_vec()).unwrap();
 }
 
 #[test]
