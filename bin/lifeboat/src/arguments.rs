@@ -1,0 +1,169 @@
+//! The command line's shape.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::cmd::{backup, demo, disk, point, repo, restore, verify, version, vm};
+use crate::ui::ProgressMode;
+
+/// Backup and recovery for Microsoft Hyper-V.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lifeboat",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  lifeboat demo
+  lifeboat repo init --repo /backup
+  lifeboat backup --host dir:/srv/vms --all --repo /backup
+  lifeboat restore disk SQL01@latest --disk 0 -o sql01.vhdx --repo /backup
+
+Exit codes: 0 done (warnings allowed), 1 failed, 2 wrong usage or ambiguous name, 3 some VMs failed,
+4 warnings with --strict, 10 no repository, 12 wrong password, 13 repository damaged, 14 no space,
+20 blocked by a finding, 21 host unreachable, 22 missing rights, 30 target exists, 31 does not fit,
+40 proof failed, 130 cancelled."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes, before or after its name.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// Folder of the repository
+    #[arg(short, long, global = true, env = "LIFEBOAT_REPO", value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// One JSON object per line on stdout, a summary last
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Tables with tabs between the fields and no heading
+    #[arg(long, global = true)]
+    pub(crate) plain: bool,
+    /// Say nothing but data, warnings and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Never ask
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+    /// Answer every question with yes
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+    /// How progress is shown
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    pub(crate) progress: ProgressMode,
+    /// No colors
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Back VMs up into a repository
+    Backup(backup::BackupArgs),
+    /// Bring disks and VMs back
+    #[command(subcommand)]
+    Restore(restore::RestoreCommand),
+    /// Read every byte of a restore point back, authenticated and hashed
+    Verify(verify::VerifyArgs),
+    /// Look at restore points
+    #[command(subcommand)]
+    Point(point::PointCommand),
+    /// Make and look after a repository
+    #[command(subcommand)]
+    Repo(repo::RepoCommand),
+    /// Look at the VMs of a host
+    #[command(subcommand)]
+    Vm(vm::VmCommand),
+    /// Look at, check and convert VHD, VHDX and raw images
+    #[command(subcommand)]
+    Disk(disk::DiskCommand),
+    /// Make a VM, back it up twice, restore both points and prove them
+    Demo(demo::DemoArgs),
+    /// Show the version
+    Version(version::VersionArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn leaves(command: &clap::Command, path: &str, visit: &mut dyn FnMut(&str, &clap::Command)) {
+        let mut any = false;
+        for child in command
+            .get_subcommands()
+            .filter(|child| child.get_name() != "help")
+        {
+            any = true;
+            leaves(child, &format!("{path} {}", child.get_name()), visit);
+        }
+        if !any {
+            visit(path, command);
+        }
+    }
+
+    #[test]
+    fn the_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example_that_parses() {
+        let tree = Cli::command();
+        let mut count = 0;
+        leaves(&tree, "lifeboat", &mut |path, command| {
+            if command.is_hide_set() {
+                return;
+            }
+            count += 1;
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let examples: Vec<&str> = help
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with("lifeboat "))
+                .collect();
+            assert!(!examples.is_empty(), "{path} has no example");
+            for example in examples {
+                assert!(example.starts_with(path), "{path}: {example}");
+                let words = example.split_whitespace();
+                assert!(
+                    Cli::try_parse_from(words).is_ok(),
+                    "does not parse: {example}"
+                );
+            }
+        });
+        assert!(count > 12, "only {count} commands");
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in [
+            "lifeboat --json --repo r point list",
+            "lifeboat point --json list -r r",
+            "lifeboat point list --repo r --json",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert!(cli.global.json, "{line}");
+            assert_eq!(cli.global.repo.unwrap(), PathBuf::from("r"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_no_option() {
+        let line = "lifeboat repo init --repo r --password secret";
+        assert!(Cli::try_parse_from(line.split(' ')).is_err());
+    }
+}

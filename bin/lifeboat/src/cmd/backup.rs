@@ -1,0 +1,244 @@
+//! `lifeboat backup`.
+
+use std::sync::{PoisonError, RwLock};
+
+use backup_run::{
+    BackupOptions, Outcome, RunEvent, RunItem, RunObserver, RunReport, back_up, select_vms,
+};
+use clap::Args;
+use hyperv_host::{HypervHost as _, VmEntry};
+use repository::StreamStatistics;
+use serde_json::json;
+
+use crate::cli_error::CliError;
+use crate::cmd::version::PROGRAM;
+use crate::cmd::vm::show_finding;
+use crate::exit_code::ExitCode;
+use crate::interrupt;
+use crate::invocation::{Invocation, open_host};
+use crate::ui::{Progress, Ui, count, size};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lifeboat backup --host dir:/srv/vms --all --repo /backup
+  lifeboat backup --host dir:/srv/vms SQL01 WEB01 --repo /backup
+  lifeboat backup --host dir:/srv/vms --all --dry-run
+
+A VM is named by its name, its GUID or the beginning of it.")]
+pub(crate) struct BackupArgs {
+    /// The host: dir:FOLDER for a folder with VMs
+    #[arg(long, value_name = "HOST")]
+    host: String,
+    /// Back up every VM of the host
+    #[arg(long, conflicts_with = "vms")]
+    all: bool,
+    /// The VMs to back up
+    #[arg(value_name = "VM", required_unless_present = "all")]
+    vms: Vec<String>,
+    /// End with code 4 where there are warnings
+    #[arg(long)]
+    strict: bool,
+    /// Say what would be backed up, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(invocation: &Invocation, args: &BackupArgs) -> Result<ExitCode, CliError> {
+    let ui = &invocation.ui;
+    let host = open_host(&args.host)?;
+    let inventory = host.inventory()?;
+    let vms = select_vms(&inventory, &args.vms, args.all)?;
+    if args.dry_run {
+        return Ok(show_plan(ui, &vms));
+    }
+    let repository = invocation.open_repository()?;
+    let options = BackupOptions {
+        workers: 0,
+        program: PROGRAM.to_owned(),
+    };
+    let report = back_up(&host, &repository, &vms, &options, &RunView::new(ui))?;
+    let code = exit_code(&report, args.strict);
+    show_total(ui, &report);
+    ui.summary(outcome_word(report.outcome), code, &report);
+    Ok(code)
+}
+
+fn show_plan(ui: &Ui, vms: &[VmEntry]) -> ExitCode {
+    for vm in vms {
+        ui.record("plan", vm);
+        let bytes: u64 = vm.disks.iter().filter_map(|disk| disk.size_bytes).sum();
+        let disks = count(vm.disks.len() as u64, "disk");
+        ui.data(format!(
+            "would back up {}: {disks}, {}",
+            vm.name,
+            size(bytes)
+        ));
+        vm.findings
+            .iter()
+            .for_each(|finding| show_finding(ui, Some(&vm.name), finding));
+    }
+    let fields = json!({ "vms": vms.len(), "dry_run": true });
+    ui.summary("success", ExitCode::Success, fields);
+    ExitCode::Success
+}
+
+/// Returns what a run ends with. The one VM that failed says why it did.
+pub(crate) fn exit_code(report: &RunReport, strict: bool) -> ExitCode {
+    match report.outcome {
+        Outcome::Success => ExitCode::Success,
+        Outcome::Warning if strict => ExitCode::Warnings,
+        Outcome::Warning => ExitCode::Success,
+        Outcome::Partial => ExitCode::Partial,
+        Outcome::Cancelled => ExitCode::Cancelled,
+        Outcome::Failed | Outcome::Skipped => report
+            .items
+            .iter()
+            .find_map(|item| Some(code_of_kind(item.failure.as_ref()?.kind.as_str())))
+            .unwrap_or(ExitCode::Failed),
+    }
+}
+
+/// Returns the code of a failure from the name of its kind.
+fn code_of_kind(kind: &str) -> ExitCode {
+    match kind {
+        "Blocked" => ExitCode::Blocked,
+        "Damaged" => ExitCode::Damaged,
+        "NoSpace" => ExitCode::NoSpace,
+        "Denied" => ExitCode::MissingRights,
+        _ => ExitCode::Failed,
+    }
+}
+
+fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Success => "success",
+        Outcome::Warning => "warning",
+        Outcome::Partial => "partial",
+        Outcome::Failed => "failed",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Skipped => "skipped",
+    }
+}
+
+/// Shows how a run gets on.
+pub(crate) struct RunView<'a> {
+    ui: &'a Ui,
+    progress: RwLock<Option<Progress>>,
+}
+
+impl<'a> RunView<'a> {
+    pub(crate) fn new(ui: &'a Ui) -> Self {
+        Self {
+            ui,
+            progress: RwLock::new(None),
+        }
+    }
+
+    fn replace(&self, next: Option<Progress>) -> Option<Progress> {
+        let mut progress = self
+            .progress
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *progress, next)
+    }
+}
+
+impl RunObserver for RunView<'_> {
+    fn event(&self, event: RunEvent<'_>) {
+        match event {
+            RunEvent::VmStarted { vm, size_bytes, .. } => {
+                self.replace(Some(self.ui.progress("backup", Some(vm), size_bytes)));
+            }
+            RunEvent::StreamStarted {
+                vm,
+                stream,
+                size_bytes,
+            } => self.ui.record(
+                "stream",
+                json!({ "vm": vm, "stream": stream, "size_bytes": size_bytes }),
+            ),
+            RunEvent::Progress {
+                stream_bytes,
+                stored_bytes,
+            } => {
+                let progress = self.progress.read().unwrap_or_else(PoisonError::into_inner);
+                if let Some(progress) = &*progress {
+                    progress.advance(stream_bytes, stored_bytes);
+                }
+            }
+            RunEvent::VmFinished(item) => {
+                if let Some(progress) = self.replace(None)
+                    && item.point.is_some()
+                {
+                    progress.finish();
+                }
+                show_item(self.ui, item);
+            }
+            _ => {}
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        interrupt::asked()
+    }
+}
+
+fn show_item(ui: &Ui, item: &RunItem) {
+    ui.record("item", item);
+    for warning in &item.warnings {
+        ui.warning(&format!("{}: {warning}", item.vm));
+    }
+    let vm = &item.vm;
+    match (&item.point, &item.failure) {
+        (Some(point), _) => ui.data(format!(
+            "{vm}: restore point {point}, {}",
+            figures(&item.statistics)
+        )),
+        (None, Some(_)) if item.outcome == Outcome::Cancelled => {
+            ui.message(format!(
+                "{vm}: cancelled; what was stored until now is kept"
+            ));
+        }
+        (None, Some(failure)) => {
+            if ui.is_json() {
+                return;
+            }
+            let mut messages = failure.messages.iter();
+            let first = messages.next().map_or("failed", String::as_str);
+            ui.notice(&format!("error: {vm}: {first}"));
+            messages.for_each(|text| ui.notice(&format!("  cause: {text}")));
+            if let Some(hint) = &failure.hint {
+                ui.notice(&format!("  do: {hint}"));
+            }
+        }
+        (None, None) => ui.message(format!(
+            "{vm}: skipped, because the run ended before its turn"
+        )),
+    }
+}
+
+/// Says what was read and stored.
+pub(crate) fn figures(statistics: &StreamStatistics) -> String {
+    format!(
+        "read {}, changed {}, new {}, stored {}",
+        size(statistics.read_bytes),
+        size(statistics.changed_bytes),
+        size(statistics.new_bytes),
+        size(statistics.stored_bytes)
+    )
+}
+
+fn show_total(ui: &Ui, report: &RunReport) {
+    if report.items.len() < 2 {
+        return;
+    }
+    let made = report
+        .items
+        .iter()
+        .filter(|item| item.point.is_some())
+        .count();
+    ui.message(format!(
+        "{made} of {} have a new restore point",
+        count(report.items.len() as u64, "VM")
+    ));
+}

@@ -1,0 +1,34 @@
+//! `lifeboat point`: look at restore points.
+
+mod bench_read;
+mod diff;
+mod list;
+mod show;
+
+use clap::Subcommand;
+
+use crate::cli_error::CliError;
+use crate::exit_code::ExitCode;
+use crate::invocation::Invocation;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PointCommand {
+    /// List restore points, oldest first
+    List(list::ListArgs),
+    /// Show what a restore point holds
+    Show(show::ShowArgs),
+    /// Show what differs between two restore points
+    Diff(diff::DiffArgs),
+    /// Read 4 KiB at each offset of a list and print how long that took
+    #[command(hide = true)]
+    BenchRead(bench_read::BenchReadArgs),
+}
+
+pub(crate) fn run(invocation: &Invocation, command: &PointCommand) -> Result<ExitCode, CliError> {
+    match command {
+        PointCommand::List(args) => list::run(invocation, args),
+        PointCommand::Show(args) => show::run(invocation, args),
+        PointCommand::Diff(args) => diff::run(invocation, args),
+        PointCommand::BenchRead(args) => bench_read::run(invocation, args),
+    }
+}

@@ -1,0 +1,121 @@
+//! `lifeboat point show`.
+
+use clap::Args;
+use repository::{RestorePoint, Stream, StreamRole};
+use serde_json::{Value, json};
+
+use super::list::{consistency_word, kind_word, total};
+use crate::cli_error::CliError;
+use crate::cmd::backup::figures;
+use crate::exit_code::ExitCode;
+use crate::invocation::Invocation;
+use crate::ui::{Align, Table, Ui, count, local_time, size};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lifeboat point show SQL01@latest --repo /backup
+  lifeboat point show 3f2a --repo /backup --json")]
+pub(crate) struct ShowArgs {
+    /// The restore point: VM@latest, VM@latest~1, VM@2026-05-01T22:00 or the beginning of an id
+    #[arg(value_name = "POINT")]
+    point: String,
+}
+
+pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, CliError> {
+    let ui = &invocation.ui;
+    let point = invocation.open_repository()?.find_point(&args.point)?;
+    ui.record("point", &point);
+    show_head(ui, &point);
+    show_configuration(ui, point.configuration.as_ref());
+    show_streams(ui, &point);
+    for warning in &point.warnings {
+        ui.data(format!("warning      {warning}"));
+    }
+    ui.summary("success", ExitCode::Success, json!({ "point": point.id }));
+    Ok(ExitCode::Success)
+}
+
+fn show_head(ui: &Ui, point: &RestorePoint) {
+    let memory = point
+        .streams
+        .iter()
+        .any(|stream| stream.role == StreamRole::RuntimeState);
+    let lines = [
+        ("id", point.id.clone()),
+        ("VM", format!("{} ({})", point.vm.name, point.vm.identity)),
+        ("host", point.host.clone()),
+        ("time", local_time(point.started)),
+        ("kind", kind_word(point.kind).to_owned()),
+        (
+            "consistency",
+            format!(
+                "{}: {}",
+                consistency_word(point.consistency),
+                point.consistency_reason
+            ),
+        ),
+        ("memory", if memory { "yes" } else { "no" }.to_owned()),
+        ("figures", figures(&total(point))),
+        ("made by", point.program.clone()),
+    ];
+    for (name, text) in lines {
+        ui.data(format!("{name:<12} {text}"));
+    }
+}
+
+/// Shows what of the typed configuration people ask for; all of it is in the JSON.
+fn show_configuration(ui: &Ui, configuration: Option<&Value>) {
+    let Some(configuration) = configuration else {
+        ui.data("settings     none: the disk belongs to no configuration");
+        return;
+    };
+    let number = |value: &Value| value.as_u64().unwrap_or_default();
+    let list = |name: &str| {
+        configuration[name]
+            .as_array()
+            .map_or(0, |list| list.len() as u64)
+    };
+    ui.data(format!(
+        "settings     generation {}, version {}, {}, {} MiB memory, {}, {}",
+        number(&configuration["generation"]),
+        configuration["version"].as_str().unwrap_or("unknown"),
+        count(number(&configuration["processors"]), "processor"),
+        number(&configuration["memory"]["startup_mib"]),
+        count(list("network_adapters"), "network adapter"),
+        count(list("checkpoints"), "checkpoint"),
+    ));
+}
+
+fn show_streams(ui: &Ui, point: &RestorePoint) {
+    let mut table = Table::new(&[
+        ("DISK OR FILE", Align::Left),
+        ("SIZE", Align::Right),
+        ("DATA", Align::Right),
+        ("CHANGED", Align::Right),
+        ("STORED", Align::Right),
+        ("NAME", Align::Left),
+    ]);
+    for stream in point.disks().chain(point.files()) {
+        let statistics = stream.statistics;
+        table.row(vec![
+            role_word(stream),
+            size(stream.size_bytes),
+            size(statistics.data_bytes),
+            size(statistics.changed_bytes),
+            size(statistics.stored_bytes),
+            stream.name.clone(),
+        ]);
+    }
+    ui.table(&table);
+}
+
+fn role_word(stream: &Stream) -> String {
+    match stream.role {
+        StreamRole::Disk => format!("disk {}", stream.number),
+        StreamRole::Configuration => "configuration".to_owned(),
+        StreamRole::RuntimeState => "memory and state".to_owned(),
+        StreamRole::GuestState => "firmware state".to_owned(),
+        StreamRole::CheckpointConfiguration => "checkpoint".to_owned(),
+        StreamRole::CheckpointState => "checkpoint memory".to_owned(),
+    }
+}

@@ -1,0 +1,78 @@
+//! One invocation of the program: its global options, and what they lead to.
+
+use std::path::{Path, PathBuf};
+
+use folder_host::FolderHost;
+use repository::{Repository, Unlock};
+
+use crate::arguments::GlobalArgs;
+use crate::cli_error::CliError;
+use crate::password::{self, Asked, password};
+use crate::recovery_key_file;
+use crate::ui::{Ui, UiOptions};
+
+/// One invocation of the program.
+pub(crate) struct Invocation {
+    pub(crate) ui: Ui,
+    repo: Option<PathBuf>,
+    no_input: bool,
+}
+
+impl Invocation {
+    pub(crate) fn new(global: GlobalArgs) -> Self {
+        let ui = Ui::new(UiOptions {
+            json: global.json,
+            plain: global.plain,
+            quiet: global.quiet,
+            verbose: global.verbose > 0,
+            no_color: global.no_color,
+            progress: global.progress,
+        });
+        Self {
+            ui,
+            repo: global.repo,
+            no_input: global.no_input,
+        }
+    }
+
+    /// Returns where the repository lies.
+    pub(crate) fn repository_folder(&self) -> Result<&Path, CliError> {
+        let Some(path) = &self.repo else {
+            return Err(CliError::usage("no repository is given")
+                .hint("name its folder with --repo DIR, or set LIFEBOAT_REPO"));
+        };
+        let scheme = path.to_str().and_then(|text| text.split_once("://"));
+        if let Some((scheme, _)) = scheme {
+            let message = format!("a repository on {scheme}:// is not supported yet");
+            return Err(CliError::usage(message).hint("name a folder or a mounted share"));
+        }
+        Ok(path)
+    }
+
+    /// Opens the repository with the recovery key or the password.
+    pub(crate) fn open_repository(&self) -> Result<Repository, CliError> {
+        let store = Repository::folder(self.repository_folder()?)?;
+        if let Some(file) = password::recovery_key_file() {
+            let key = recovery_key_file::read(&file)?;
+            return Ok(Repository::open(store, &Unlock::RecoveryKey(&key))?);
+        }
+        let password = password(&self.ui, self.no_input, Asked::Once)?;
+        Ok(Repository::open(store, &Unlock::Password(&password))?)
+    }
+
+    /// Returns the password for a new repository.
+    pub(crate) fn new_password(&self) -> Result<password::Password, CliError> {
+        password(&self.ui, self.no_input, Asked::Twice)
+    }
+}
+
+/// Opens the host that a person named.
+pub(crate) fn open_host(host: &str) -> Result<FolderHost, CliError> {
+    match host.strip_prefix("dir:") {
+        Some(folder) if !folder.is_empty() => Ok(FolderHost::open(Path::new(folder))?),
+        _ => Err(
+            CliError::usage(format!("{host:?} is no host that is known"))
+                .hint("write dir:FOLDER for a folder with VMs"),
+        ),
+    }
+}
