@@ -111,18 +111,8 @@ fn qemu_replays_the_log_that_we_leave() {
     write_raw(&support::open_disk(&path), &ours);
     run("qemu-img", &["check", "-r", "all", text(&path)]);
     assert!(!open(&path).info().log_replayed);
-    run(
-        "qemu-img",
-        &[
-            "compare",
-            "-f",
-            "raw",
-            "-F",
-            "vhdx",
-            text(&ours),
-            text(&path),
-        ],
-    );
+    assert_qemu_agrees(&path, folder.path());
+    support::assert_same_as_raw(&support::open_disk(&path), &ours);
 }
 
 #[test]
