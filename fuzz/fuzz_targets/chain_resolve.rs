@@ -4,24 +4,28 @@
 #![no_main]
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use block_io::{BlockDevice as _, MemoryFile};
 use disk_image::{OpenOptions, WindowsPath, check, open};
 use libfuzzer_sys::fuzz_target;
-use vhd_format::{CreateKind, CreateOptions, ParentLink, create};
+use vhd_format::{CreateKind, CreateOptions, ParentLink, VhdLayer, create};
 
-const BASE_ID: u128 = 0x1111;
-
-/// The parts of the child that the input decides: the header with its locators, and paths.
+/// The part of the child that the input decides: the header, the table and the locators.
 const HEADER: usize = 512;
 const HEADER_LEN: usize = 4096;
 
-fn image(kind: CreateKind, id: u128) -> Vec<u8> {
+/// A folder with a good base, and the bytes of a good child of it.
+struct Seed {
+    root: PathBuf,
+    child: Vec<u8>,
+}
+
+fn image(kind: CreateKind) -> Vec<u8> {
     let file = Arc::new(MemoryFile::new("seed.vhd", Vec::new()));
     let options = CreateOptions {
         block_bytes: 64 << 10,
-        unique_id: Some(uuid::Uuid::from_u128(id)),
         ..CreateOptions::new(1 << 20, kind)
     };
     let image = create(file.clone(), options).unwrap();
@@ -30,24 +34,32 @@ fn image(kind: CreateKind, id: u128) -> Vec<u8> {
     file.to_vec()
 }
 
-fn child() -> &'static [u8] {
-    static CHILD: OnceLock<Vec<u8>> = OnceLock::new();
-    CHILD.get_or_init(|| {
-        let link = ParentLink {
-            unique_id: uuid::Uuid::from_u128(BASE_ID),
-            relative_path: Some(".\\base.vhd".to_owned()),
-            absolute_path: Some("C:\\VMs\\base.vhd".to_owned()),
-        };
-        image(CreateKind::Differencing(link), 0x2222)
+fn seed() -> &'static Seed {
+    static SEED: OnceLock<Seed> = OnceLock::new();
+    SEED.get_or_init(|| {
+        // One folder for each of the fuzzer's processes.
+        let name = format!("lifeboat-chain-resolve-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        fs::create_dir_all(&root).unwrap();
+        let base = image(CreateKind::Dynamic);
+        fs::write(root.join("base.vhd"), &base).unwrap();
+        let base = VhdLayer::open(Arc::new(MemoryFile::new("base.vhd", base))).unwrap();
+        let link = ParentLink::to(
+            base.info(),
+            Some(".\\base.vhd".to_owned()),
+            Some("C:\\VMs\\base.vhd".to_owned()),
+        );
+        Seed {
+            root: root.canonicalize().unwrap(),
+            child: image(CreateKind::Differencing(link)),
+        }
     })
 }
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = WindowsPath::parse(&String::from_utf8_lossy(bytes));
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().canonicalize().unwrap();
-    fs::write(root.join("base.vhd"), image(CreateKind::Dynamic, BASE_ID)).unwrap();
-    let mut leaf = child().to_vec();
+    let Seed { root, child } = seed();
+    let mut leaf = child.clone();
     // Bytes are laid over by exclusive or, so that an empty input is a good chain.
     for (byte, change) in leaf[HEADER..HEADER + HEADER_LEN].iter_mut().zip(bytes) {
         *byte ^= change;
@@ -62,7 +74,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = check(&path, &OpenOptions::default());
     if let Ok(image) = open(&path, &OpenOptions::default()) {
         for file in image.chain() {
-            assert!(file.path.starts_with(&root));
+            assert!(file.path.starts_with(root));
         }
         let mut sector = [0; 512];
         let _ = image.read_at(0, &mut sector);

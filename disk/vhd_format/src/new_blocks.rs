@@ -113,20 +113,26 @@ impl NewBlocks {
         Some((data, true))
     }
 
+    /// Fails where a differencing disk, which keeps one bit for each sector, would have to hold
+    /// half of one.
+    pub(crate) fn check_sectors(&self, offset: u64, len: usize) -> Result<(), DiskError> {
+        if self.differencing && !(offset.is_multiple_of(512) && len.is_multiple_of(512)) {
+            return Err(DiskError::new(
+                DiskErrorKind::OutOfRange,
+                format!(
+                    "{len} bytes at {offset} are not whole 512-byte sectors, as a differencing VHD needs"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
     pub(crate) fn write_at(
         &self,
         file: &dyn WritableFile,
         offset: u64,
         data: &[u8],
     ) -> Result<(), DiskError> {
-        let aligned = offset.is_multiple_of(512) && data.len().is_multiple_of(512);
-        if self.differencing && !aligned {
-            return Err(DiskError::new(
-                DiskErrorKind::OutOfRange,
-                "a differencing VHD is written in whole sectors of 512 bytes",
-            )
-            .in_file(file.name()));
-        }
         let (mut offset, mut rest) = (offset, data);
         while !rest.is_empty() {
             let within = offset % self.block_bytes;

@@ -177,6 +177,12 @@ impl NewImage for NewVhd {
         check_range(self.size_bytes, offset, data.len() as u64)
             .map_err(|error| error.in_file(self.file.name()))?;
         self.refuse_if_poisoned()?;
+        if let Some(blocks) = &self.blocks {
+            // A caller's mistake, found before anything is written, does the file no harm.
+            blocks
+                .check_sectors(offset, data.len())
+                .map_err(|error| error.in_file(self.file.name()))?;
+        }
         let result = match &self.blocks {
             None => self.write(offset, data),
             Some(blocks) => blocks.write_at(&*self.file, offset, data),

@@ -149,6 +149,23 @@ fn parent_and_paths_read_back() {
     );
 }
 
+#[test]
+fn a_callers_mistake_does_the_file_no_harm() {
+    let link = ParentLink {
+        unique_id: uuid::Uuid::from_u128(1),
+        relative_path: None,
+        absolute_path: None,
+    };
+    let options = CreateOptions::new(1 << 20, CreateKind::Differencing(link));
+    let image = create(memory(), options).unwrap();
+    for (offset, len) in [(100, 512), (0, 100), (1 << 20, 512), (u64::MAX, 512)] {
+        let error = image.write_at(offset, &vec![1; len]).unwrap_err();
+        assert_eq!(error.kind(), DiskErrorKind::OutOfRange);
+    }
+    image.write_at(0, &[1; 512]).unwrap();
+    image.finish().unwrap();
+}
+
 /// A file on a volume with room for a few more writes.
 struct FullVolume {
     file: MemoryFile,
