@@ -4,7 +4,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{DiskError, DiskErrorKind, FileStamp, ImageFile, LayerExtent, WritableFile};
+use crate::{DiskError, DiskErrorKind, FileStamp, ImageFile, WritableFile};
 
 /// A file of this machine.
 ///
@@ -15,6 +15,10 @@ pub struct OsFile {
     path: PathBuf,
     file: File,
     /// The file system can be asked for holes: set where the file occupies less than its length.
+    #[cfg_attr(
+        not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")),
+        expect(dead_code, reason = "holes are asked for where `seek` can find them")
+    )]
     sparse: bool,
 }
 
@@ -182,7 +186,8 @@ impl ImageFile for OsFile {
     }
 
     #[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
-    fn file_extent_at(&self, offset: u64, max_bytes: u64) -> io::Result<LayerExtent> {
+    fn file_extent_at(&self, offset: u64, max_bytes: u64) -> io::Result<crate::LayerExtent> {
+        use crate::LayerExtent;
         use crate::LayerExtentKind::{Data, Parent};
         use rustix::fs::{SeekFrom, seek};
         if !self.sparse {
