@@ -157,7 +157,7 @@ impl VmBackup<'_> {
             format: Some(disk.format.clone()),
             sector_bytes: disk.device.sector_bytes(),
             physical_sector_bytes: disk.device.physical_sector_bytes(),
-            disk_id: None,
+            disk_id: disk.disk_id.clone(),
             size_bytes: disk.device.size_bytes(),
             root: None,
             statistics: StreamStatistics::default(),

@@ -27,6 +27,7 @@ pub(crate) fn disk_source(entry: &DiskEntry, disk: OpenedDisk) -> Result<DiskSou
             ImageFormat::Raw => "raw",
         }
         .to_owned(),
+        disk_id: image.disk_id().map(|id| id.to_string()),
         chain: image
             .chain()
             .iter()
@@ -44,7 +45,12 @@ fn base_name(image: &DiskImage) -> String {
     };
     let extension = match base.format {
         ImageFormat::Vhd | ImageFormat::VhdFixed => "vhd",
-        ImageFormat::Vhdx | ImageFormat::VhdxFixed | ImageFormat::Raw => "vhdx",
+        ImageFormat::Vhdx | ImageFormat::VhdxFixed => "vhdx",
+        // It comes back as what it was, under its own name.
+        ImageFormat::Raw => {
+            let name = base.path.file_name().unwrap_or_default();
+            return name.to_string_lossy().into_owned();
+        }
     };
     let name = Path::new(base.path.file_name().unwrap_or_default());
     if name

@@ -34,6 +34,8 @@ pub struct DiskSource {
     pub base_name: String,
     /// `vhdx`, `vhd` or `raw`.
     pub format: String,
+    /// The virtual disk's own id, which checkpoints and copies of it keep; VHD and raw have none.
+    pub disk_id: Option<String>,
     /// Files of the chain, leaf first, as this machine sees them.
     pub chain: Vec<String>,
     /// The flattened disk.
