@@ -66,11 +66,12 @@ impl CliError {
         match self {
             Self::Own { kind, .. } => (*kind).to_owned(),
             Self::Library(error) => {
+                // Where no cause has a code of its own, the innermost knows best what happened.
                 let causes = || chain(error.as_ref());
                 causes()
-                    .filter(|cause| code_of_one(*cause).is_some_and(ExitCode::is_specific))
-                    .chain(causes())
-                    .find_map(kind_of_one)
+                    .find(|cause| code_of_one(*cause).is_some_and(ExitCode::is_specific))
+                    .and_then(kind_of_one)
+                    .or_else(|| causes().filter_map(kind_of_one).last())
                     .unwrap_or_else(|| "failed".to_owned())
             }
         }

@@ -1,0 +1,138 @@
+//! Every command: it has an example, and its JSON parses line by line.
+
+use std::collections::BTreeSet;
+
+use crate::sandbox::{Sandbox, json_lines};
+
+/// Finds every command by reading the help texts, as a person would.
+fn leaves(sandbox: &Sandbox, path: &[String], found: &mut BTreeSet<String>) {
+    let mut args: Vec<&str> = path.iter().map(String::as_str).collect();
+    args.push("--help");
+    let help = sandbox.ok(&args);
+    let commands: Vec<String> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect();
+    if commands.is_empty() {
+        assert!(help.contains("Examples:"), "{path:?} has no example");
+        found.insert(path.join(" "));
+    }
+    for command in commands {
+        let path: Vec<String> = path.iter().cloned().chain([command]).collect();
+        leaves(sandbox, &path, found);
+    }
+}
+
+#[test]
+fn every_command_speaks_json() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.web();
+    let host = format!("--host={}", sandbox.host());
+    let host = host.as_str();
+    let disk = "host/Web/web_1.avhdx";
+    // In an order in which each finds what it needs.
+    let commands: [(&str, &[&str]); 16] = [
+        ("version", &[]),
+        (
+            "repo init",
+            &["--repo", "other", "--recovery-key-file", "other-key"],
+        ),
+        ("vm list", &[host]),
+        ("backup", &[host, "--all"]),
+        ("point list", &[]),
+        ("point show", &["Web@latest"]),
+        ("point diff", &["Web@latest", "Web@latest"]),
+        (
+            "restore disk",
+            &["Web@latest", "--disk", "0", "-o", "a.vhdx"],
+        ),
+        ("restore vm", &["Web@latest", "--path", "vm"]),
+        ("verify", &["Web@latest"]),
+        ("repo check", &["--read-data"]),
+        ("repo stats", &[]),
+        ("disk info", &[disk]),
+        ("disk map", &[disk]),
+        ("disk check", &[disk]),
+        ("disk convert", &[disk, "-o", "a.vhd"]),
+    ];
+    let mut covered: BTreeSet<String> = ["demo".to_owned()].into();
+    for (name, args) in commands {
+        let words: Vec<&str> = name
+            .split(' ')
+            .chain(args.iter().copied())
+            .chain(["--json"])
+            .collect();
+        let lines = json_lines(&sandbox.ok(&words));
+        let last = lines
+            .last()
+            .unwrap_or_else(|| panic!("{name} says nothing"));
+        assert_eq!(last["type"], "summary", "{name}: {last}");
+        assert_eq!(last["outcome"], "success", "{name}: {last}");
+        assert_eq!(last["exit"], 0, "{name}: {last}");
+        covered.insert(name.to_owned());
+    }
+    let mut found = BTreeSet::new();
+    leaves(&sandbox, &[], &mut found);
+    assert_eq!(found, covered);
+}
+
+#[test]
+fn errors_are_json_too() {
+    let sandbox = Sandbox::empty();
+    for (code, args) in [
+        (2, &["backup", "--json"][..]),
+        (2, &["nonsense", "--json"]),
+        (10, &["repo", "stats", "--json"]),
+        (1, &["disk", "info", "nothing.vhdx", "--json"]),
+    ] {
+        let output = sandbox.run(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {output:?}");
+        let lines = json_lines(&String::from_utf8(output.stdout).unwrap());
+        let error = lines.last().unwrap();
+        assert_eq!(error["type"], "error", "{args:?}");
+        assert_eq!(error["exit"], code, "{args:?}");
+        assert!(!error["message"].as_str().unwrap().is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn data_goes_to_stdout_and_messages_to_stderr() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.web();
+    let output = sandbox.run(&["backup", "--host", &sandbox.host(), "Web", "--quiet"]);
+    assert!(output.stderr.is_empty(), "{output:?}");
+    assert!(!output.stdout.is_empty());
+    let plain = sandbox.ok(&["point", "list", "--plain"]);
+    assert_eq!(plain.lines().count(), 1);
+    assert_eq!(plain.split('\t').nth(1), Some("Web"));
+}
+
+#[test]
+fn the_demonstration_proves_itself() {
+    let sandbox = Sandbox::empty();
+    let lines = json_lines(&sandbox.ok(&["demo", "--dir", "demo", "--json"]));
+    let summary = lines.last().unwrap();
+    assert_eq!(summary["outcome"], "success", "{summary}");
+    let read = &summary["first"]["read_bytes"];
+    assert!(
+        read.as_u64().unwrap() > 0 && read.as_u64().unwrap() < 64 << 20,
+        "{read}"
+    );
+    let (first, second) = (&summary["first"], &summary["second"]);
+    let growth = |figures: &serde_json::Value| figures["growth_bytes"].as_u64().unwrap();
+    assert!(growth(second) * 4 < growth(first), "{summary}");
+    let steps: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line["step"].as_str())
+        .collect();
+    assert!(
+        steps.contains(&"restored-vm") && steps.contains(&"source-unchanged"),
+        "{steps:?}"
+    );
+}
