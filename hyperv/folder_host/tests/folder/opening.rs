@@ -50,7 +50,7 @@ fn loose_disks_open_by_their_place() {
     assert_eq!(disk.configured_path, "a/disk.raw");
     assert_eq!(
         (disk.base_name.as_str(), disk.format.as_str()),
-        ("disk.vhdx", "raw")
+        ("disk.raw", "raw")
     );
     assert_eq!((disk.slot, source.files.len()), (None, 0));
 }
