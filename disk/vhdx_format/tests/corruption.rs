@@ -441,6 +441,25 @@ fn a_block_that_kept_its_place_does_not_show_what_it_held() {
 }
 
 #[test]
+fn stale_bits_of_a_block_do_not_hide_the_parent() {
+    let mut bytes = child();
+    let entry: [u8; 8] = bytes[BAT + 8 * 4096..][..8].try_into().unwrap();
+    let bitmap = usize::try_from(u64::from_le_bytes(entry) & !(MIB - 1)).unwrap();
+    // All bits of the second block, which is not present: they carry no meaning.
+    put(&mut bytes, bitmap + 256, &[0xFF; 256]);
+    let file = Arc::new(MemoryFile::new("stale.avhdx", bytes));
+    let target = Arc::clone(&file) as Arc<dyn block_io::WritableFile>;
+    let disk = VhdxDisk::open_writable(target, GuidSource::Random).unwrap();
+    disk.write_layer_at(MIB + 1024, &[7; 512]).unwrap();
+    disk.close().unwrap();
+    let opened = layer(&file.to_vec());
+    let kind = |offset| opened.layer_extent_at(offset, 512).unwrap().kind;
+    assert_eq!(kind(MIB + 512), LayerExtentKind::Parent);
+    assert_eq!(kind(MIB + 1024), LayerExtentKind::Data);
+    assert_eq!(kind(MIB + 1536), LayerExtentKind::Parent);
+}
+
+#[test]
 fn a_header_at_the_last_sequence_number_refuses_changes() {
     let mut bytes = base();
     put_sealed(&mut bytes, HEADERS, 4096, 8, &[0xFF; 8]);
