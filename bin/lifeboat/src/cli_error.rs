@@ -211,13 +211,13 @@ fn usual_hint(code: ExitCode) -> Option<&'static str> {
         ExitCode::Damaged => "run `lifeboat repo check --read-data` to see what is affected",
         ExitCode::NoSpace => "make room and run the command again; what was finished is kept",
         ExitCode::TargetExists => "choose another name, or move what is there out of the way",
-        ExitCode::Cancelled => "run the command again; what was finished is kept",
+        ExitCode::Cancelled => "run the command again; a backup goes on from what it stored",
         _ => return None,
     })
 }
 
 /// `WrongKey` becomes `wrong-key`.
-fn kebab(name: &str) -> String {
+pub(crate) fn kebab(name: &str) -> String {
     let mut text = String::new();
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !text.is_empty() {

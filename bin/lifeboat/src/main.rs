@@ -45,6 +45,12 @@ fn main() -> std::process::ExitCode {
             error.exit_code()
         }
     };
+    if code == ExitCode::Success && !ui::output_is_whole() {
+        invocation
+            .ui
+            .notice("error: the output could not be written");
+        return ExitCode::Failed.into();
+    }
     code.into()
 }
 

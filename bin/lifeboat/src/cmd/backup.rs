@@ -3,14 +3,15 @@
 use std::sync::{PoisonError, RwLock};
 
 use backup_run::{
-    BackupOptions, Outcome, RunEvent, RunItem, RunObserver, RunReport, back_up, select_vms,
+    BackupOptions, Outcome, RunEvent, RunFailure, RunItem, RunObserver, RunReport, back_up,
+    select_vms,
 };
 use clap::Args;
 use hyperv_host::{HypervHost as _, VmEntry};
 use repository::StreamStatistics;
 use serde_json::json;
 
-use crate::cli_error::CliError;
+use crate::cli_error::{CliError, kebab};
 use crate::cmd::version::PROGRAM;
 use crate::cmd::vm::show_finding;
 use crate::exit_code::ExitCode;
@@ -45,6 +46,10 @@ pub(crate) struct BackupArgs {
 
 pub(crate) fn run(invocation: &Invocation, args: &BackupArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
+    if !args.dry_run {
+        // Said before a large host is listed.
+        invocation.repository_folder()?;
+    }
     let host = open_host(&args.host)?;
     let inventory = host.inventory()?;
     let vms = select_vms(&inventory, &args.vms, args.all)?;
@@ -199,21 +204,31 @@ fn show_item(ui: &Ui, item: &RunItem) {
                 "{vm}: cancelled; what was stored until now is kept"
             ));
         }
-        (None, Some(failure)) => {
-            if ui.is_json() {
-                return;
-            }
-            let mut messages = failure.messages.iter();
-            let first = messages.next().map_or("failed", String::as_str);
-            ui.notice(&format!("error: {vm}: {first}"));
-            messages.for_each(|text| ui.notice(&format!("  cause: {text}")));
-            if let Some(hint) = &failure.hint {
-                ui.notice(&format!("  do: {hint}"));
-            }
-        }
+        (None, Some(failure)) => show_failure(ui, vm, failure),
         (None, None) => ui.message(format!(
             "{vm}: skipped, because the run ended before its turn"
         )),
+    }
+}
+
+fn show_failure(ui: &Ui, vm: &str, failure: &RunFailure) {
+    let code = code_of_kind(&failure.kind);
+    let message = failure.messages.first().map_or("failed", String::as_str);
+    let causes = failure.messages.get(1..).unwrap_or_default();
+    ui.record(
+        "error",
+        json!({ "vm": vm, "code": code, "exit": code, "kind": kebab(&failure.kind),
+                "message": message, "causes": causes, "hint": failure.hint }),
+    );
+    ui.trouble(format!("error: {vm}: {message}"));
+    // A cause that the message has already is not said twice.
+    let said = |cause: &&String| !message.contains(cause.as_str());
+    causes
+        .iter()
+        .filter(said)
+        .for_each(|cause| ui.trouble(format!("  cause: {cause}")));
+    if let Some(hint) = &failure.hint {
+        ui.trouble(format!("  do: {hint}"));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use object_store::FolderStore;
-use repository::{Damage, InitOptions, RecoveryKey, Repository, Unlock};
+use repository::{Damage, InitOptions, RecoveryKey, Repository, RepositoryErrorKind, Unlock};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -74,23 +74,21 @@ fn init(invocation: &Invocation, args: &InitArgs) -> Result<ExitCode, CliError> 
     }
     let password = invocation.new_password()?;
     let key = RecoveryKey::generate()?;
-    let store = FolderStore::create(folder)?;
     // Durable before the repository is: nobody can end up with backups and no key to them.
     if let Some(file) = &args.recovery_key_file {
         recovery_key_file::write(file, &key, folder)?;
     }
     let unlocks = [Unlock::Password(&password), Unlock::RecoveryKey(&key)];
+    let store = FolderStore::create(folder)?;
     let made = Repository::init(Arc::new(store), &unlocks, InitOptions::default());
-    let repository = match (made, &args.recovery_key_file) {
-        (Ok(repository), _) => repository,
-        (Err(error), file) => {
-            if let Some(file) = file {
-                // It opens nothing.
-                drop(std::fs::remove_file(file));
-            }
-            return Err(error.into());
-        }
-    };
+    if let (Err(error), Some(file)) = (&made, &args.recovery_key_file)
+        && error.kind() == RepositoryErrorKind::Exists
+    {
+        // Nothing was made, so the key opens nothing. After any other failure it may open what is
+        // there, and stays.
+        drop(std::fs::remove_file(file));
+    }
+    let repository = made?;
     ui.data(format!(
         "made repository {} in {}",
         repository.id(),

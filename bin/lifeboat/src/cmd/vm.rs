@@ -118,8 +118,12 @@ pub(crate) fn show_finding(ui: &Ui, vm: Option<&str>, finding: &Finding) {
         Severity::Block => "x",
     };
     let vm = vm.map_or_else(String::new, |vm| format!("{vm}: "));
-    ui.message(format!("{sign} {vm}{} ({})", finding.text, finding.id));
-    if let Some(cure) = &finding.cure {
-        ui.message(format!("    do: {cure}"));
+    let mut lines = vec![format!("{sign} {vm}{} ({})", finding.text, finding.id)];
+    lines.extend(finding.cure.iter().map(|cure| format!("    do: {cure}")));
+    for line in lines {
+        match finding.severity {
+            Severity::Info => ui.message(line),
+            Severity::Warn | Severity::Block => ui.trouble(line),
+        }
     }
 }

@@ -8,6 +8,7 @@ mod size;
 mod table;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -87,11 +88,6 @@ impl Ui {
         self.verbose
     }
 
-    /// Returns whether stdout carries JSON.
-    pub(crate) fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// Writes a line of data for people.
     pub(crate) fn data(&self, line: impl AsRef<str>) {
         if !self.json {
@@ -139,6 +135,13 @@ impl Ui {
     /// Says something that is good to know.
     pub(crate) fn message(&self, text: impl AsRef<str>) {
         if !self.quiet && !self.json {
+            self.err(text.as_ref());
+        }
+    }
+
+    /// Says something that is wrong; programs get it as a record of its own.
+    pub(crate) fn trouble(&self, text: impl AsRef<str>) {
+        if !self.json {
             self.err(text.as_ref());
         }
     }
@@ -223,10 +226,22 @@ fn merge(line: &mut Value, fields: Value) {
     }
 }
 
-/// A reader that went away (`| head`) is no error worth a message.
+/// Set once data could not be written.
+static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether all data reached its reader. One that went away (`| head`) had enough.
+pub(crate) fn output_is_whole() -> bool {
+    !OUTPUT_FAILED.load(Ordering::Relaxed)
+}
+
 fn out(line: &str) {
     let mut stdout = io::stdout().lock();
-    drop(writeln!(stdout, "{line}").and_then(|()| stdout.flush()));
+    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            OUTPUT_FAILED.store(true, Ordering::Relaxed);
+        }
+        _ => {}
+    }
 }
 
 fn err(line: &str) {

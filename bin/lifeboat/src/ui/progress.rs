@@ -68,7 +68,9 @@ impl Progress {
                 "stage",
                 &json!({ "stage": stage.name, "vm": stage.vm, "state": "started", "total": total_bytes }),
             )),
-            ProgressMode::Lines => err(&format!("{}: {}", stage.text(), size(total_bytes))),
+            ProgressMode::Lines if total_bytes > 0 => {
+                err(&format!("{}: {}", stage.text(), size(total_bytes)));
+            }
             _ => {}
         }
         progress

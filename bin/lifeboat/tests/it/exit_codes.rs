@@ -125,6 +125,9 @@ fn one_bad_vm_does_not_keep_the_others_from_their_points() {
     let output = sandbox.run(&["backup", "--host", &host, "--all", "--json"]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let lines = json_lines(&String::from_utf8(output.stdout).unwrap());
+    let error = lines.iter().find(|line| line["type"] == "error").unwrap();
+    assert_eq!(error["vm"], "Gone", "{error}");
+    assert_eq!(error["exit"], 20, "{error}");
     let summary = lines.last().unwrap();
     assert_eq!(summary["outcome"], "partial");
     assert_eq!(summary["exit"], 3);
@@ -198,4 +201,13 @@ fn a_wrong_password_is_told_from_damage() {
         .unwrap();
     assert_eq!(error["code"], 12);
     assert_eq!(error["kind"], "wrong-key");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn data_that_could_not_be_written_is_a_failure() {
+    let sandbox = Sandbox::empty();
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = sandbox.command(&["version"]).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(1));
 }

@@ -41,7 +41,7 @@ pub(super) fn run(invocation: &Invocation, args: &MapArgs) -> Result<ExitCode, C
         );
         ui.map_line(offset, len, kind);
         if interrupt::asked() {
-            return Ok(ExitCode::Cancelled);
+            return Err(CliError::new(ExitCode::Cancelled, "cancelled", "cancelled"));
         }
     }
     ui.message(format!(
