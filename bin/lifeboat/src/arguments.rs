@@ -2,10 +2,26 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::cmd::{backup, demo, disk, point, repo, restore, verify, version, vm};
 use crate::ui::ProgressMode;
+
+/// Examples come first: most people look for them alone.
+const HELP: &str = "{about}{after-help}\n\n{usage-heading} {usage}\n\n{all-args}";
+
+const EXIT_CODES: &str = "
+
+Exit codes:
+    0  done, warnings allowed           20  blocked by a finding
+    1  failed                           21  host cannot be reached
+    2  wrong usage, ambiguous name      22  rights are missing
+    3  finished, some VMs failed        30  target exists
+    4  warnings, with --strict          31  target or version does not fit
+   10  no repository                    40  a proof failed
+   12  wrong key or password           130  cancelled
+   13  repository damaged
+   14  no space";
 
 /// Backup and recovery for Microsoft Hyper-V.
 #[derive(Debug, Parser)]
@@ -18,12 +34,7 @@ use crate::ui::ProgressMode;
   lifeboat demo
   lifeboat repo init --repo /backup
   lifeboat backup --host dir:/srv/vms --all --repo /backup
-  lifeboat restore disk SQL01@latest --disk 0 -o sql01.vhdx --repo /backup
-
-Exit codes: 0 done (warnings allowed), 1 failed, 2 wrong usage or ambiguous name, 3 some VMs failed,
-4 warnings with --strict, 10 no repository, 12 wrong password, 13 repository damaged, 14 no space,
-20 blocked by a finding, 21 host unreachable, 22 missing rights, 30 target exists, 31 does not fit,
-40 proof failed, 130 cancelled."
+  lifeboat restore disk SQL01@latest --disk 0 -o sql01.vhdx --repo /backup"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -32,11 +43,34 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+impl Cli {
+    /// Returns the command line's shape, with help texts that lead with examples.
+    pub(crate) fn shape() -> clap::Command {
+        fn with_template(command: clap::Command) -> clap::Command {
+            command.help_template(HELP).mut_subcommands(with_template)
+        }
+        with_template(Self::command()).help_template(format!("{HELP}{EXIT_CODES}"))
+    }
+
+    /// Reads the command line.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&Self::shape().try_get_matches()?)
+    }
+}
+
 /// Options that every command takes, before or after its name.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// Folder of the repository
-    #[arg(short, long, global = true, env = "LIFEBOAT_REPO", value_name = "DIR")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "LIFEBOAT_REPO",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) repo: Option<PathBuf>,
     /// One JSON object per line on stdout, a summary last
     #[arg(long, global = true)]
@@ -56,8 +90,14 @@ pub(crate) struct GlobalArgs {
     /// Answer every question with yes
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
-    /// How progress is shown
-    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    /// How progress is shown: auto, tty, lines, json or none
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOW",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub(crate) progress: ProgressMode,
     /// No colors
     #[arg(long, global = true)]
@@ -94,8 +134,6 @@ pub(crate) enum Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn leaves(command: &clap::Command, path: &str, visit: &mut dyn FnMut(&str, &clap::Command)) {
@@ -114,12 +152,12 @@ mod tests {
 
     #[test]
     fn the_tree_is_sound() {
-        Cli::command().debug_assert();
+        Cli::shape().debug_assert();
     }
 
     #[test]
     fn every_command_shows_an_example_that_parses() {
-        let tree = Cli::command();
+        let tree = Cli::shape();
         let mut count = 0;
         leaves(&tree, "lifeboat", &mut |path, command| {
             if command.is_hide_set() {

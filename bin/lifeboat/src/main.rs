@@ -23,7 +23,6 @@ mod password;
 mod recovery_key_file;
 mod ui;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use arguments::Cli;
@@ -32,7 +31,7 @@ use exit_code::ExitCode;
 use invocation::Invocation;
 
 fn main() -> std::process::ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error).into(),
     };
