@@ -1,12 +1,18 @@
 //! Packs that are being filled.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::format::{
     Aead, Locator, Name, PackId, PackKind, TrailerEntry, place_nonce, seal_trailer,
 };
 use crate::repository::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
+
+/// Packs of one kind that are in memory at once: being filled, waiting, being written. It bounds
+/// the memory of a run whose store is slow.
+const BUFFERS: usize = 3;
+/// A pack is full when it passes its target size: by a batch of frames and the trailer at most.
+const ROOM_BYTES: usize = 2 << 20;
 
 /// Frames that wait to be put into a pack together: codec ‖ body of each, back to back.
 #[derive(Default)]
@@ -25,6 +31,7 @@ impl StagedFrames {
 
 /// A pack that is whole, with what its trailer says.
 pub(crate) struct FinishedPack {
+    pub(crate) kind: PackKind,
     pub(crate) id: PackId,
     pub(crate) bytes: Vec<u8>,
     pub(crate) entries: Vec<TrailerEntry>,
@@ -67,9 +74,10 @@ impl OpenPack {
         })
     }
 
-    fn finish(mut self) -> Result<FinishedPack, RepositoryError> {
+    fn finish(mut self, kind: PackKind) -> Result<FinishedPack, RepositoryError> {
         seal_trailer(&self.key, &mut self.bytes, &self.entries)?;
         Ok(FinishedPack {
+            kind,
             id: self.id,
             bytes: self.bytes,
             entries: self.entries,
@@ -84,8 +92,15 @@ pub(crate) struct PackBuilder {
     kind: PackKind,
     target_bytes: usize,
     open: Mutex<Option<OpenPack>>,
-    /// Buffers of packs that were written, to be filled again.
-    spare: Mutex<Vec<Vec<u8>>>,
+    buffers: Mutex<Buffers>,
+    returned: Condvar,
+}
+
+/// Buffers of packs: they are filled again, because fresh memory costs more than filling it.
+#[derive(Default)]
+struct Buffers {
+    spare: Vec<Vec<u8>>,
+    in_use: usize,
 }
 
 impl PackBuilder {
@@ -94,7 +109,8 @@ impl PackBuilder {
             kind,
             target_bytes,
             open: Mutex::new(None),
-            spare: Mutex::new(Vec::new()),
+            buffers: Mutex::default(),
+            returned: Condvar::new(),
         }
     }
 
@@ -123,7 +139,10 @@ impl PackBuilder {
             }
         };
         // Sealing the trailer hashes the whole pack: not under the lock.
-        Ok((locators, full.map(OpenPack::finish).transpose()?))
+        Ok((
+            locators,
+            full.map(|pack| pack.finish(self.kind)).transpose()?,
+        ))
     }
 
     /// Finishes the pack that is being filled, if there is one.
@@ -133,26 +152,38 @@ impl PackBuilder {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        open.map(OpenPack::finish).transpose()
+        open.map(|pack| pack.finish(self.kind)).transpose()
     }
 
-    /// Takes back the buffer of a pack that was written.
-    pub(crate) fn recycle(&self, mut buffer: Vec<u8>) {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.is_empty() {
-            buffer.clear();
-            spare.push(buffer);
+    /// Takes back the buffer of a pack that was written, or never will be.
+    pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.in_use -= 1;
+        buffers.spare.push(buffer);
+        drop(buffers);
+        self.returned.notify_one();
+    }
+
+    /// Waits for a buffer. Every pack's comes back, also when its writing fails.
+    fn take_buffer(&self) -> Vec<u8> {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        while buffers.in_use >= BUFFERS {
+            buffers = self
+                .returned
+                .wait(buffers)
+                .unwrap_or_else(PoisonError::into_inner);
         }
+        buffers.in_use += 1;
+        buffers.spare.pop().unwrap_or_else(|| {
+            // Address space alone: a small backup touches only what it fills.
+            Vec::with_capacity(self.target_bytes + ROOM_BYTES)
+        })
     }
 
     fn start(&self, shared: &Shared) -> Result<OpenPack, RepositoryError> {
         let (header, secret) = shared.new_pack(self.kind)?;
-        let spare = self
-            .spare
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        let mut bytes = spare.unwrap_or_default();
+        let mut bytes = self.take_buffer();
         bytes.extend_from_slice(&header.to_bytes());
         Ok(OpenPack {
             id: header.pack,

@@ -19,11 +19,26 @@ const UPLOADS: usize = 2;
 /// Names in memory before an index object is written: it bounds the memory of a long run.
 const INDEX_ENTRIES: usize = 1 << 17;
 
+/// What fills the packs of each kind.
+pub(crate) struct Builders {
+    pub(crate) chunks: PackBuilder,
+    pub(crate) nodes: PackBuilder,
+}
+
+impl Builders {
+    pub(crate) fn of(&self, kind: PackKind) -> &PackBuilder {
+        match kind {
+            PackKind::Chunks => &self.chunks,
+            PackKind::MapNodes => &self.nodes,
+        }
+    }
+}
+
 /// What the uploader's threads share.
 struct State {
     shared: Arc<Shared>,
     known: Arc<KnownChunks>,
-    chunks: Arc<PackBuilder>,
+    builders: Arc<Builders>,
     progress: Mutex<Progress>,
     changed: Condvar,
 }
@@ -58,13 +73,13 @@ impl PackUploader {
     pub(crate) fn start(
         shared: Arc<Shared>,
         known: Arc<KnownChunks>,
-        chunks: Arc<PackBuilder>,
+        builders: Arc<Builders>,
     ) -> Self {
         let progress = Mutex::new(Progress::default());
         let state = Arc::new(State {
             shared,
             known,
-            chunks,
+            builders,
             progress,
             changed: Condvar::new(),
         });
@@ -86,16 +101,23 @@ impl PackUploader {
 
     /// Hands a pack over; waits while all threads are busy.
     pub(crate) fn put(&self, pack: FinishedPack) -> Result<(), RepositoryError> {
-        self.check()?;
-        lock(&self.state).under_way += 1;
-        let sent = self.queue.as_ref().map(|queue| queue.send(pack));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            _ => Err(RepositoryError::new(
-                RepositoryErrorKind::Poisoned,
-                "the uploader has stopped",
-            )),
+        let give_back = |pack: FinishedPack| {
+            self.state.builders.of(pack.kind).give_back(pack.bytes);
+        };
+        if let Err(error) = self.check() {
+            give_back(pack);
+            return Err(error);
         }
+        let stopped =
+            || RepositoryError::new(RepositoryErrorKind::Poisoned, "the uploader has stopped");
+        let Some(queue) = &self.queue else {
+            return Err(stopped());
+        };
+        lock(&self.state).under_way += 1;
+        queue.send(pack).map_err(|unsent| {
+            give_back(unsent.0);
+            stopped()
+        })
     }
 
     /// Fails if any write of this run failed.
@@ -210,11 +232,9 @@ fn upload(state: &State, receiver: &Mutex<Receiver<FinishedPack>>) {
             .recv();
         let Ok(pack) = next else { return };
         // After a failure packs are dropped unwritten: nobody will refer to them.
-        let result = if lock(state).failure.is_some() {
-            Ok(())
-        } else {
-            state.put(pack)
-        };
+        let failed = lock(state).failure.is_some();
+        let result = if failed { Ok(()) } else { state.put(&pack) };
+        state.builders.of(pack.kind).give_back(pack.bytes);
         let mut progress = lock(state);
         progress.under_way -= 1;
         if let Err(error) = result {
@@ -231,11 +251,9 @@ fn upload(state: &State, receiver: &Mutex<Receiver<FinishedPack>>) {
 }
 
 impl State {
-    fn put(&self, pack: FinishedPack) -> Result<(), RepositoryError> {
-        self.shared
-            .store
-            .put_new(&pack.id.object_name(), &pack.bytes)?;
-        self.chunks.recycle(pack.bytes);
+    fn put(&self, pack: &FinishedPack) -> Result<(), RepositoryError> {
+        let store = &self.shared.store;
+        store.put_new(&pack.id.object_name(), &pack.bytes)?;
         self.list(pack.id, &pack.entries)
     }
 

@@ -6,11 +6,14 @@ use crate::format::{Locator, PackKind};
 use crate::repository::Shared;
 use crate::write::known_chunks::KnownChunks;
 use crate::write::pack_builder::{PackBuilder, StagedFrames};
-use crate::write::pack_uploader::PackUploader;
+use crate::write::pack_uploader::{Builders, PackUploader};
 use crate::{Repository, RepositoryError, RestorePoint};
 
 /// Map nodes are small and read one by one: their packs need not be as large.
 const NODE_PACK_DIVISOR: u32 = 4;
+
+/// More workers than this gain nothing that a store could take, and each has buffers of its own.
+const WORKERS_MAX: usize = 9;
 
 /// Everything that one run writes: streams, then points.
 ///
@@ -19,8 +22,7 @@ const NODE_PACK_DIVISOR: u32 = 4;
 pub struct RunWriter {
     repository: Repository,
     known: Arc<KnownChunks>,
-    chunks: Arc<PackBuilder>,
-    nodes: PackBuilder,
+    builders: Arc<Builders>,
     uploader: PackUploader,
     workers: usize,
     /// Held while a stream is stored: a failed one leaves claims that the next must not wait for.
@@ -36,22 +38,26 @@ impl Repository {
         let known = Arc::new(KnownChunks::new(Arc::clone(shared)));
         let target = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
         let pack_bytes = shared.file.pack_bytes;
-        let chunks = Arc::new(PackBuilder::new(PackKind::Chunks, target(pack_bytes)));
-        let nodes = PackBuilder::new(PackKind::MapNodes, target(pack_bytes / NODE_PACK_DIVISOR));
-        let uploader =
-            PackUploader::start(Arc::clone(shared), Arc::clone(&known), Arc::clone(&chunks));
+        let builders = Arc::new(Builders {
+            chunks: PackBuilder::new(PackKind::Chunks, target(pack_bytes)),
+            nodes: PackBuilder::new(PackKind::MapNodes, target(pack_bytes / NODE_PACK_DIVISOR)),
+        });
+        let uploader = PackUploader::start(
+            Arc::clone(shared),
+            Arc::clone(&known),
+            Arc::clone(&builders),
+        );
         uploader.load_index()?;
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let workers = if workers == 0 {
-            (processors + 1).min(17)
+            (processors + 1).min(WORKERS_MAX)
         } else {
             workers
         };
         Ok(RunWriter {
             repository: self.clone(),
             known,
-            chunks,
-            nodes,
+            builders,
             uploader,
             workers,
             one_stream: Mutex::new(()),
@@ -100,11 +106,7 @@ impl RunWriter {
         kind: PackKind,
         staged: &StagedFrames,
     ) -> Result<Vec<Locator>, RepositoryError> {
-        let builder = match kind {
-            PackKind::Chunks => &*self.chunks,
-            PackKind::MapNodes => &self.nodes,
-        };
-        let (locators, full) = builder.append(self.shared(), staged)?;
+        let (locators, full) = self.builders.of(kind).append(self.shared(), staged)?;
         if let Some(pack) = full {
             if kind == PackKind::MapNodes {
                 self.make_chunks_durable()?;
@@ -115,7 +117,7 @@ impl RunWriter {
     }
 
     fn make_chunks_durable(&self) -> Result<(), RepositoryError> {
-        if let Some(pack) = self.chunks.finish()? {
+        if let Some(pack) = self.builders.chunks.finish()? {
             self.uploader.put(pack)?;
         }
         self.uploader.wait()
@@ -124,7 +126,7 @@ impl RunWriter {
     /// Returns once all that was stored is durable and listed in an index.
     pub fn flush(&self) -> Result<(), RepositoryError> {
         self.make_chunks_durable()?;
-        if let Some(pack) = self.nodes.finish()? {
+        if let Some(pack) = self.builders.nodes.finish()? {
             self.uploader.put(pack)?;
         }
         self.uploader.wait()?;
