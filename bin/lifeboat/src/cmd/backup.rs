@@ -87,29 +87,33 @@ fn show_plan(ui: &Ui, vms: &[VmEntry]) -> ExitCode {
     ExitCode::Success
 }
 
-/// Returns what a run ends with. The one VM that failed says why it did.
+/// Returns what a run ends with. A repository that failed ended the run, and says so itself.
 pub(crate) fn exit_code(report: &RunReport, strict: bool) -> ExitCode {
+    let failures = || report.items.iter().filter_map(|item| item.failure.as_ref());
     match report.outcome {
         Outcome::Success => ExitCode::Success,
         Outcome::Warning if strict => ExitCode::Warnings,
         Outcome::Warning => ExitCode::Success,
-        Outcome::Partial => ExitCode::Partial,
+        Outcome::Partial => failures()
+            .find(|failure| failure.repository.is_some())
+            .map(code_of)
+            .filter(|code| code.is_specific())
+            .unwrap_or(ExitCode::Partial),
         Outcome::Cancelled => ExitCode::Cancelled,
-        Outcome::Failed | Outcome::Skipped => report
-            .items
-            .iter()
-            .find_map(|item| Some(code_of_kind(item.failure.as_ref()?.kind.as_str())))
-            .unwrap_or(ExitCode::Failed),
+        Outcome::Failed | Outcome::Skipped => failures().next().map_or(ExitCode::Failed, code_of),
     }
 }
 
-/// Returns the code of a failure from the name of its kind.
-fn code_of_kind(kind: &str) -> ExitCode {
-    match kind {
+/// Returns the code of one VM's failure.
+fn code_of(failure: &RunFailure) -> ExitCode {
+    if let Some(kind) = failure.repository {
+        return ExitCode::of_repository(kind);
+    }
+    match failure.kind.as_str() {
         "Blocked" => ExitCode::Blocked,
-        "Damaged" => ExitCode::Damaged,
         "NoSpace" => ExitCode::NoSpace,
         "Denied" => ExitCode::MissingRights,
+        "Cancelled" => ExitCode::Cancelled,
         _ => ExitCode::Failed,
     }
 }
@@ -151,8 +155,15 @@ impl<'a> RunView<'a> {
 impl RunObserver for RunView<'_> {
     fn event(&self, event: RunEvent<'_>) {
         match event {
-            RunEvent::VmStarted { vm, size_bytes, .. } => {
-                self.replace(Some(self.ui.progress("backup", Some(vm), size_bytes)));
+            RunEvent::VmStarted {
+                number,
+                count,
+                vm,
+                size_bytes,
+            } => {
+                let turn = (number, count);
+                let progress = self.ui.progress_of_turn("backup", vm, turn, size_bytes);
+                self.replace(Some(progress));
             }
             RunEvent::StreamStarted {
                 vm,
@@ -212,7 +223,7 @@ fn show_item(ui: &Ui, item: &RunItem) {
 }
 
 fn show_failure(ui: &Ui, vm: &str, failure: &RunFailure) {
-    let code = code_of_kind(&failure.kind);
+    let code = code_of(failure);
     let message = failure.messages.first().map_or("failed", String::as_str);
     let causes = failure.messages.get(1..).unwrap_or_default();
     ui.record(
@@ -256,4 +267,59 @@ fn show_total(ui: &Ui, report: &RunReport) {
         "{made} of {} have a new restore point",
         count(report.items.len() as u64, "VM")
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use repository::RepositoryErrorKind;
+
+    use super::*;
+
+    fn report(outcome: Outcome, kind: &str, repository: Option<RepositoryErrorKind>) -> RunReport {
+        let failure = RunFailure {
+            messages: vec!["it failed".to_owned()],
+            hint: None,
+            kind: kind.to_owned(),
+            repository,
+        };
+        let item = RunItem {
+            vm: "VM".to_owned(),
+            identity: "vm".to_owned(),
+            outcome: Outcome::Failed,
+            point: None,
+            statistics: StreamStatistics::default(),
+            warnings: Vec::new(),
+            failure: Some(failure),
+        };
+        RunReport {
+            host: "dir:host".to_owned(),
+            started: Timestamp::UNIX_EPOCH,
+            finished: Timestamp::UNIX_EPOCH,
+            outcome,
+            items: vec![item],
+        }
+    }
+
+    #[test]
+    fn a_run_ends_with_the_code_of_what_ended_it() {
+        let code = |outcome, kind, repository| exit_code(&report(outcome, kind, repository), false);
+        let full = Some(RepositoryErrorKind::NoSpace);
+        assert_eq!(code(Outcome::Failed, "NoSpace", full), ExitCode::NoSpace);
+        assert_eq!(code(Outcome::Partial, "NoSpace", full), ExitCode::NoSpace);
+        assert_eq!(code(Outcome::Partial, "Corrupt", None), ExitCode::Partial);
+        assert_eq!(code(Outcome::Failed, "Corrupt", None), ExitCode::Failed);
+        assert_eq!(code(Outcome::Failed, "Blocked", None), ExitCode::Blocked);
+        assert_eq!(
+            code(Outcome::Cancelled, "Cancelled", None),
+            ExitCode::Cancelled
+        );
+    }
+
+    #[test]
+    fn warnings_fail_a_strict_run_alone() {
+        let report = report(Outcome::Warning, "", None);
+        assert_eq!(exit_code(&report, false), ExitCode::Success);
+        assert_eq!(exit_code(&report, true), ExitCode::Warnings);
+    }
 }

@@ -18,6 +18,7 @@ use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 
 pub(crate) use progress::Progress;
+use progress::Stage;
 pub(crate) use size::{count, duration, local_time, size};
 pub(crate) use table::{Align, Table};
 
@@ -178,11 +179,33 @@ impl Ui {
     /// Begins to show how a stage of `total_bytes` gets on.
     pub(crate) fn progress(
         &self,
-        stage: &'static str,
+        name: &'static str,
         vm: Option<&str>,
         total_bytes: u64,
     ) -> Progress {
-        Progress::start(self.progress, stage, vm, total_bytes)
+        let vm = vm.map(str::to_owned);
+        let stage = Stage {
+            name,
+            vm,
+            turn: None,
+        };
+        Progress::start(self.progress, stage, total_bytes)
+    }
+
+    /// Begins to show how a VM's turn, the n-th of so many, gets on.
+    pub(crate) fn progress_of_turn(
+        &self,
+        name: &'static str,
+        vm: &str,
+        turn: (usize, usize),
+        total_bytes: u64,
+    ) -> Progress {
+        let stage = Stage {
+            name,
+            vm: Some(vm.to_owned()),
+            turn: Some(turn),
+        };
+        Progress::start(self.progress, stage, total_bytes)
     }
 
     fn paint(&self, text: &str, code: &str) -> String {

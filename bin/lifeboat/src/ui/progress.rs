@@ -16,16 +16,22 @@ const JSON_EVERY: Duration = Duration::from_secs(1);
 
 /// What is going on: for people one text, for programs two.
 #[derive(Debug, Clone)]
-struct Stage {
-    name: &'static str,
-    vm: Option<String>,
+pub(super) struct Stage {
+    pub(super) name: &'static str,
+    pub(super) vm: Option<String>,
+    /// Which of how many, from 1.
+    pub(super) turn: Option<(usize, usize)>,
 }
 
 impl Stage {
     fn text(&self) -> String {
+        let turn = match self.turn {
+            Some((number, count)) if count > 1 => format!("[{number}/{count}] "),
+            _ => String::new(),
+        };
         match &self.vm {
-            Some(vm) => format!("{} {vm}", self.name),
-            None => self.name.to_owned(),
+            Some(vm) => format!("{turn}{} {vm}", self.name),
+            None => format!("{turn}{}", self.name),
         }
     }
 }
@@ -43,14 +49,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn start(
-        mode: ProgressMode,
-        name: &'static str,
-        vm: Option<&str>,
-        total_bytes: u64,
-    ) -> Self {
-        let vm = vm.map(str::to_owned);
-        let stage = Stage { name, vm };
+    pub(super) fn start(mode: ProgressMode, stage: Stage, total_bytes: u64) -> Self {
         let bar = (mode == ProgressMode::Tty).then(|| bar(stage.text(), total_bytes));
         let begun = Instant::now();
         let progress = Self {
