@@ -87,6 +87,13 @@ impl OsFile {
         !matches!(self.file.try_lock(), Err(std::fs::TryLockError::WouldBlock))
     }
 
+    /// Gives back the memory in which the system keeps what was flushed. Advice: where the system
+    /// takes none, nothing happens.
+    pub fn leave_page_cache(&self) {
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+
     /// Returns the path that was opened.
     pub fn path(&self) -> &Path {
         &self.path

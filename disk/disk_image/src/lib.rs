@@ -57,6 +57,7 @@ mod path_index;
 mod raw_layer;
 mod root_folder;
 mod windows_path;
+mod write_behind;
 mod zero_run;
 
 pub use check::{CheckReport, FileCheck, Problem, Severity, check};

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use block_io::{DiskError, DiskErrorKind, ImageFile as _, OsFile, WritableFile as _};
+use block_io::{DiskError, DiskErrorKind, ImageFile as _, OsFile, WritableFile};
+
+use crate::write_behind::WriteBehind;
 
 /// How often a file of a dead run is taken over before we give up.
 const ATTEMPTS: usize = 10;
@@ -46,8 +48,9 @@ impl OutputFile {
         Ok(output)
     }
 
-    pub(crate) fn file(&self) -> Arc<OsFile> {
-        Arc::clone(&self.file)
+    /// Returns the file to write to, which is flushed as it grows.
+    pub(crate) fn file(&self) -> Arc<dyn WritableFile> {
+        Arc::new(WriteBehind::new(Arc::clone(&self.file)))
     }
 
     /// Gives the file its name, which nothing else may have by now, durably.
