@@ -1,4 +1,5 @@
 //! Files made by Windows and Hyper-V, against hashes that others computed.
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
