@@ -119,10 +119,9 @@ impl CliError {
     /// Returns the fields for programs.
     pub(crate) fn to_json(&self) -> Value {
         let mut fields = json!({
-            "code": self.exit_code(),
             "exit": self.exit_code(),
             "kind": self.kind(),
-            "message": self.message(),
+            "text": self.message(),
             "causes": self.causes(),
             "hint": self.hint_text(),
         });
@@ -172,13 +171,13 @@ fn code_of_one(error: &(dyn Error + 'static)) -> Option<ExitCode> {
 
 fn kind_of_one(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<RepositoryError>() {
-        return Some(kebab(&format!("{:?}", error.kind())));
+        return Some(error.kind().name().to_owned());
     }
     if let Some(error) = error.downcast_ref::<DiskError>() {
-        return Some(kebab(&format!("{:?}", error.kind())));
+        return Some(error.kind().name().to_owned());
     }
     if let Some(error) = error.downcast_ref::<HostError>() {
-        return Some(kebab(&format!("{:?}", error.kind())));
+        return Some(error.kind().name().to_owned());
     }
     match error.downcast_ref::<SelectError>() {
         Some(SelectError::Ambiguous { .. }) => return Some("ambiguous-vm".to_owned()),
@@ -214,18 +213,6 @@ fn usual_hint(code: ExitCode) -> Option<&'static str> {
         ExitCode::Cancelled => "run the command again; a backup goes on from what it stored",
         _ => return None,
     })
-}
-
-/// `WrongKey` becomes `wrong-key`.
-pub(crate) fn kebab(name: &str) -> String {
-    let mut text = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !text.is_empty() {
-            text.push('-');
-        }
-        text.push(letter.to_ascii_lowercase());
-    }
-    text
 }
 
 impl fmt::Display for CliError {

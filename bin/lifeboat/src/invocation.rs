@@ -1,9 +1,11 @@
 //! One invocation of the program: its global options, and what they lead to.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use folder_host::FolderHost;
-use repository::{Repository, Unlock};
+use object_store::{FolderStore, ObjectStore};
+use repository::{Repository, RepositoryError, RepositoryErrorKind, Unlock};
 
 use crate::arguments::GlobalArgs;
 use crate::cli_error::CliError;
@@ -51,7 +53,7 @@ impl Invocation {
 
     /// Opens the repository with the recovery key or the password.
     pub(crate) fn open_repository(&self) -> Result<Repository, CliError> {
-        let store = Repository::folder(self.repository_folder()?)?;
+        let store = open_store(self.repository_folder()?)?;
         if let Some(file) = password::recovery_key_file() {
             let key = recovery_key_file::read(&file)?;
             return Ok(Repository::open(store, &Unlock::RecoveryKey(&key))?);
@@ -64,6 +66,18 @@ impl Invocation {
     pub(crate) fn new_password(&self) -> Result<password::Password, CliError> {
         password(&self.ui, self.no_input, Asked::Twice)
     }
+}
+
+/// Opens the store in a folder that is there.
+fn open_store(folder: &Path) -> Result<Arc<dyn ObjectStore>, CliError> {
+    let store = FolderStore::open(folder).map_err(|error| {
+        let message = format!("there is no repository at {}", folder.display());
+        RepositoryError::new(RepositoryErrorKind::NotFound, message)
+            .hint("make one with `lifeboat repo init --repo DIR`")
+            .caused_by(error)
+    })?;
+    store.sweep_temporary();
+    Ok(Arc::new(store))
 }
 
 /// Opens the host that a person named.

@@ -49,6 +49,32 @@ pub enum DiskErrorKind {
     Cancelled,
 }
 
+impl DiskErrorKind {
+    /// Returns the kind as programs read it, such as `no-space`. It never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Io => "io",
+            Self::NotFound => "not-found",
+            Self::Corrupt => "corrupt",
+            Self::Unsupported => "unsupported",
+            Self::ParentMissing => "parent-missing",
+            Self::ParentMismatch => "parent-mismatch",
+            Self::ParentLoop => "parent-loop",
+            Self::OutsideRoot => "outside-root",
+            Self::Ambiguous => "ambiguous",
+            Self::InUse => "in-use",
+            Self::Changed => "changed",
+            Self::OutOfRange => "out-of-range",
+            Self::Blocked => "blocked",
+            Self::Exists => "exists",
+            Self::NoSpace => "no-space",
+            Self::Denied => "denied",
+            Self::Poisoned => "poisoned",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// A failure, with its place.
 #[derive(Debug)]
 pub struct DiskError(Box<Inner>);

@@ -26,6 +26,7 @@ mod layered_disk;
 mod memory_disk;
 mod memory_file;
 mod os_file;
+mod zeros;
 
 pub use block_device::{BlockDevice, NewImage, WritableDevice, check_range};
 pub use error::{DiskError, DiskErrorKind};
@@ -35,3 +36,4 @@ pub use layered_disk::{DiskLayer, LayeredDisk};
 pub use memory_disk::MemoryDisk;
 pub use memory_file::MemoryFile;
 pub use os_file::OsFile;
+pub use zeros::is_zero;

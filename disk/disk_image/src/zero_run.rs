@@ -1,19 +1,11 @@
-//! Finding what is not zero.
+//! Which parts of a buffer are to be written.
 
 use std::ops::Range;
 
+use block_io::is_zero;
+
 /// What is written or left out as a whole: the finest grain that a VHDX on a 4 KiB disk has.
 const PIECE_BYTES: usize = 4096;
-static ZEROS: [u8; PIECE_BYTES] = [0; PIECE_BYTES];
-
-/// Returns whether all bytes are zero.
-pub(crate) fn is_zero(bytes: &[u8]) -> bool {
-    // A comparison with a page that stays in the cache runs at the speed of memory, also in a
-    // build without optimisation.
-    bytes
-        .chunks(PIECE_BYTES)
-        .all(|piece| ZEROS.get(..piece.len()) == Some(piece))
-}
 
 /// Lists the parts of `bytes` that are to be written: runs of pieces that are not all zero.
 /// Zeros shorter than `gap` pieces between two parts are written with them: one long write is

@@ -72,11 +72,3 @@ pub(crate) fn index(value: u64) -> usize {
 pub(crate) fn round_up(value: u64, unit: u64) -> u64 {
     value.div_ceil(unit).saturating_mul(unit)
 }
-
-/// Says whether all bytes are zero.
-pub(crate) fn is_zero(bytes: &[u8]) -> bool {
-    // OR-ing whole pieces lets the compiler use vector registers; a byte-wise `all` does not.
-    bytes
-        .chunks(4096)
-        .all(|piece| piece.iter().fold(0, |seen, byte| seen | byte) == 0)
-}

@@ -5,12 +5,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use block_io::{DiskError, DiskErrorKind, NewImage, WritableFile, check_range};
+use block_io::{DiskError, DiskErrorKind, NewImage, WritableFile, check_range, is_zero};
 use uuid::Uuid;
 
 use crate::bat::{BatLayout, ENTRY_BYTES, EntryOwner};
 use crate::create_options::CreateOptions;
-use crate::field::{MIB, SECTOR_LEN, index, is_zero, put, round_up};
+use crate::field::{MIB, SECTOR_LEN, index, put, round_up};
 use crate::header::{HEADER_OFFSETS, Header, encode_identifier};
 use crate::metadata::Metadata;
 use crate::new_blocks::NewBlocks;

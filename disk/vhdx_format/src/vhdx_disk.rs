@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use block_io::{
-    DiskError, DiskErrorKind, DiskLayer, ImageFile, LayerExtent, WritableFile, check_range,
+    DiskError, DiskErrorKind, DiskLayer, ImageFile, LayerExtent, WritableFile, check_range, is_zero,
 };
 use uuid::Uuid;
 
 use crate::bat::{BatEntry, BlockState};
 use crate::block_map::Placement;
 use crate::check::{Findings, check_blocks};
-use crate::field::{MIB, Sector, index, is_zero, round_up};
+use crate::field::{MIB, Sector, index, round_up};
 use crate::guid_source::GuidSource;
 use crate::info::VhdxInfo;
 use crate::journal::Journal;

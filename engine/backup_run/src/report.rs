@@ -86,11 +86,11 @@ impl RunFailure {
                 failure.messages.push(message);
             }
             if let Some(error) = error.downcast_ref::<block_io::DiskError>() {
-                failure.kind = format!("{:?}", error.kind());
+                failure.kind = error.kind().name().to_owned();
                 failure.hint = error.hint_text().map(str::to_owned).or(failure.hint);
             }
             if let Some(error) = error.downcast_ref::<RepositoryError>() {
-                failure.kind = format!("{:?}", error.kind());
+                failure.kind = error.kind().name().to_owned();
                 failure.hint = error.hint_text().map(str::to_owned).or(failure.hint);
                 if error.kind() != RepositoryErrorKind::Source {
                     failure.repository = Some(error.kind());

@@ -55,7 +55,7 @@ pub fn back_up(
                 Ok(()) => item.outcome = Outcome::Warning,
                 Err(error) => {
                     let failure = RunFailure::of(&*error);
-                    let cancelled = failure.kind == format!("{:?}", RepositoryErrorKind::Cancelled);
+                    let cancelled = failure.kind == RepositoryErrorKind::Cancelled.name();
                     item.outcome = if cancelled {
                         Outcome::Cancelled
                     } else {

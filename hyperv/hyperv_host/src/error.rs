@@ -19,6 +19,18 @@ pub enum HostErrorKind {
     Disk,
 }
 
+impl HostErrorKind {
+    /// Returns the kind as programs read it, such as `no-space`. It never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::NoSuchVm => "no-such-vm",
+            Self::Configuration => "configuration",
+            Self::Disk => "disk",
+        }
+    }
+}
+
 /// A host's failure.
 #[derive(Debug)]
 pub struct HostError {

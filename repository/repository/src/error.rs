@@ -38,6 +38,27 @@ pub enum RepositoryErrorKind {
     Poisoned,
 }
 
+impl RepositoryErrorKind {
+    /// Returns the kind as programs read it, such as `no-space`. It never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::Exists => "exists",
+            Self::WrongKey => "wrong-key",
+            Self::Damaged => "damaged",
+            Self::Unsupported => "unsupported",
+            Self::NoSuchPoint => "no-such-point",
+            Self::AmbiguousPoint => "ambiguous-point",
+            Self::NoSpace => "no-space",
+            Self::Denied => "denied",
+            Self::Store => "store",
+            Self::Source => "source",
+            Self::Cancelled => "cancelled",
+            Self::Poisoned => "poisoned",
+        }
+    }
+}
+
 /// A repository's failure: what, on which object, at which offset, what to do.
 #[derive(Debug)]
 pub struct RepositoryError(Box<Inner>);

@@ -30,6 +30,8 @@
 mod cache;
 mod error;
 mod format;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hex;
 mod keys;
 mod maintain;

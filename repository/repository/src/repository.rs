@@ -1,10 +1,9 @@
 //! Making and opening a repository.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use object_store::{FolderStore, ObjectStore, StoreErrorKind};
+use object_store::{ObjectStore, StoreErrorKind};
 
 use crate::cache::Cache;
 use crate::format::{
@@ -13,6 +12,7 @@ use crate::format::{
 };
 use crate::hex;
 use crate::keys::{Domain, KeyRing, KeySlot, PasswordCost, Secret, Unlock};
+use crate::read::NodeWindows;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Pack keys that are kept ready; each takes about a kilobyte.
@@ -54,25 +54,10 @@ pub(crate) struct Shared {
     pub(crate) ring: KeyRing,
     pub(crate) naming: Naming,
     pack_keys: Mutex<Cache<PackId, (PackKind, Arc<Aead>)>>,
+    pub(crate) node_windows: NodeWindows,
 }
 
 impl Repository {
-    /// Opens the store of a repository in a folder.
-    ///
-    /// The one place that maps a location to a store, so that nobody else names one.
-    pub fn folder(path: &Path) -> Result<Arc<dyn ObjectStore>, RepositoryError> {
-        match FolderStore::open(path) {
-            Ok(store) => {
-                store.sweep_temporary();
-                Ok(Arc::new(store))
-            }
-            Err(error) if error.kind() == StoreErrorKind::NotFound => {
-                Err(no_repository(&path.display().to_string()).caused_by(error))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Makes a repository in an empty store. All of `unlocks` will open it.
     pub fn init(
         store: Arc<dyn ObjectStore>,
@@ -155,6 +140,7 @@ impl Repository {
                 ring,
                 naming,
                 pack_keys,
+                node_windows: NodeWindows::new(),
             }),
         }
     }
@@ -266,6 +252,7 @@ impl Shared {
     }
 }
 
+/// There is no repository where one was expected.
 fn no_repository(location: &str) -> RepositoryError {
     let what = format!("there is no repository at {location}");
     RepositoryError::new(RepositoryErrorKind::NotFound, what)

@@ -11,7 +11,7 @@ use hyperv_host::{HypervHost as _, VmEntry};
 use repository::StreamStatistics;
 use serde_json::json;
 
-use crate::cli_error::{CliError, kebab};
+use crate::cli_error::CliError;
 use crate::cmd::version::PROGRAM;
 use crate::cmd::vm::show_finding;
 use crate::exit_code::ExitCode;
@@ -228,8 +228,8 @@ fn show_failure(ui: &Ui, vm: &str, failure: &RunFailure) {
     let causes = failure.messages.get(1..).unwrap_or_default();
     ui.record(
         "error",
-        json!({ "vm": vm, "code": code, "exit": code, "kind": kebab(&failure.kind),
-                "message": message, "causes": causes, "hint": failure.hint }),
+        json!({ "vm": vm, "exit": code, "kind": failure.kind,
+                "text": message, "causes": causes, "hint": failure.hint }),
     );
     ui.trouble(format!("error: {vm}: {message}"));
     // A cause that the message has already is not said twice.

@@ -97,7 +97,7 @@ fn errors_are_json_too() {
         let error = lines.last().unwrap();
         assert_eq!(error["type"], "error", "{args:?}");
         assert_eq!(error["exit"], code, "{args:?}");
-        assert!(!error["message"].as_str().unwrap().is_empty(), "{args:?}");
+        assert!(!error["text"].as_str().unwrap().is_empty(), "{args:?}");
     }
 }
 

@@ -199,7 +199,7 @@ fn a_wrong_password_is_told_from_damage() {
     let error = json_lines(&String::from_utf8(output.stdout).unwrap())
         .pop()
         .unwrap();
-    assert_eq!(error["code"], 12);
+    assert_eq!(error["exit"], 12);
     assert_eq!(error["kind"], "wrong-key");
 }
 

@@ -177,7 +177,8 @@ impl IndexDirectory {
             .ok_or_else(|| damaged("the index object's directory makes no sense").at(start))
     }
 
-    fn parse(key: Aead, plain: &[u8], pages: usize) -> Option<Self> {
+    /// Reads a directory that was decrypted; `None` for one that makes no sense.
+    pub(crate) fn parse(key: Aead, plain: &[u8], pages: usize) -> Option<Self> {
         let packs = u32_at(plain, 8)? as usize;
         let (packs, rest) = plain.get(12..)?.split_at_checked(packs.checked_mul(16)?)?;
         let (fences, rest) = rest.split_at_checked(pages.checked_mul(8)?)?;

@@ -30,14 +30,13 @@ const STORED_BYTES_MIN: u32 = 17;
 const _: () = assert!(STORED_BYTES_MIN as usize == TAG_BYTES + 1);
 
 impl Shared {
-    /// Reads frames that lie back to back in one pack with one ranged read.
+    /// Reads chunks' frames that lie back to back in one pack with one ranged read.
     ///
     /// `decoded(n, open)` is called for each frame in turn; `open(target)` decrypts and decodes it
     /// into `target` and returns its length. Whether the content has the right name is for the
     /// caller to see to.
     pub(crate) fn read_frames(
         &self,
-        kind: PackKind,
         frames: &[(Name, Locator)],
         decoded: &mut FrameVisitor<'_>,
     ) -> Result<(), RepositoryError> {
@@ -57,7 +56,7 @@ impl Shared {
                 RepositoryError::new(RepositoryErrorKind::Damaged, what).at(first.offset.into()),
             ));
         }
-        let key = self.pack_key(first.pack, kind).map_err(named)?;
+        let key = self.pack_key(first.pack, PackKind::Chunks).map_err(named)?;
         let total: usize = frames
             .iter()
             .map(|(_, locator)| locator.stored_bytes as usize)

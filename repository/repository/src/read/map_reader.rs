@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::Cache;
-use crate::format::{Entry, Locator, MapNode, NODE_BYTES_MAX, Name, PackKind};
+use crate::format::{Entry, Locator, MapNode, Name};
 use crate::read::MapShape;
 use crate::repository::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
@@ -90,23 +90,15 @@ impl MapReader {
             return Ok(node);
         }
         let count = self.shape.entries(level, index);
-        let mut found = None;
-        self.shared
-            .read_frames(PackKind::MapNodes, &[(name, locator)], &mut |_, open| {
-                let mut bytes = [0; NODE_BYTES_MAX];
-                let len = open(&mut bytes)?;
-                let bytes = bytes.get(..len).unwrap_or_default();
-                let (actual, node) = MapNode::decode(bytes, level, count, &self.shared.naming)?;
-                if actual != name {
-                    let what = "a map node does not hold what its name says";
-                    return Err(RepositoryError::new(RepositoryErrorKind::Damaged, what));
-                }
-                found = Some(Arc::new(node));
-                Ok(())
-            })?;
-        let node = found.ok_or_else(|| {
-            RepositoryError::new(RepositoryErrorKind::Damaged, "a map node could not be read")
-        })?;
+        let bytes = self.shared.read_node(name, locator)?;
+        let object = || locator.pack.object_name();
+        let (actual, node) = MapNode::decode(&bytes, level, count, &self.shared.naming)
+            .map_err(|error| error.in_object(&object()).at(locator.offset.into()))?;
+        if actual != name {
+            let what = "a map node does not hold what its name says";
+            return Err(RepositoryError::damaged(&object(), what).at(locator.offset.into()));
+        }
+        let node = Arc::new(node);
         lock().insert((level, index), Arc::clone(&node));
         Ok(node)
     }

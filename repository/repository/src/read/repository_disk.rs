@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, ExtentKind, check_range};
 
 use crate::cache::Cache;
-use crate::format::{Entry, Locator, Name, PackKind};
+use crate::format::{Entry, Locator, Name};
 use crate::read::frame_reader::FETCH_BYTES_MAX;
 use crate::read::{Leaf, MapReader};
 use crate::{RepositoryError, RepositoryErrorKind};
@@ -105,23 +105,21 @@ impl RepositoryDisk {
             .map(|wanted| (wanted.name, wanted.locator))
             .collect();
         let shape = self.map.shape;
-        self.map
-            .shared
-            .read_frames(PackKind::Chunks, &frames, &mut |number, open| {
-                let wanted = &batch[number];
-                let chunk_len = shape.chunk_len(wanted.chunk);
-                let target = &mut buf[wanted.start..wanted.start + wanted.len];
-                if wanted.len == chunk_len {
-                    let len = open(target)?;
-                    return self.check(wanted, target, len);
-                }
-                let mut chunk = vec![0; chunk_len];
-                let len = open(&mut chunk)?;
-                self.check(wanted, &chunk, len)?;
-                target.copy_from_slice(&chunk[wanted.skip..wanted.skip + wanted.len]);
-                lock().insert(wanted.chunk, Arc::new(chunk));
-                Ok(())
-            })
+        self.map.shared.read_frames(&frames, &mut |number, open| {
+            let wanted = &batch[number];
+            let chunk_len = shape.chunk_len(wanted.chunk);
+            let target = &mut buf[wanted.start..wanted.start + wanted.len];
+            if wanted.len == chunk_len {
+                let len = open(target)?;
+                return self.check(wanted, target, len);
+            }
+            let mut chunk = vec![0; chunk_len];
+            let len = open(&mut chunk)?;
+            self.check(wanted, &chunk, len)?;
+            target.copy_from_slice(&chunk[wanted.skip..wanted.skip + wanted.len]);
+            lock().insert(wanted.chunk, Arc::new(chunk));
+            Ok(())
+        })
     }
 
     fn check(&self, wanted: &Wanted, chunk: &[u8], len: usize) -> Result<(), RepositoryError> {

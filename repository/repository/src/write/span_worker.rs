@@ -1,6 +1,6 @@
 //! One worker: reads, hashes, looks up, compresses and stores one leaf's span after another.
 
-use block_io::ExtentKind;
+use block_io::{ExtentKind, is_zero};
 
 use crate::format::{Codec, Entry, EntryKind, MapNode, Name, PackKind};
 use crate::read::Leaf;
@@ -265,13 +265,4 @@ impl<'a> SpanWorker<'a> {
             }
         }
     }
-}
-
-/// Says whether all bytes are zero; most that are not show it early.
-fn is_zero(bytes: &[u8]) -> bool {
-    let (blocks, rest) = bytes.as_chunks::<128>();
-    blocks
-        .iter()
-        .all(|block| block.iter().fold(0, |any, byte| any | byte) == 0)
-        && rest.iter().all(|byte| *byte == 0)
 }

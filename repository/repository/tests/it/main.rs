@@ -3,6 +3,7 @@
 
 mod crash;
 mod damage;
+mod golden;
 mod keys;
 mod round_trip;
 mod sharing;
