@@ -135,7 +135,10 @@ impl<'a> ParentSearch<'a> {
         let expected: Vec<String> = expected.iter().map(|id| format!("{{{id}}}")).collect();
         let expected = expected.join(" or ");
         if let Some(error) = self.failed {
-            return error.hint(format!("the file was opened as the parent of {child}"));
+            return error.hint(format!(
+                "this is the parent of {child}: get a whole copy of it, or look at it with \
+                 `lifeboat disk check`"
+            ));
         }
         if !self.mismatches.is_empty() {
             return DiskError::new(

@@ -1,5 +1,6 @@
 //! What a run did.
 
+use block_io::DiskErrorKind;
 use jiff::Timestamp;
 use repository::{RepositoryError, RepositoryErrorKind, StreamStatistics};
 use serde::Serialize;
@@ -65,6 +66,9 @@ pub struct RunFailure {
     pub hint: Option<String>,
     /// What sort of failure it is, in the words of the error kinds.
     pub kind: String,
+    /// The disk's kind of failure, where it was a disk, or a finding about one.
+    #[serde(skip)]
+    pub disk: Option<DiskErrorKind>,
     /// The repository's kind of failure, where it was the repository.
     #[serde(skip)]
     pub repository: Option<RepositoryErrorKind>,
@@ -77,6 +81,7 @@ impl RunFailure {
             messages: Vec::new(),
             hint: None,
             kind: "failed".to_owned(),
+            disk: None,
             repository: None,
         };
         let mut next = Some(error);
@@ -87,6 +92,7 @@ impl RunFailure {
             }
             if let Some(error) = error.downcast_ref::<block_io::DiskError>() {
                 failure.kind = error.kind().name().to_owned();
+                failure.disk = Some(error.kind());
                 failure.hint = error.hint_text().map(str::to_owned).or(failure.hint);
             }
             if let Some(error) = error.downcast_ref::<RepositoryError>() {

@@ -109,13 +109,7 @@ fn code_of(failure: &RunFailure) -> ExitCode {
     if let Some(kind) = failure.repository {
         return ExitCode::of_repository(kind);
     }
-    match failure.kind.as_str() {
-        "Blocked" => ExitCode::Blocked,
-        "NoSpace" => ExitCode::NoSpace,
-        "Denied" => ExitCode::MissingRights,
-        "Cancelled" => ExitCode::Cancelled,
-        _ => ExitCode::Failed,
-    }
+    failure.disk.map_or(ExitCode::Failed, ExitCode::of_disk)
 }
 
 fn outcome_word(outcome: Outcome) -> &'static str {
@@ -271,16 +265,22 @@ fn show_total(ui: &Ui, report: &RunReport) {
 
 #[cfg(test)]
 mod tests {
+    use block_io::DiskErrorKind;
     use jiff::Timestamp;
     use repository::RepositoryErrorKind;
 
     use super::*;
 
-    fn report(outcome: Outcome, kind: &str, repository: Option<RepositoryErrorKind>) -> RunReport {
+    fn report(
+        outcome: Outcome,
+        disk: Option<DiskErrorKind>,
+        repository: Option<RepositoryErrorKind>,
+    ) -> RunReport {
         let failure = RunFailure {
             messages: vec!["it failed".to_owned()],
             hint: None,
-            kind: kind.to_owned(),
+            kind: "failed".to_owned(),
+            disk,
             repository,
         };
         let item = RunItem {
@@ -303,22 +303,20 @@ mod tests {
 
     #[test]
     fn a_run_ends_with_the_code_of_what_ended_it() {
-        let code = |outcome, kind, repository| exit_code(&report(outcome, kind, repository), false);
+        let code = |outcome, disk, repository| exit_code(&report(outcome, disk, repository), false);
         let full = Some(RepositoryErrorKind::NoSpace);
-        assert_eq!(code(Outcome::Failed, "NoSpace", full), ExitCode::NoSpace);
-        assert_eq!(code(Outcome::Partial, "NoSpace", full), ExitCode::NoSpace);
-        assert_eq!(code(Outcome::Partial, "Corrupt", None), ExitCode::Partial);
-        assert_eq!(code(Outcome::Failed, "Corrupt", None), ExitCode::Failed);
-        assert_eq!(code(Outcome::Failed, "Blocked", None), ExitCode::Blocked);
-        assert_eq!(
-            code(Outcome::Cancelled, "Cancelled", None),
-            ExitCode::Cancelled
-        );
+        let (corrupt, blocked) = (Some(DiskErrorKind::Corrupt), Some(DiskErrorKind::Blocked));
+        assert_eq!(code(Outcome::Failed, None, full), ExitCode::NoSpace);
+        assert_eq!(code(Outcome::Partial, None, full), ExitCode::NoSpace);
+        assert_eq!(code(Outcome::Partial, corrupt, None), ExitCode::Partial);
+        assert_eq!(code(Outcome::Failed, corrupt, None), ExitCode::Failed);
+        assert_eq!(code(Outcome::Failed, blocked, None), ExitCode::Blocked);
+        assert_eq!(code(Outcome::Cancelled, None, None), ExitCode::Cancelled);
     }
 
     #[test]
     fn warnings_fail_a_strict_run_alone() {
-        let report = report(Outcome::Warning, "", None);
+        let report = report(Outcome::Warning, None, None);
         assert_eq!(exit_code(&report, false), ExitCode::Success);
         assert_eq!(exit_code(&report, true), ExitCode::Warnings);
     }

@@ -182,7 +182,8 @@ pub(crate) fn show_damage(ui: &Ui, damage: &[Damage]) -> ExitCode {
     }
     ui.message(format!(
         "{} found. Restore points that are not named here are not affected; \
-         the next backup stores what is missing again where the VM still has it.",
+         move a damaged pack out of the repository, and the next backup stores again what the \
+         VMs still have of it.",
         count(damage.len() as u64, "damaged place")
     ));
     ExitCode::Damaged
