@@ -21,6 +21,7 @@
 mod block_device;
 mod error;
 mod extent;
+mod folder_flush;
 mod image_file;
 mod layered_disk;
 mod memory_disk;
@@ -31,6 +32,7 @@ mod zeros;
 pub use block_device::{BlockDevice, NewImage, WritableDevice, check_range};
 pub use error::{DiskError, DiskErrorKind};
 pub use extent::{Extent, ExtentKind, LayerExtent, LayerExtentKind};
+pub use folder_flush::flush_folder;
 pub use image_file::{FileStamp, ImageFile, WritableFile};
 pub use layered_disk::{DiskLayer, LayeredDisk};
 pub use memory_disk::MemoryDisk;
