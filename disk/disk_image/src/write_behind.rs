@@ -17,14 +17,30 @@ const FLUSH_BYTES: u64 = 64 << 20;
 /// it soon.
 pub(crate) struct WriteBehind {
     file: Arc<OsFile>,
-    unflushed_bytes: AtomicU64,
+    unflushed: Unflushed,
+}
+
+/// Counts what was written since the last flush.
+#[derive(Default)]
+struct Unflushed {
+    bytes: AtomicU64,
+}
+
+impl Unflushed {
+    /// Counts a write, and says whether the caller is the one to flush now.
+    fn flush_is_due(&self, written_bytes: u64) -> bool {
+        let bytes = self.bytes.fetch_add(written_bytes, Ordering::Relaxed) + written_bytes;
+        // Of several threads beyond the line, the first takes all of it. Whatever the others add
+        // meanwhile, the next to find the counter beyond the line takes that.
+        bytes >= FLUSH_BYTES && self.bytes.swap(0, Ordering::Relaxed) >= FLUSH_BYTES
+    }
 }
 
 impl WriteBehind {
     pub(crate) fn new(file: Arc<OsFile>) -> Self {
         Self {
             file,
-            unflushed_bytes: AtomicU64::new(0),
+            unflushed: Unflushed::default(),
         }
     }
 }
@@ -54,12 +70,7 @@ impl ImageFile for WriteBehind {
 impl WritableFile for WriteBehind {
     fn write_all_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.file.write_all_at(offset, data)?;
-        let len_bytes = data.len() as u64;
-        let before = self.unflushed_bytes.fetch_add(len_bytes, Ordering::Relaxed);
-        // One thread crosses the line; what others add meanwhile counts for the next time.
-        if before < FLUSH_BYTES && before + len_bytes >= FLUSH_BYTES {
-            self.unflushed_bytes
-                .fetch_sub(before + len_bytes, Ordering::Relaxed);
+        if self.unflushed.flush_is_due(data.len() as u64) {
             self.flush()?;
         }
         Ok(())
@@ -73,5 +84,27 @@ impl WritableFile for WriteBehind {
         self.file.flush()?;
         self.file.leave_page_cache();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_is_due_every_64_mib() {
+        let unflushed = Unflushed::default();
+        let flushes = (0..256).filter(|_| unflushed.flush_is_due(1 << 20)).count();
+        assert_eq!(flushes, 4);
+    }
+
+    #[test]
+    fn what_others_add_before_the_counter_is_taken_does_not_stop_it() {
+        let unflushed = Unflushed {
+            bytes: AtomicU64::new(FLUSH_BYTES + 1),
+        };
+        assert!(unflushed.flush_is_due(1));
+        assert!(!unflushed.flush_is_due(1));
+        assert!(unflushed.flush_is_due(FLUSH_BYTES));
     }
 }
