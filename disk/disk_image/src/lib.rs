@@ -4,7 +4,7 @@
 //!   path ── open ──► leaf ── parent locators ──► parent ── … ──► base     below one root folder
 //!                      └────────── DiskImage: one BlockDevice ──────┘
 //!                                        │ copy
-//!   path ── create ──► NewImageFile: name.partial ── finish ──► name
+//!   path ── create ──► NewImageFile: name.lifeboat-partial ── finish ──► name
 //! ```
 //!
 //! # Opening
@@ -22,7 +22,7 @@
 //! # Making
 //!
 //! [`create`] never replaces a file, writes under another name, and gives the file its name when
-//! it is whole and durable. A run that dies leaves a `.partial` file, which the next run takes
+//! it is whole and durable. A run that dies leaves a `.lifeboat-partial` file, which the next run takes
 //! over once nobody holds it. No file is ever made sparse in the NTFS sense, which Hyper-V refuses.
 //!
 //! [`copy`] is the one copier, for conversion and for restore: threads, no reading of what holds

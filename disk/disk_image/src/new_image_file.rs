@@ -41,7 +41,7 @@ impl NewImageOptions {
 
 /// A new image file that is being filled.
 ///
-/// It is written as `<name>.partial` and gets its name in [`NewImage::finish`], durably and
+/// It is written as `<name>.lifeboat-partial` and gets its name in [`NewImage::finish`], durably and
 /// without replacing anything. Dropped before, it leaves nothing behind.
 pub struct NewImageFile {
     // Before `output`: whatever the writer does when it is dropped, it does to a file that is there.

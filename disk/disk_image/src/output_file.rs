@@ -4,14 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use block_io::{DiskError, DiskErrorKind, ImageFile as _, OsFile, WritableFile};
+use block_io::{DiskError, DiskErrorKind, ImageFile as _, OsFile, WritableFile, flush_folder};
 
 use crate::write_behind::WriteBehind;
 
 /// How often a file of a dead run is taken over before we give up.
 const ATTEMPTS: usize = 10;
 
-/// A file that is written as `<name>.partial` and published under its name when it is whole.
+/// What the name of a file ends with while it is written. Others use `.partial` for theirs, which
+/// we would take over.
+const PARTIAL_SUFFIX: &str = ".lifeboat-partial";
+
+/// A file that is written as `<name>.lifeboat-partial` and published under its name when it is whole.
 ///
 /// The partial file is locked while it is written. One that nobody holds is left over from a run
 /// that died: it is taken over. Dropped before it was published, the partial file is removed.
@@ -34,7 +38,7 @@ impl OutputFile {
             .in_file(&target.display().to_string()));
         };
         let mut partial_name = name.to_owned();
-        partial_name.push(".partial");
+        partial_name.push(PARTIAL_SUFFIX);
         let partial = target.with_file_name(partial_name);
         let file = lock_partial(&partial)?;
         let output = Self {
@@ -54,7 +58,14 @@ impl OutputFile {
     }
 
     /// Gives the file its name, which nothing else may have by now, durably.
-    pub(crate) fn publish(mut self) -> Result<(), DiskError> {
+    pub(crate) fn publish(self) -> Result<(), DiskError> {
+        self.publish_with(flush_folder)
+    }
+
+    fn publish_with(
+        mut self,
+        flush_folder: impl FnOnce(&Path) -> std::io::Result<()>,
+    ) -> Result<(), DiskError> {
         let name = self.target.display().to_string();
         rename_without_replacing(&self.partial, &self.target).map_err(|error| {
             let error = DiskError::io(&name, "cannot give the file its name", error);
@@ -65,8 +76,11 @@ impl OutputFile {
             }
         })?;
         self.published = true;
-        flush_folder(&self.target)
-            .map_err(|error| DiskError::io(&name, "cannot flush the folder", error))
+        flush_folder(self.target.parent().unwrap_or(Path::new(""))).map_err(|error| {
+            // The caller hears that there is no file, and we made this one a moment ago.
+            let _ = fs::remove_file(&self.target);
+            DiskError::io(&name, "cannot flush the folder", error)
+        })
     }
 }
 
@@ -171,18 +185,26 @@ fn link_without_replacing(from: &Path, to: &Path) -> std::io::Result<()> {
     }
 }
 
-#[cfg(unix)]
-fn flush_folder(file: &Path) -> std::io::Result<()> {
-    let folder = file.parent().filter(|folder| *folder != Path::new(""));
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[cfg(not(unix))]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the unix version can fail, and the caller serves both"
-)]
-fn flush_folder(_file: &Path) -> std::io::Result<()> {
-    // Windows has no flush of a folder: NTFS logs its changes.
-    Ok(())
+    #[test]
+    fn a_file_whose_name_cannot_be_made_durable_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("foreign"), b"precious").unwrap();
+        let target = folder.path().join("new");
+        let output = OutputFile::start(&target).unwrap();
+        let error = output
+            .publish_with(|_| Err(std::io::ErrorKind::StorageFull.into()))
+            .unwrap_err();
+        assert_eq!(error.kind(), DiskErrorKind::NoSpace);
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["foreign"]);
+        OutputFile::start(&target).unwrap().publish().unwrap();
+        assert!(target.exists());
+    }
 }

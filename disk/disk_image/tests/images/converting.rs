@@ -140,7 +140,7 @@ fn a_source_that_changes_gives_no_output() {
         .unwrap_err();
         assert_eq!(error.kind(), DiskErrorKind::Changed);
         assert_eq!(error.file(), base.to_str());
-        assert!(!target.exists() && !folder.at("out.raw.partial").exists());
+        assert!(!target.exists() && !folder.at("out.raw.lifeboat-partial").exists());
     }
 }
 
@@ -158,7 +158,7 @@ fn a_cancelled_conversion_leaves_nothing() {
     let options = OpenOptions::default();
     let error = convert(&leaf, &options, &target, ImageFormat::Vhdx, &Stop, 2).unwrap_err();
     assert_eq!(error.kind(), DiskErrorKind::Cancelled);
-    assert!(!target.exists() && !folder.at("out.vhdx.partial").exists());
+    assert!(!target.exists() && !folder.at("out.vhdx.lifeboat-partial").exists());
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn a_file_gets_its_name_when_it_is_whole() {
         let path = folder.at("new.disk");
         let image = create(&path, &NewImageOptions::new(format, SIZE)).unwrap();
         image.write_at(0, &[1; 4096]).unwrap();
-        assert_eq!(names(&folder), ["new.disk.partial"]);
+        assert_eq!(names(&folder), ["new.disk.lifeboat-partial"]);
         Box::new(image).finish().unwrap();
         assert_eq!(names(&folder), ["new.disk"]);
         assert_eq!(folder.open(&path).unwrap().format(), format);
@@ -102,7 +102,7 @@ fn a_finished_file_is_free_also_while_programs_are_started() {
 fn what_a_dead_run_left_is_taken_over() {
     for format in ImageFormat::ALL {
         let folder = Folder::new();
-        fs::write(folder.at("new.disk.partial"), [7; 100_000]).unwrap();
+        fs::write(folder.at("new.disk.lifeboat-partial"), [7; 100_000]).unwrap();
         let path = folder.at("new.disk");
         let image = create(&path, &NewImageOptions::new(format, SIZE)).unwrap();
         Box::new(image).finish().unwrap();
@@ -112,12 +112,25 @@ fn what_a_dead_run_left_is_taken_over() {
     }
 }
 
+#[test]
+fn a_partial_file_of_another_program_is_left_alone() {
+    let folder = Folder::new();
+    fs::write(folder.at("new.raw.partial"), b"a download").unwrap();
+    let options = NewImageOptions::new(ImageFormat::Raw, SIZE);
+    let image = create(&folder.at("new.raw"), &options).unwrap();
+    Box::new(image).finish().unwrap();
+    assert_eq!(names(&folder), ["new.raw", "new.raw.partial"]);
+    let kept = fs::read(folder.at("new.raw.partial")).unwrap();
+    assert_eq!(kept, b"a download");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_in_place_of_the_partial_file_is_not_followed() {
     let folder = Folder::new();
     fs::write(folder.at("precious"), b"precious").unwrap();
-    std::os::unix::fs::symlink(folder.at("precious"), folder.at("new.raw.partial")).unwrap();
+    std::os::unix::fs::symlink(folder.at("precious"), folder.at("new.raw.lifeboat-partial"))
+        .unwrap();
     let options = NewImageOptions::new(ImageFormat::Raw, SIZE);
     let error = create(&folder.at("new.raw"), &options).err().unwrap();
     assert_eq!(error.kind(), DiskErrorKind::Exists);

@@ -70,6 +70,7 @@ fn chains_without_a_configuration_are_vms_and_their_parents_are_not() {
         "a.vhdx.mrt",
         "a.vhds",
         "a.vhdx.partial",
+        "a.vhdx.lifeboat-partial",
     ] {
         folder.write(ignored, b"x");
     }
