@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use block_io::{DiskError, DiskLayer, ImageFile};
+use block_io::{DiskError, DiskErrorKind, DiskLayer, ImageFile};
 use uuid::Uuid;
 use vhd_format::{LocatorKind, VhdKind, VhdLayer};
 use vhdx_format::VhdxLayer;
@@ -32,7 +32,7 @@ impl ImageLayer {
         Ok(match detect(&*file, path)? {
             Family::Vhdx => Self::Vhdx(Arc::new(VhdxLayer::open(file)?)),
             Family::Vhd => Self::Vhd(Arc::new(VhdLayer::open(file)?)),
-            Family::Raw => Self::Raw(Arc::new(RawLayer::open(file)?)),
+            Family::Raw => Self::Raw(Arc::new(open_raw(file)?)),
         })
     }
 
@@ -176,4 +176,14 @@ fn vhd_paths(layer: &VhdLayer) -> Vec<String> {
         )
         .chain(layer.info().parent_name.clone())
         .collect()
+}
+
+/// There is no disk of no bytes, although there are such files.
+fn open_raw(file: Arc<dyn ImageFile>) -> Result<RawLayer, DiskError> {
+    let name = file.name().to_owned();
+    let layer = RawLayer::open(file)?;
+    if layer.size_bytes() == 0 {
+        return Err(DiskError::new(DiskErrorKind::Corrupt, "this file is empty").in_file(&name));
+    }
+    Ok(layer)
 }

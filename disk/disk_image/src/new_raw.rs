@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use block_io::{DiskError, DiskErrorKind, NewImage, WritableFile, check_range};
 
-/// A raw image that is being filled. What is not written stays a hole where the volume has holes.
+/// A raw image, or a plain file, that is being filled; it may be empty. What is not written stays a hole where the volume has holes.
 pub(crate) struct NewRaw {
     file: Arc<dyn WritableFile>,
     size_bytes: u64,
@@ -14,13 +14,6 @@ pub(crate) struct NewRaw {
 
 impl NewRaw {
     pub(crate) fn create(file: Arc<dyn WritableFile>, size_bytes: u64) -> Result<Self, DiskError> {
-        if size_bytes == 0 {
-            return Err(DiskError::new(
-                DiskErrorKind::OutOfRange,
-                "a disk of no bytes cannot be made",
-            )
-            .in_file(file.name()));
-        }
         for len in [0, size_bytes] {
             file.set_size_bytes(len)
                 .map_err(|error| DiskError::io(file.name(), "cannot set the length", error))?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use block_io::{DiskError, DiskErrorKind, DiskLayer, ImageFile, LayerExtent, check_range};
+use block_io::{DiskError, DiskLayer, ImageFile, LayerExtent, check_range};
 
 /// A file whose bytes are the disk. Any length will do; holes of a sparse file hold nothing.
 pub struct RawLayer {
@@ -11,16 +11,11 @@ pub struct RawLayer {
 }
 
 impl RawLayer {
-    /// Opens a raw image. An empty file is `Corrupt`: there is no disk of no bytes.
+    /// Opens a raw image, or any file that is to be read like one; it may be empty.
     pub fn open(file: Arc<dyn ImageFile>) -> Result<Self, DiskError> {
         let size_bytes = file.size_bytes().map_err(|error| {
             DiskError::io(file.name(), "cannot tell the length of this file", error)
         })?;
-        if size_bytes == 0 {
-            return Err(
-                DiskError::new(DiskErrorKind::Corrupt, "this file is empty").in_file(file.name())
-            );
-        }
         Ok(Self { file, size_bytes })
     }
 }

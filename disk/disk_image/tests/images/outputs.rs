@@ -1,9 +1,10 @@
 //! When a new file gets its name, and what is left where it does not.
 
 use std::fs;
+use std::sync::Arc;
 
-use block_io::{DiskErrorKind, NewImage as _, OsFile};
-use disk_image::{ImageFormat, NewImageOptions, OpenOptions, convert, create};
+use block_io::{DiskErrorKind, DiskLayer as _, NewImage as _, OsFile};
+use disk_image::{ImageFormat, NewImageOptions, OpenOptions, RawLayer, convert, create};
 
 use crate::folder::{Folder, SIZE};
 
@@ -122,6 +123,20 @@ fn a_partial_file_of_another_program_is_left_alone() {
     assert_eq!(names(&folder), ["new.raw", "new.raw.partial"]);
     let kept = fs::read(folder.at("new.raw.partial")).unwrap();
     assert_eq!(kept, b"a download");
+}
+
+#[test]
+fn an_empty_file_is_made_and_read_and_is_no_disk() {
+    let folder = Folder::new();
+    let path = folder.at("empty.raw");
+    let image = create(&path, &NewImageOptions::new(ImageFormat::Raw, 0)).unwrap();
+    image.write_at(0, &[]).unwrap();
+    assert!(image.write_at(0, &[1]).is_err());
+    Box::new(image).finish().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"");
+    let layer = RawLayer::open(Arc::new(OsFile::open(&path).unwrap())).unwrap();
+    assert_eq!(layer.size_bytes(), 0);
+    assert_eq!(folder.open_kind(&path), Some(DiskErrorKind::Corrupt));
 }
 
 #[cfg(unix)]
