@@ -1,9 +1,11 @@
 //! A store in a folder.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::{
@@ -19,10 +21,14 @@ const TEMPORARY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A store in a folder, on a disk or a mounted share.
 ///
 /// An object is written under a temporary name, flushed, and published under its own name without
-/// replacing; then the folder is flushed. A crash leaves a file in `tmp/` and nothing else.
+/// replacing; then the folder is flushed, and once for each process those above it, whoever made
+/// them: a name is as durable as the folders that lead to it. A crash leaves a file in `tmp/` and
+/// nothing else.
 pub struct FolderStore<S = OsFolderSystem> {
     root: PathBuf,
     system: S,
+    /// Folders below the root whose own names are known to be durable.
+    durable_folders: Mutex<HashSet<PathBuf>>,
 }
 
 impl FolderStore {
@@ -33,18 +39,41 @@ impl FolderStore {
 
     /// Makes the folder where it is not there, and opens it.
     pub fn create(root: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(root).map_err(|error| {
+        Self::create_with_system(root, OsFolderSystem)
+    }
+}
+
+impl<S: FolderSystem> FolderStore<S> {
+    /// Makes the folder where it is not there, durably, and opens it through another file system
+    /// than the machine's own.
+    pub fn create_with_system(root: &Path, system: S) -> Result<Self, StoreError> {
+        // The folder that holds a new name is to be flushed, for each folder that is not there.
+        let parents: Vec<&Path> = root
+            .ancestors()
+            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+            .filter_map(Path::parent)
+            .map(|parent| match parent.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => parent,
+            })
+            .collect();
+        let make = || {
+            system.create_folder(root)?;
+            parents
+                .iter()
+                .rev()
+                .try_for_each(|parent| system.flush_folder(parent))
+        };
+        make().map_err(|error| {
             StoreError::io(
                 &root.display().to_string(),
                 "cannot make this folder",
                 error,
             )
         })?;
-        Self::open(root)
+        Self::with_system(root, system)
     }
-}
 
-impl<S: FolderSystem> FolderStore<S> {
     /// Opens the store in an existing folder, through another file system than the machine's own.
     pub fn with_system(root: &Path, system: S) -> Result<Self, StoreError> {
         let name = root.display().to_string();
@@ -60,6 +89,7 @@ impl<S: FolderSystem> FolderStore<S> {
         Ok(Self {
             root: root.to_owned(),
             system,
+            durable_folders: Mutex::default(),
         })
     }
 
@@ -115,19 +145,38 @@ impl<S: FolderSystem> FolderStore<S> {
         match self.system.publish(temporary, target) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.system.create_folder(folder)?;
-                // The new folder's own name must last as long as what it holds.
-                for above in folder
-                    .ancestors()
-                    .skip(1)
-                    .take_while(|a| a.starts_with(&self.root))
-                {
-                    self.system.flush_folder(above)?;
-                }
                 self.system.publish(temporary, target)?;
             }
             result => result?,
         }
+        self.make_folder_durable(folder)?;
         self.system.flush_folder(folder)
+    }
+
+    /// Returns once the names of the folder and of those above it, up to the root, are durable.
+    ///
+    /// That a folder is there says nothing: another thread or host may have made it a moment ago
+    /// and not flushed it yet.
+    fn make_folder_durable(&self, folder: &Path) -> io::Result<()> {
+        let durable = || {
+            self.durable_folders
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let below_root: Vec<&Path> = folder
+            .ancestors()
+            .take_while(|folder| *folder != self.root && folder.starts_with(&self.root))
+            .collect();
+        for folder in &below_root {
+            if durable().contains(*folder) {
+                // So are those above it: they were flushed before it was noted.
+                break;
+            }
+            self.system
+                .flush_folder(folder.parent().unwrap_or(folder))?;
+        }
+        durable().extend(below_root.into_iter().map(Path::to_owned));
+        Ok(())
     }
 
     fn list_folder(
@@ -268,6 +317,51 @@ fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Does nothing but remember what was flushed.
+    #[derive(Default)]
+    struct Flushes(Mutex<Vec<PathBuf>>);
+
+    impl FolderSystem for &Flushes {
+        fn create_folder(&self, path: &Path) -> io::Result<()> {
+            OsFolderSystem.create_folder(path)
+        }
+        fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+            OsFolderSystem.write_new(path, bytes)
+        }
+        fn flush_file(&self, _: &Path) -> io::Result<()> {
+            Ok(())
+        }
+        fn publish(&self, temporary: &Path, target: &Path) -> io::Result<()> {
+            OsFolderSystem.publish(temporary, target)
+        }
+        fn flush_folder(&self, path: &Path) -> io::Result<()> {
+            self.0.lock().unwrap().push(path.to_owned());
+            Ok(())
+        }
+        fn remove(&self, path: &Path) -> io::Result<()> {
+            OsFolderSystem.remove(path)
+        }
+    }
+
+    #[test]
+    fn folders_that_others_made_are_flushed_once_and_so_is_what_holds_the_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("above/root");
+        let flushes = Flushes::default();
+        let store = FolderStore::create_with_system(&root, &flushes).unwrap();
+        let take = || std::mem::take(&mut *flushes.0.lock().unwrap());
+        assert_eq!(take(), [folder.path(), &folder.path().join("above")]);
+        // Another host has made the folders and may not have flushed them.
+        let packs = root.join("packs");
+        fs::create_dir_all(packs.join("ab")).unwrap();
+        store.put_new("packs/ab/one", b"").unwrap();
+        assert_eq!(take(), [packs.clone(), root, packs.join("ab")]);
+        store.put_new("packs/ab/two", b"").unwrap();
+        assert_eq!(take(), [packs.join("ab")]);
+        store.put_new("packs/cd/one", b"").unwrap();
+        assert_eq!(take(), [packs.clone(), packs.join("cd")]);
+    }
 
     fn names(store: &dyn ObjectStore, prefix: &str) -> Vec<String> {
         let mut names = Vec::new();

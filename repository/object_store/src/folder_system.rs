@@ -18,7 +18,8 @@ pub trait FolderSystem: Send + Sync {
     fn flush_file(&self, path: &Path) -> io::Result<()>;
 
     /// Gives a file a second name, or a new one, without replacing: `AlreadyExists` where the
-    /// target is there. The first name may be gone afterwards.
+    /// target is there. The first name may be gone afterwards. Where a folder cannot be flushed
+    /// (Windows), the name is durable when this returns.
     fn publish(&self, temporary: &Path, target: &Path) -> io::Result<()>;
 
     /// Returns once the names in a folder would survive a power cut.
@@ -40,6 +41,14 @@ fn leave_page_cache(file: &File) {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 fn leave_page_cache(_file: &File) {}
+
+#[cfg(any(unix, test))]
+fn cannot_be_flushed(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
+}
 
 /// The file system of this machine.
 #[derive(Debug, Default, Clone, Copy)]
@@ -71,21 +80,25 @@ impl FolderSystem for OsFolderSystem {
             // the moment between the look and the rename is only the second defence's.
             Err(_) if !target.exists() => fs::rename(temporary, target),
             Err(_) => Err(io::ErrorKind::AlreadyExists.into()),
-        }
+        }?;
+        // Flushing a file on NTFS flushes its names with it, and those of the folders above.
+        #[cfg(windows)]
+        OpenOptions::new().write(true).open(target)?.sync_all()?;
+        Ok(())
     }
 
     #[cfg(unix)]
     fn flush_folder(&self, path: &Path) -> io::Result<()> {
         match File::open(path)?.sync_all() {
             // Some network file systems cannot flush a folder and need not.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            Err(error) if cannot_be_flushed(&error) => Ok(()),
             result => result,
         }
     }
 
     #[cfg(not(unix))]
     fn flush_folder(&self, path: &Path) -> io::Result<()> {
-        // NTFS journals names, and a folder has no handle that can be flushed without privileges.
+        // A folder has no handle here that can be flushed without privileges: `publish` flushes.
         let _ = (path, std::marker::PhantomData::<File>);
         Ok(())
     }
@@ -95,5 +108,17 @@ impl FolderSystem for OsFolderSystem {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_flush_that_cannot_be_is_no_failure() {
+        assert!(cannot_be_flushed(&io::ErrorKind::InvalidInput.into()));
+        assert!(cannot_be_flushed(&io::ErrorKind::Unsupported.into()));
+        assert!(!cannot_be_flushed(&io::ErrorKind::StorageFull.into()));
     }
 }
