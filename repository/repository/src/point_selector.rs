@@ -90,12 +90,15 @@ impl PointSelector {
             }
             Self::Latest { vm, back } => {
                 let points = of_vm(points, vm)?;
-                let index = points.len().checked_sub(1 + back);
+                let index = points
+                    .len()
+                    .checked_sub(1)
+                    .and_then(|last| last.checked_sub(*back));
                 index.map(|index| points[index]).ok_or_else(|| {
                     none(format!(
                         "{vm} has {} restore points, not {}",
                         points.len(),
-                        back + 1
+                        back.saturating_add(1)
                     ))
                 })
             }

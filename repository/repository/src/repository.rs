@@ -18,6 +18,9 @@ use crate::{RepositoryError, RepositoryErrorKind};
 /// Pack keys that are kept ready; each takes about a kilobyte.
 const PACK_KEYS_KEPT: usize = 4096;
 const MASTER_KEY_ID: [u8; 16] = [0; 16];
+/// Slots that are tried: anybody with the bucket can add some, and each try costs a third of a
+/// second.
+const SLOTS_MAX: usize = 64;
 const SMALL_FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What a new repository is made with.
@@ -64,11 +67,14 @@ impl Repository {
         unlocks: &[Unlock<'_>],
         options: InitOptions,
     ) -> Result<Self, RepositoryError> {
+        if unlocks.is_empty() {
+            let what = "a repository that nothing opens is of no use";
+            return Err(RepositoryError::new(RepositoryErrorKind::WrongKey, what));
+        }
         let mut taken = None;
         store.list("", &mut |object| {
             // What an init that died left is in the way of nobody.
-            let leftover = object.name.starts_with("keys/") || object.name.starts_with("rings/");
-            if !leftover || object.name == RepositoryFile::OBJECT {
+            if !object.name.starts_with("keys/") && !object.name.starts_with("rings/") {
                 taken.get_or_insert(object.name);
             }
         })?;
@@ -118,7 +124,7 @@ impl Repository {
             result => result?,
         };
         let file = RepositoryFile::parse(&file_bytes)?;
-        refuse_unknown_features(&*store)?;
+        refuse_unknown_features(&*store, "features/read-")?;
         let master = open_slots(&*store, &file, unlock)?;
         let ring = open_ring(&*store, &file, &master)?;
         if ring.repository_hash != blake3::hash(&file_bytes).to_hex().as_str() {
@@ -263,10 +269,18 @@ fn ring_object(file: &RepositoryFile, sequence: u32) -> String {
     format!("rings/{}-{sequence:08}", file.id)
 }
 
-fn refuse_unknown_features(store: &dyn ObjectStore) -> Result<(), RepositoryError> {
+/// Fails if there is a feature whose name begins with `prefix`: this version knows none.
+///
+/// Those that begin with `features/read-` stop readers, all of them stop writers.
+pub(crate) fn refuse_unknown_features(
+    store: &dyn ObjectStore,
+    prefix: &str,
+) -> Result<(), RepositoryError> {
     let mut feature = None;
     store.list("features/", &mut |object| {
-        feature.get_or_insert(object.name);
+        if object.name.starts_with(prefix) {
+            feature.get_or_insert(object.name);
+        }
     })?;
     match feature {
         None => Ok(()),
@@ -286,17 +300,24 @@ fn open_slots(
 ) -> Result<Secret, RepositoryError> {
     let mut slots = Vec::new();
     store.list("keys/", &mut |object| slots.push(object.name))?;
+    slots.sort_unstable();
     let mut readable = 0;
-    for object in &slots {
+    let mut refused = None;
+    for object in slots.iter().take(SLOTS_MAX) {
         let bytes = store.get(object, SMALL_FILE_BYTES_MAX)?;
         let Some(slot) = KeySlot::parse(&bytes, &file.id) else {
             continue;
         };
         readable += 1;
         match slot.open(unlock, object.trim_start_matches("keys/")) {
+            Ok(master) => return Ok(master),
             Err(error) if error.kind() == RepositoryErrorKind::WrongKey => {}
-            result => return result.map_err(|error| error.in_object(object)),
+            // A slot that makes no sense must not keep the others from opening.
+            Err(error) => drop(refused.get_or_insert(error.in_object(object))),
         }
+    }
+    if let Some(error) = refused {
+        return Err(error);
     }
     if readable == 0 {
         let what = "the repository has no readable key slot";
@@ -330,8 +351,10 @@ fn open_ring(
             KeyRing::from_json(&body).map_err(|error| error.in_object(object))
         };
         match read() {
-            Ok(ring) => return Ok(ring),
-            Err(error) => last_error = error,
+            // An older ring serves where the newest does not authenticate; any other failure must
+            // not make this run write under keys that were retired.
+            Err(error) if error.kind() == RepositoryErrorKind::Damaged => last_error = error,
+            result => return result,
         }
     }
     Err(last_error)

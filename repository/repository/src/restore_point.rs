@@ -283,6 +283,10 @@ impl Repository {
                 RepositoryError::new(RepositoryErrorKind::Unsupported, what).in_object(object)
             );
         }
+        if self.point_object(&point) != object {
+            let what = "the restore point says that it is another one's";
+            return Err(RepositoryError::damaged(object, what));
+        }
         Ok(point)
     }
 

@@ -177,6 +177,24 @@ impl IndexDirectory {
             .ok_or_else(|| damaged("the index object's directory makes no sense").at(start))
     }
 
+    /// Opens an index object that is in memory.
+    pub(crate) fn from_bytes(
+        domain: &Domain,
+        id: PackId,
+        bytes: &[u8],
+    ) -> Result<Self, RepositoryError> {
+        Self::open(domain, id, bytes.len() as u64, |offset, buf| {
+            let part = usize::try_from(offset)
+                .ok()
+                .and_then(|start| bytes.get(start..start.checked_add(buf.len())?));
+            let part = part.ok_or_else(|| {
+                RepositoryError::new(RepositoryErrorKind::Damaged, "an index object is too short")
+            })?;
+            buf.copy_from_slice(part);
+            Ok(())
+        })
+    }
+
     /// Reads a directory that was decrypted; `None` for one that makes no sense.
     pub(crate) fn parse(key: Aead, plain: &[u8], pages: usize) -> Option<Self> {
         let packs = u32_at(plain, 8)? as usize;

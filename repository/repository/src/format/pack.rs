@@ -10,6 +10,12 @@ const END_MAGIC: &[u8; 8] = b"LBPKEND1";
 pub(crate) const HEADER_BYTES: usize = 96;
 /// Length of what follows the trailer, with the checksum, in bytes.
 pub(crate) const FOOTER_BYTES: usize = 48;
+/// The most that a pack may be, in bytes: offsets have 32 bits.
+const PACK_BYTES_MAX: u64 = u32::MAX as u64;
+/// The most that a trailer may be, in bytes: about 1.5 million frames.
+const TRAILER_BYTES_MAX: u64 = 64 << 20;
+/// Frames after which a pack is full, whatever its size.
+pub(crate) const FRAMES_MAX: usize = 1 << 20;
 /// The most plain bytes that a frame may hold.
 pub(crate) const FRAME_PLAIN_BYTES_MAX: u32 = 4 << 20;
 const TRAILER_ENTRY_BYTES: usize = 44;
@@ -156,10 +162,17 @@ impl Footer {
         let trailer_bytes = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let frames = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
         let expected = u64::from(frames) * TRAILER_ENTRY_BYTES as u64 + TAG_BYTES as u64;
+        if pack_bytes > PACK_BYTES_MAX {
+            return Err(damaged("the pack is larger than a pack can be"));
+        }
+        // Every frame takes a tag at least, so a small pack cannot claim a large trailer.
+        let frames_fit = u64::from(frames) * (TAG_BYTES as u64 + 1) <= pack_bytes;
         let trailer_offset = pack_bytes
             .checked_sub(FOOTER_BYTES as u64 + u64::from(trailer_bytes))
             .filter(|offset| *offset >= HEADER_BYTES as u64)
-            .filter(|_| expected == u64::from(trailer_bytes))
+            .filter(|_| {
+                expected == u64::from(trailer_bytes) && frames_fit && expected <= TRAILER_BYTES_MAX
+            })
             .ok_or_else(|| damaged("the trailer's length makes no sense"))?;
         Ok(Self {
             trailer_offset,

@@ -1,6 +1,8 @@
 //! The envelope of small objects (section 5).
 
 use crate::format::{Aead, Codec, TAG_BYTES, decode_frame, random_bytes};
+use zeroize::Zeroizing;
+
 use crate::keys::Secret;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -29,6 +31,10 @@ pub(crate) fn seal(
     object: &str,
     body: &[u8],
 ) -> Result<Vec<u8>, RepositoryError> {
+    if body.len() > SEALED_BYTES_MAX {
+        let what = "a sealed object grew too large to be read again";
+        return Err(RepositoryError::new(RepositoryErrorKind::Unsupported, what).in_object(object));
+    }
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len() + TAG_BYTES + HASH_BYTES + 1);
     bytes.extend(MAGIC);
     bytes.extend((kind as u16).to_le_bytes());
@@ -51,7 +57,7 @@ pub(crate) fn open_sealed(
     secret: &Secret,
     object: &str,
     bytes: &[u8],
-) -> Result<Vec<u8>, RepositoryError> {
+) -> Result<Zeroizing<Vec<u8>>, RepositoryError> {
     let damaged = |what: &str| RepositoryError::damaged(object, what);
     let content = bytes
         .len()
@@ -71,7 +77,8 @@ pub(crate) fn open_sealed(
     if header[8..10] != (kind as u16).to_le_bytes() || header[16..32] != key_id {
         return Err(damaged("this is a sealed object of another kind or key").at(8));
     }
-    let mut sealed = sealed.to_vec();
+    // A key ring may be inside: what was decrypted is wiped.
+    let mut sealed = Zeroizing::new(sealed.to_vec());
     let plain = key(secret, header, object)
         .open([0; 12], &[], &mut sealed)
         .map_err(|error| error.in_object(object).at(HEADER_BYTES as u64))?;
@@ -85,7 +92,7 @@ pub(crate) fn open_sealed(
         .and_then(|size| usize::try_from(size).ok())
         .filter(|size| *size <= SEALED_BYTES_MAX)
         .ok_or_else(|| damaged("the sealed body declares an impossible size"))?;
-    let mut body = vec![0; size];
+    let mut body = Zeroizing::new(vec![0; size]);
     let len = decode_frame(plain, &mut body).map_err(|error| error.in_object(object))?;
     if len != size {
         return Err(RepositoryError::new(
@@ -116,7 +123,7 @@ mod tests {
             &body,
         )
         .unwrap();
-        assert_eq!(open("points/a/b", &bytes).unwrap(), body);
+        assert_eq!(*open("points/a/b", &bytes).unwrap(), body);
         assert!(open("points/a/c", &bytes).is_err());
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();

@@ -164,12 +164,12 @@ impl KeySlot {
     pub(crate) fn open(&self, unlock: &Unlock<'_>, slot: &str) -> Result<Secret, RepositoryError> {
         let wrong = || RepositoryError::new(RepositoryErrorKind::WrongKey, "wrong password or key");
         let key = self.kdf.wrapping_key(unlock)?;
-        let mut sealed = STANDARD.decode(&self.sealed).map_err(|_| wrong())?;
+        let mut sealed = Zeroizing::new(STANDARD.decode(&self.sealed).map_err(|_| wrong())?);
         let (nonce, body) = sealed.split_first_chunk_mut::<12>().ok_or_else(wrong)?;
         let plain = Aead::new(&key)
             .open(*nonce, &additional_data(&self.repository, slot), body)
             .map_err(|_| wrong())?;
-        let master = <[u8; 32]>::try_from(&*plain).map_err(|_| wrong())?;
-        Ok(Secret::new(master))
+        let master = Zeroizing::new(<[u8; 32]>::try_from(&*plain).map_err(|_| wrong())?);
+        Ok(Secret::new(*master))
     }
 }

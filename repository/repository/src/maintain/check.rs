@@ -6,13 +6,16 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::format::{
-    Entry, FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, Header, IndexDirectory, Locator, MapNode,
-    Name, PackId, PackKind, TrailerEntry, decode_frame, place_nonce,
+    Entry, FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, Header, Locator, MapNode, Name, PackId,
+    PackKind, TrailerEntry, decode_frame, place_nonce,
 };
 use crate::maintain::VerifyObserver;
-use crate::read::MapReader;
+use crate::read::{MapReader, index_objects};
 use crate::restore_point::Stream;
 use crate::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint};
+
+/// The most that an index object may be, in bytes (format page, section 13).
+const INDEX_BYTES_MAX: u64 = 1 << 30;
 
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -93,6 +96,8 @@ impl Repository {
         observer: &dyn VerifyObserver,
     ) -> Result<CheckReport, RepositoryError> {
         let mut report = CheckReport::default();
+        // Before the packs: a point that is published meanwhile needs packs that are not listed.
+        let (points, unreadable) = self.points()?;
         let mut objects = Vec::new();
         self.shared
             .store
@@ -123,12 +128,11 @@ impl Repository {
             }
             observer.advanced(object.size_bytes);
         }
-        self.check_indexes(&mut report)?;
-        let (points, unreadable) = self.points()?;
+        self.check_indexes(read_data, &mut report)?;
         for error in unreadable {
             add_damage(&mut report, &error)?;
         }
-        let mut seen = HashSet::new();
+        let mut whole = HashSet::new();
         for point in &points {
             report.points += 1;
             for stream in &point.streams {
@@ -136,7 +140,7 @@ impl Repository {
                     let mut walk = Walk {
                         map: &map,
                         packs: &packs,
-                        seen: &mut seen,
+                        whole: &mut whole,
                     };
                     match stream.root.as_ref().map(|root| root.to_map()).transpose()? {
                         Some(root) => walk.node(root.level, 0, root.name, root.locator),
@@ -147,36 +151,31 @@ impl Repository {
                     if !is_damage(&error) {
                         return Err(error);
                     }
-                    let range = 0..stream.size_bytes;
-                    report
-                        .damage
-                        .push(Damage::of_stream(point, stream, range, &error));
+                    // The first thing that is missing: `verify` says which ranges are lost.
+                    let mut damage = Damage::of_stream(point, stream, 0..0, &error);
+                    (damage.offset, damage.len_bytes) = (None, None);
+                    report.damage.push(damage);
                 }
             }
         }
         Ok(report)
     }
 
-    fn check_indexes(&self, report: &mut CheckReport) -> Result<(), RepositoryError> {
-        let mut objects = Vec::new();
-        self.shared
-            .store
-            .list("index/", &mut |object| objects.push(object))?;
-        for object in objects {
-            let Some(id) = object
-                .name
-                .strip_prefix("index/")
-                .and_then(crate::hex::decode_array)
-            else {
-                continue;
+    /// Opens every index object; with `read_data` also compares its checksum.
+    fn check_indexes(
+        &self,
+        read_data: bool,
+        report: &mut CheckReport,
+    ) -> Result<(), RepositoryError> {
+        for (object, id, size_bytes) in index_objects(&*self.shared.store)? {
+            let check = || {
+                self.shared.open_index(&object, id, size_bytes)?;
+                if read_data {
+                    check_hash(&object, &self.shared.store.get(&object, INDEX_BYTES_MAX)?)?;
+                }
+                Ok(())
             };
-            let domain = self.shared.domain();
-            let read = |offset: u64, buf: &mut [u8]| {
-                Ok(self.shared.store.get_range(&object.name, offset, buf)?)
-            };
-            if let Err(error) = IndexDirectory::open(domain, PackId(id), object.size_bytes, read) {
-                add_damage(report, &error.in_object(&object.name))?;
-            }
+            check().or_else(|error| add_damage(report, &error))?;
         }
         Ok(())
     }
@@ -212,14 +211,7 @@ impl Repository {
         let mut bytes = self.shared.store.get(&object, u64::from(u32::MAX))?;
         report.read_bytes += bytes.len() as u64;
         let damaged = |what| RepositoryError::damaged(&object, what);
-        let (content, hash) = bytes
-            .split_last_chunk::<32>()
-            .ok_or_else(|| damaged("the pack is too short"))?;
-        if blake3::hash(content).as_bytes() != hash {
-            return Err(damaged(
-                "the bytes are not as they were written: their checksum is wrong",
-            ));
-        }
+        check_hash(&object, &bytes)?;
         let header = bytes
             .first_chunk()
             .ok_or_else(|| damaged("the pack is too short"))?;
@@ -279,6 +271,17 @@ impl Repository {
     }
 }
 
+/// Compares the checksum that packs and index objects end with.
+fn check_hash(object: &str, bytes: &[u8]) -> Result<(), RepositoryError> {
+    match bytes.split_last_chunk::<32>() {
+        Some((content, hash)) if blake3::hash(content).as_bytes() == hash => Ok(()),
+        _ => Err(RepositoryError::damaged(
+            object,
+            "the bytes are not as they were written: their checksum is wrong",
+        )),
+    }
+}
+
 fn is_damage(error: &RepositoryError) -> bool {
     matches!(
         error.kind(),
@@ -300,7 +303,8 @@ fn add_damage(report: &mut CheckReport, error: &RepositoryError) -> Result<(), R
 struct Walk<'a> {
     map: &'a MapReader,
     packs: &'a HashMap<PackId, PackContent>,
-    seen: &'a mut HashSet<(Name, Locator)>,
+    /// Nodes below which everything was found.
+    whole: &'a mut HashSet<(Name, Locator)>,
 }
 
 impl Walk<'_> {
@@ -313,7 +317,7 @@ impl Walk<'_> {
         locator: Locator,
     ) -> Result<(), RepositoryError> {
         self.found(&locator, PackKind::MapNodes)?;
-        if !self.seen.insert((name, locator)) {
+        if self.whole.contains(&(name, locator)) {
             return Ok(());
         }
         let node = self.map.node(level, index, name, locator)?;
@@ -326,6 +330,8 @@ impl Walk<'_> {
                 None => self.found(&locator, PackKind::Chunks)?,
             }
         }
+        // Only now: another point that shares a broken node is broken too.
+        self.whole.insert((name, locator));
         Ok(())
     }
 

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::format::{Entry, EntryKind};
+use crate::format::EntryKind;
 use crate::maintain::Damage;
-use crate::read::RepositoryDisk;
+use crate::read::{Leaf, RepositoryDisk};
 use crate::restore_point::Stream;
 use crate::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint};
 
@@ -124,11 +124,14 @@ impl Job<'_> {
             let range = index * span..((index + 1) * span).min(shape.size_bytes);
             match self.disk.map().leaf(index) {
                 Err(error) => self.damaged(point, range.clone(), &error)?,
-                Ok(leaf) => {
-                    for slot in 0..shape.entries(0, index) {
-                        let chunk = index * 256 + slot as u64;
-                        self.count(leaf.entry(slot), shape.chunk_len(chunk) as u64);
+                // Nothing of it is stored, so there is nothing to read.
+                Ok(Leaf::Uniform(entry)) => {
+                    if entry.kind() == EntryKind::Skipped {
+                        lock(self.report).skipped_bytes += range.end - range.start;
                     }
+                }
+                Ok(leaf) => {
+                    self.count(&leaf, index);
                     self.read(point, range.clone(), &mut buffer)?;
                 }
             }
@@ -136,16 +139,24 @@ impl Job<'_> {
         }
     }
 
-    fn count(&self, entry: Entry, len_bytes: u64) {
-        let mut report = lock(self.report);
-        match entry.kind() {
-            EntryKind::Stored => {
-                report.chunks += 1;
-                report.data_bytes += len_bytes;
+    fn count(&self, leaf: &Leaf, index: u64) {
+        let shape = self.disk.map().shape;
+        let (mut chunks, mut data_bytes, mut skipped_bytes) = (0, 0, 0);
+        for slot in 0..shape.entries(0, index) {
+            let len_bytes = shape.chunk_len(index * 256 + slot as u64) as u64;
+            match leaf.entry(slot).kind() {
+                EntryKind::Stored => {
+                    chunks += 1;
+                    data_bytes += len_bytes;
+                }
+                EntryKind::Skipped => skipped_bytes += len_bytes,
+                EntryKind::NotAllocated | EntryKind::Zero => {}
             }
-            EntryKind::Skipped => report.skipped_bytes += len_bytes,
-            EntryKind::NotAllocated | EntryKind::Zero => {}
         }
+        let mut report = lock(self.report);
+        report.chunks += chunks;
+        report.data_bytes += data_bytes;
+        report.skipped_bytes += skipped_bytes;
     }
 
     /// Reads a range; where that fails, chunk by chunk, to say which ones are lost.

@@ -4,9 +4,11 @@ mod frame_reader;
 mod map_reader;
 mod map_shape;
 mod node_windows;
+mod pack_reader;
 mod repository_disk;
 
 pub(crate) use map_reader::{Leaf, MapReader, MapRoot};
 pub(crate) use map_shape::MapShape;
 pub(crate) use node_windows::NodeWindows;
+pub(crate) use pack_reader::index_objects;
 pub use repository_disk::RepositoryDisk;

@@ -1,9 +1,10 @@
 //! Which chunks and nodes the repository has, and where.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
-use crate::format::{IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId};
+use crate::format::{IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId, PackKind};
 use crate::repository::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -38,8 +39,8 @@ pub(crate) struct KnownChunks {
     shared: Arc<Shared>,
     fresh: Vec<Mutex<HashMap<Name, Fresh>>>,
     indexes: RwLock<Vec<Arc<LoadedIndex>>>,
-    /// Packs that an index lists and the store does not have.
-    missing: RwLock<HashSet<PackId>>,
+    /// Packs in the store, with their length in bytes.
+    present: RwLock<HashMap<PackId, u64>>,
     /// Notified when something that others wait for was resolved, or will never be.
     resolved: Condvar,
     waiting: Mutex<bool>,
@@ -51,7 +52,7 @@ impl KnownChunks {
             shared,
             fresh: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect(),
             indexes: RwLock::new(Vec::new()),
-            missing: RwLock::new(HashSet::new()),
+            present: RwLock::new(HashMap::new()),
             resolved: Condvar::new(),
             waiting: Mutex::new(false),
         }
@@ -73,55 +74,51 @@ impl KnownChunks {
             .push(index);
     }
 
-    /// Names packs that are not in the store, whatever an index or map says.
-    pub(crate) fn set_missing(&self, missing: HashSet<PackId>) {
-        *self.missing.write().unwrap_or_else(PoisonError::into_inner) = missing;
+    /// Adds a pack that is in the store, with its length.
+    pub(crate) fn add_pack(&self, pack: PackId, size_bytes: u64) {
+        let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
+        present.insert(pack, size_bytes);
     }
 
-    /// Says whether what lies there can be relied on.
-    pub(crate) fn usable(&self, locator: &Locator) -> bool {
-        !self
-            .missing
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&locator.pack)
-    }
-
-    /// Looks a chunk up, and claims it where nobody has it.
-    pub(crate) fn claim_chunk(&self, name: &Name) -> Claim {
-        self.claim(name, true)
-    }
-
-    /// Looks a map node up, and claims it where nobody has it.
+    /// Adds a frame of a pack that is durable.
     ///
-    /// A stored node is only as good as what it points to, and its name does not say where that
-    /// lies. A durable node had all of it when it was written (see `RunWriter::append`); but once
-    /// packs are missing, nodes of earlier runs are stored anew, with places that are there.
-    pub(crate) fn claim_node(&self, name: &Name) -> Claim {
-        let whole = self
-            .missing
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty();
-        self.claim(name, whole)
+    /// A node that this run did not write is not added: it is found through the index, and looked
+    /// at before it is shared.
+    pub(crate) fn add_durable(&self, kind: PackKind, name: Name, locator: Locator) {
+        match kind {
+            PackKind::Chunks => self.resolve(&name, locator),
+            PackKind::MapNodes => {}
+        }
     }
 
-    fn claim(&self, name: &Name, look_in_indexes: bool) -> Claim {
+    /// Says whether something lies there: the pack is in the store, and long enough.
+    ///
+    /// Whatever an index or a map says, data is left out only where this is so.
+    pub(crate) fn usable(&self, locator: &Locator) -> bool {
+        let end = u64::from(locator.offset) + u64::from(locator.stored_bytes);
+        let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+        present.get(&locator.pack).is_some_and(|size| end <= *size)
+    }
+
+    /// Looks a name up, and claims it where nobody has it.
+    ///
+    /// What the index knows counts only if `accept` says so.
+    pub(crate) fn claim(&self, name: &Name, accept: impl Fn(&Locator) -> bool) -> Claim {
         match self.shard(name).get(name) {
             Some(Fresh::Stored(locator)) => return Claim::Known(*locator),
             Some(Fresh::Pending) => return Claim::Pending,
             None => {}
         }
-        if look_in_indexes && let Some(locator) = self.find_in_indexes(name) {
+        if let Some(locator) = self.find_in_indexes(name).filter(accept) {
             return Claim::Known(locator);
         }
         // Looked at again: somebody may have claimed it while the indexes were read.
         match self.shard(name).entry(*name) {
-            std::collections::hash_map::Entry::Occupied(entry) => match entry.get() {
+            Entry::Occupied(entry) => match entry.get() {
                 Fresh::Stored(locator) => Claim::Known(*locator),
                 Fresh::Pending => Claim::Pending,
             },
-            std::collections::hash_map::Entry::Vacant(entry) => {
+            Entry::Vacant(entry) => {
                 entry.insert(Fresh::Pending);
                 Claim::Mine
             }

@@ -1,6 +1,6 @@
 //! Upper levels of a disk map, from its leaves.
 
-use crate::format::{Codec, ENTRIES_MAX, Entry, MapNode, NODE_BYTES_MAX, PackKind};
+use crate::format::{Codec, ENTRIES_MAX, Entry, Locator, MapNode, NODE_BYTES_MAX, Name, PackKind};
 use crate::read::{MapRoot, MapShape};
 use crate::write::RunWriter;
 use crate::write::known_chunks::Claim;
@@ -15,7 +15,10 @@ impl RunWriter {
         codec: &mut Codec,
     ) -> Result<(Entry, u64), RepositoryError> {
         let (name, bytes) = node.encode(&self.shared().naming);
-        let locator = match self.known().claim_node(&name) {
+        let locator = match self
+            .known()
+            .claim(&name, |found| self.is_whole(node, name, *found))
+        {
             Claim::Known(locator) => return Ok((Entry::Stored { name, locator }, 0)),
             Claim::Pending => self.known().wait(&name)?,
             Claim::Mine => {
@@ -30,6 +33,34 @@ impl RunWriter {
             }
         };
         Ok((Entry::Stored { name, locator }, 0))
+    }
+
+    /// Says whether a stored node of this name can be shared.
+    ///
+    /// Its name says what its children hold, not where they lie. When it was written all of them
+    /// were durable; since then packs may have been lost. A leaf is looked through; an upper node
+    /// must point to the very children that `node` points to, which were looked at before.
+    fn is_whole(&self, node: &MapNode, name: Name, locator: Locator) -> bool {
+        let decode = || {
+            let bytes = self.shared().read_node(name, locator)?;
+            MapNode::decode(
+                &bytes,
+                node.level,
+                node.entries.len(),
+                &self.shared().naming,
+            )
+        };
+        let Ok((actual, found)) = decode() else {
+            return false;
+        };
+        let whole = match node.level {
+            0 => found.entries.iter().all(|entry| match entry {
+                Entry::Stored { locator, .. } => self.known().usable(locator),
+                Entry::NotAllocated | Entry::Zero | Entry::Skipped => true,
+            }),
+            _ => found == *node,
+        };
+        actual == name && whole
     }
 
     /// Builds the levels above the leaves; returns the root and the bytes that were stored.

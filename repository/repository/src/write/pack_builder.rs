@@ -1,16 +1,15 @@
 //! Packs that are being filled.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::format::{
-    Aead, Locator, Name, PackId, PackKind, TrailerEntry, place_nonce, seal_trailer,
+    Aead, FRAMES_MAX, Locator, Name, PackId, PackKind, TrailerEntry, place_nonce, seal_trailer,
 };
 use crate::repository::Shared;
+use crate::write::pack_buffer::{PackBuffer, PackBuffers};
+use crate::write::pack_ticket::{PackTicket, PackTickets};
 use crate::{RepositoryError, RepositoryErrorKind};
 
-/// Packs of one kind that are in memory at once: being filled, waiting, being written. It bounds
-/// the memory of a run whose store is slow.
-const BUFFERS: usize = 3;
 /// A pack is full when it passes its target size: by a batch of frames and the trailer at most.
 const ROOM_BYTES: usize = 2 << 20;
 
@@ -31,17 +30,18 @@ impl StagedFrames {
 
 /// A pack that is whole, with what its trailer says.
 pub(crate) struct FinishedPack {
-    pub(crate) kind: PackKind,
     pub(crate) id: PackId,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) buffer: PackBuffer,
     pub(crate) entries: Vec<TrailerEntry>,
+    pub(crate) ticket: PackTicket,
 }
 
 struct OpenPack {
     id: PackId,
     key: Aead,
-    bytes: Vec<u8>,
+    buffer: PackBuffer,
     entries: Vec<TrailerEntry>,
+    ticket: PackTicket,
 }
 
 impl OpenPack {
@@ -53,14 +53,14 @@ impl OpenPack {
     ) -> Result<Locator, RepositoryError> {
         let too_large =
             |_| RepositoryError::new(RepositoryErrorKind::Store, "a pack grew too large");
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(frame);
-        let tag = self
-            .key
-            .seal(place_nonce(start as u64), &name.0, &mut self.bytes[start..])?;
-        self.bytes.extend_from_slice(&tag);
+        let bytes = &mut self.buffer.bytes;
+        let start = bytes.len();
+        bytes.extend_from_slice(frame);
+        let nonce = place_nonce(start as u64);
+        let tag = self.key.seal(nonce, &name.0, &mut bytes[start..])?;
+        bytes.extend_from_slice(&tag);
         let offset = u32::try_from(start).map_err(too_large)?;
-        let stored_bytes = u32::try_from(self.bytes.len() - start).map_err(too_large)?;
+        let stored_bytes = u32::try_from(bytes.len() - start).map_err(too_large)?;
         self.entries.push(TrailerEntry {
             name,
             offset,
@@ -74,13 +74,13 @@ impl OpenPack {
         })
     }
 
-    fn finish(mut self, kind: PackKind) -> Result<FinishedPack, RepositoryError> {
-        seal_trailer(&self.key, &mut self.bytes, &self.entries)?;
+    fn finish(mut self) -> Result<FinishedPack, RepositoryError> {
+        seal_trailer(&self.key, &mut self.buffer.bytes, &self.entries)?;
         Ok(FinishedPack {
-            kind,
             id: self.id,
-            bytes: self.bytes,
+            buffer: self.buffer,
             entries: self.entries,
+            ticket: self.ticket,
         })
     }
 }
@@ -92,15 +92,8 @@ pub(crate) struct PackBuilder {
     kind: PackKind,
     target_bytes: usize,
     open: Mutex<Option<OpenPack>>,
-    buffers: Mutex<Buffers>,
-    returned: Condvar,
-}
-
-/// Buffers of packs: they are filled again, because fresh memory costs more than filling it.
-#[derive(Default)]
-struct Buffers {
-    spare: Vec<Vec<u8>>,
-    in_use: usize,
+    buffers: Arc<PackBuffers>,
+    tickets: Arc<PackTickets>,
 }
 
 impl PackBuilder {
@@ -109,8 +102,8 @@ impl PackBuilder {
             kind,
             target_bytes,
             open: Mutex::new(None),
-            buffers: Mutex::default(),
-            returned: Condvar::new(),
+            buffers: Arc::new(PackBuffers::new(target_bytes + ROOM_BYTES)),
+            tickets: Arc::default(),
         }
     }
 
@@ -132,17 +125,12 @@ impl PackBuilder {
                 locators.push(pack.append(&staged.bytes[start..end], name, plain_bytes)?);
                 start = end;
             }
-            if pack.bytes.len() >= self.target_bytes {
-                open.take()
-            } else {
-                None
-            }
+            let full =
+                pack.buffer.bytes.len() >= self.target_bytes || pack.entries.len() >= FRAMES_MAX;
+            if full { open.take() } else { None }
         };
         // Sealing the trailer hashes the whole pack: not under the lock.
-        Ok((
-            locators,
-            full.map(|pack| pack.finish(self.kind)).transpose()?,
-        ))
+        Ok((locators, full.map(OpenPack::finish).transpose()?))
     }
 
     /// Finishes the pack that is being filled, if there is one.
@@ -152,44 +140,30 @@ impl PackBuilder {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        open.map(|pack| pack.finish(self.kind)).transpose()
+        open.map(OpenPack::finish).transpose()
     }
 
-    /// Takes back the buffer of a pack that was written, or never will be.
-    pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        buffers.in_use -= 1;
-        buffers.spare.push(buffer);
-        drop(buffers);
-        self.returned.notify_one();
+    /// Returns how many packs were begun so far.
+    pub(crate) fn begun(&self) -> u64 {
+        self.tickets.begun()
     }
 
-    /// Waits for a buffer. Every pack's comes back, also when its writing fails.
-    fn take_buffer(&self) -> Vec<u8> {
-        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        while buffers.in_use >= BUFFERS {
-            buffers = self
-                .returned
-                .wait(buffers)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        buffers.in_use += 1;
-        buffers.spare.pop().unwrap_or_else(|| {
-            // Address space alone: a small backup touches only what it fills.
-            Vec::with_capacity(self.target_bytes + ROOM_BYTES)
-        })
+    /// Waits until the first `begun` packs are durable, wherever they are now. The one that was
+    /// being filled then must have been finished since.
+    pub(crate) fn wait_until_durable(&self, begun: u64) -> Result<(), RepositoryError> {
+        self.tickets.wait(begun)
     }
 
     fn start(&self, shared: &Shared) -> Result<OpenPack, RepositoryError> {
         let (header, secret) = shared.new_pack(self.kind)?;
-        let mut bytes = self.take_buffer();
-        bytes.extend_from_slice(&header.to_bytes());
+        let mut buffer = self.buffers.take();
+        buffer.bytes.extend_from_slice(&header.to_bytes());
         Ok(OpenPack {
             id: header.pack,
             key: header.pack_key(secret),
-            bytes,
+            buffer,
             entries: Vec::new(),
+            ticket: self.tickets.issue(),
         })
     }
 }

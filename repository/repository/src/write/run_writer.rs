@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::format::{Locator, PackKind};
-use crate::repository::Shared;
+use crate::repository::{Shared, refuse_unknown_features};
+use crate::write::index_writer::IndexWriter;
 use crate::write::known_chunks::KnownChunks;
 use crate::write::pack_builder::{PackBuilder, StagedFrames};
-use crate::write::pack_uploader::{Builders, PackUploader};
+use crate::write::pack_uploader::PackUploader;
 use crate::{Repository, RepositoryError, RestorePoint};
 
 /// Map nodes are small and read one by one: their packs need not be as large.
@@ -22,7 +23,9 @@ const WORKERS_MAX: usize = 9;
 pub struct RunWriter {
     repository: Repository,
     known: Arc<KnownChunks>,
-    builders: Arc<Builders>,
+    index: Arc<IndexWriter>,
+    chunks: PackBuilder,
+    nodes: PackBuilder,
     uploader: PackUploader,
     workers: usize,
     /// Held while a stream is stored: a failed one leaves claims that the next must not wait for.
@@ -35,19 +38,16 @@ impl Repository {
     /// `workers` threads read and encode; 0 takes one more than the machine has processors.
     pub fn begin_run(&self, workers: usize) -> Result<RunWriter, RepositoryError> {
         let shared = &self.shared;
+        refuse_unknown_features(&*shared.store, "features/")?;
         let known = Arc::new(KnownChunks::new(Arc::clone(shared)));
         let target = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
         let pack_bytes = shared.file.pack_bytes;
-        let builders = Arc::new(Builders {
-            chunks: PackBuilder::new(PackKind::Chunks, target(pack_bytes)),
-            nodes: PackBuilder::new(PackKind::MapNodes, target(pack_bytes / NODE_PACK_DIVISOR)),
-        });
-        let uploader = PackUploader::start(
-            Arc::clone(shared),
-            Arc::clone(&known),
-            Arc::clone(&builders),
-        );
-        uploader.load_index()?;
+        let chunks = PackBuilder::new(PackKind::Chunks, target(pack_bytes));
+        let nodes = PackBuilder::new(PackKind::MapNodes, target(pack_bytes / NODE_PACK_DIVISOR));
+        let index = Arc::new(IndexWriter::new(Arc::clone(shared), Arc::clone(&known)));
+        index.load()?;
+        let uploader =
+            PackUploader::start(Arc::clone(shared), Arc::clone(&known), Arc::clone(&index));
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let workers = if workers == 0 {
             (processors + 1).min(WORKERS_MAX)
@@ -57,7 +57,9 @@ impl Repository {
         Ok(RunWriter {
             repository: self.clone(),
             known,
-            builders,
+            index,
+            chunks,
+            nodes,
             uploader,
             workers,
             one_stream: Mutex::new(()),
@@ -100,42 +102,63 @@ impl RunWriter {
     /// Puts frames into packs; a pack that became full is handed to the uploader.
     ///
     /// A pack of map nodes is written only when everything that its nodes can point to is durable.
-    /// So a node that is found later, also one that a run left which died, is whole.
+    /// So a node that is found later, also one that a run left which died, was whole once.
     pub(crate) fn append(
         &self,
         kind: PackKind,
         staged: &StagedFrames,
     ) -> Result<Vec<Locator>, RepositoryError> {
-        let (locators, full) = self.builders.of(kind).append(self.shared(), staged)?;
+        let builder = match kind {
+            PackKind::Chunks => &self.chunks,
+            PackKind::MapNodes => &self.nodes,
+        };
+        let (locators, full) = builder.append(self.shared(), staged)?;
         if let Some(pack) = full {
             if kind == PackKind::MapNodes {
                 self.make_chunks_durable()?;
             }
-            self.uploader.put(pack)?;
+            self.uploader.put(kind, pack)?;
         }
         Ok(locators)
     }
 
     fn make_chunks_durable(&self) -> Result<(), RepositoryError> {
-        if let Some(pack) = self.builders.chunks.finish()? {
-            self.uploader.put(pack)?;
+        let begun = self.chunks.begun();
+        if let Some(pack) = self.chunks.finish()? {
+            self.uploader.put(PackKind::Chunks, pack)?;
         }
-        self.uploader.wait()
+        let waited = self.chunks.wait_until_durable(begun);
+        // Why it failed is the uploader's to say.
+        self.uploader.check().and(waited)
     }
 
     /// Returns once all that was stored is durable and listed in an index.
     pub fn flush(&self) -> Result<(), RepositoryError> {
+        let _turn = self
+            .one_stream
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.flush_in_turn()
+    }
+
+    fn flush_in_turn(&self) -> Result<(), RepositoryError> {
         self.make_chunks_durable()?;
-        if let Some(pack) = self.builders.nodes.finish()? {
-            self.uploader.put(pack)?;
+        let begun = self.nodes.begun();
+        if let Some(pack) = self.nodes.finish()? {
+            self.uploader.put(PackKind::MapNodes, pack)?;
         }
-        self.uploader.wait()?;
-        self.uploader.write_index()
+        let waited = self.nodes.wait_until_durable(begun);
+        self.uploader.check().and(waited)?;
+        self.uploader.poison(self.index.flush())
     }
 
     /// Publishes a point: flushes first, so that everything it needs is durable before it exists.
     pub fn publish(&self, point: &RestorePoint) -> Result<(), RepositoryError> {
-        self.flush()?;
-        self.repository.put_point(point)
+        let _turn = self
+            .one_stream
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.flush_in_turn()?;
+        self.uploader.poison(self.repository.put_point(point))
     }
 }

@@ -251,7 +251,7 @@ impl<'a> SpanWorker<'a> {
             return Found::Entry(Entry::Stored { name, locator });
         }
         self.statistics.changed_bytes += len as u64;
-        match run.known().claim_chunk(&name) {
+        match run.known().claim(&name, |_| true) {
             Claim::Known(locator) => Found::Entry(Entry::Stored { name, locator }),
             Claim::Pending => Found::Pending(name),
             Claim::Mine => {

@@ -9,6 +9,7 @@ use crate::format::Entry;
 use crate::read::{MapReader, MapShape};
 use crate::restore_point::{Stream, StreamRoot, StreamStatistics};
 use crate::write::RunWriter;
+use crate::write::known_chunks::KnownChunks;
 use crate::write::span_worker::SpanWorker;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -30,6 +31,9 @@ pub struct StoredStream {
     pub statistics: StreamStatistics,
 }
 
+/// Leaves that are kept in memory while a stream is stored, 64 bytes each: 256 TiB at 64 KiB.
+const LEAVES_MAX: usize = 1 << 24;
+
 /// What the workers of a stream share.
 pub(crate) struct StreamJob<'a> {
     pub(crate) run: &'a RunWriter,
@@ -37,6 +41,15 @@ pub(crate) struct StreamJob<'a> {
     pub(crate) shape: MapShape,
     pub(crate) previous: Option<&'a MapReader>,
     pub(crate) observer: &'a dyn StreamObserver,
+}
+
+/// Tells those who wait for a worker's claims that it has given up.
+struct AbandonOnDrop<'a>(&'a KnownChunks);
+
+impl Drop for AbandonOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 /// The first failure of several threads; the others stop when they see it.
@@ -93,6 +106,13 @@ impl RunWriter {
             observer,
         };
         let leaf_count = usize::try_from(shape.leaves()).unwrap_or(usize::MAX);
+        if leaf_count > LEAVES_MAX {
+            let what = format!(
+                "a disk of {} bytes is too large for this version",
+                shape.size_bytes
+            );
+            return Err(RepositoryError::new(RepositoryErrorKind::Unsupported, what));
+        }
         let leaves = Mutex::new(vec![Entry::NotAllocated; leaf_count]);
         let total = Mutex::new(StreamStatistics::default());
         let next = AtomicU64::new(0);
@@ -117,15 +137,18 @@ impl RunWriter {
         std::thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(|| {
-                    if let Err(error) = work() {
-                        failure.set(error);
-                        self.known().abandon();
+                    // Also when a worker panics nobody may wait for what it claimed.
+                    let guard = AbandonOnDrop(self.known());
+                    match work() {
+                        Ok(()) => std::mem::forget(guard),
+                        Err(error) => failure.set(error),
                     }
                 });
             }
         });
-        failure.take()?;
+        // What the store says comes first: workers that waited only know that somebody failed.
         self.check()?;
+        failure.take()?;
         let leaves = leaves.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (root, stored) = self.build_upper_levels(shape, leaves)?;
         let mut statistics = total.into_inner().unwrap_or_else(PoisonError::into_inner);

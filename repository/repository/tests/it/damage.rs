@@ -117,34 +117,79 @@ fn swapped_objects_are_found() {
     }
 }
 
-#[test]
-fn verify_says_which_ranges_are_lost_and_the_next_backup_heals_what_is_gone() {
-    let folder = tempfile::tempdir().unwrap();
-    let repository = init(folder.path());
-    let bytes = disk_bytes(7, 1500 * CHUNK);
-    let point = back_up(&repository, "vm", &bytes);
-    let (largest, _) = listing(folder.path())
+/// Returns the largest pack, which holds chunks.
+fn largest_pack(folder: &Path) -> std::path::PathBuf {
+    let packs = listing(folder)
         .into_iter()
-        .filter(|(name, _)| name.starts_with("packs/"))
-        .max_by_key(|(_, size)| *size)
-        .unwrap();
-    fs::remove_file(folder.path().join(&largest)).unwrap();
+        .filter(|(name, _)| name.starts_with("packs/"));
+    folder.join(packs.max_by_key(|(_, size)| *size).unwrap().0)
+}
+
+#[test]
+fn verify_says_which_ranges_are_lost_of_every_point_that_shares_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = disk_bytes(7, 1500 * CHUNK);
+    let repository = init(folder.path());
+    let points = [
+        back_up(&repository, "vm", &bytes),
+        back_up(&repository, "vm", &bytes),
+    ];
+    fs::remove_file(largest_pack(folder.path())).unwrap();
     let repository = open(folder.path()).unwrap();
-    let report = repository.verify_point(&point, &Quiet).unwrap();
-    assert!(!report.damage.is_empty());
-    for damage in &report.damage {
-        assert_eq!(damage.vm.as_deref(), Some("vm"));
-        assert!(damage.text.contains("packs/"), "{}", damage.text);
-        assert!(damage.len_bytes.unwrap() <= 256 * CHUNK as u64);
+    for point in &points {
+        let report = repository.verify_point(point, &Quiet).unwrap();
+        assert!(!report.damage.is_empty());
+        for damage in &report.damage {
+            assert_eq!(damage.vm.as_deref(), Some("vm"));
+            assert!(damage.text.contains("packs/"), "{}", damage.text);
+            assert!(damage.len_bytes.unwrap() <= 256 * CHUNK as u64);
+        }
+        let check = repository.check(false, &Quiet).unwrap();
+        let named = |d: &repository::Damage| d.point.as_deref() == Some(&point.id);
+        assert!(check.damage.iter().any(named), "{} is broken too", point.id);
     }
-    assert!(!check_is_clean(&repository));
-    let healed = back_up(&repository, "vm", &bytes);
-    assert_eq!(read_back(&repository, &healed).unwrap(), bytes);
-    assert!(
-        repository
-            .verify_point(&healed, &Quiet)
-            .unwrap()
-            .damage
-            .is_empty()
-    );
+}
+
+#[test]
+fn the_next_backup_stores_again_what_is_gone_cut_short_or_known_to_a_dead_run_alone() {
+    let cases: [fn(&Path); 4] = [
+        |folder| fs::remove_file(largest_pack(folder)).unwrap(),
+        |folder| {
+            let pack = fs::OpenOptions::new()
+                .write(true)
+                .open(largest_pack(folder))
+                .unwrap();
+            pack.set_len(5000).unwrap();
+        },
+        |folder| {
+            fs::remove_file(largest_pack(folder)).unwrap();
+            fs::remove_dir_all(folder.join("index")).unwrap();
+        },
+        |folder| {
+            // A run that died wrote nodes of the same content, which nobody has listed.
+            let bytes = disk_bytes(7, 1500 * CHUNK);
+            fs::remove_dir_all(folder.join("index")).unwrap();
+            back_up(&open(folder).unwrap(), "other", &bytes[..1100 * CHUNK]);
+            fs::remove_dir_all(folder.join("index")).unwrap();
+            fs::remove_dir_all(folder.join("points")).unwrap();
+            fs::remove_file(largest_pack(folder)).unwrap();
+        },
+    ];
+    for (number, harm) in cases.iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = disk_bytes(7, 1500 * CHUNK);
+        back_up(&init(folder.path()), "vm", &bytes);
+        harm(folder.path());
+        let repository = open(folder.path()).unwrap();
+        for vm in ["vm", "new"] {
+            let healed = back_up(&repository, vm, &bytes);
+            assert_eq!(
+                read_back(&repository, &healed).unwrap(),
+                bytes,
+                "case {number}, {vm}"
+            );
+            let report = repository.verify_point(&healed, &Quiet).unwrap();
+            assert!(report.damage.is_empty(), "case {number}, {vm}");
+        }
+    }
 }

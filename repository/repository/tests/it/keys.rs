@@ -60,9 +60,15 @@ fn no_repository_an_occupied_folder_and_a_newer_version_are_told_apart() {
         kind(Repository::init(again, &[PASSWORD], options())),
         RepositoryErrorKind::Exists
     );
+    // A feature that writers must know stops writers, one that readers must know stops all.
     let features = folder.path().join("features");
     fs::create_dir(&features).unwrap();
     fs::write(features.join("collect"), b"").unwrap();
+    let repository = open(folder.path()).unwrap();
+    assert!(repository.points().is_ok());
+    let error = repository.begin_run(1).err().unwrap();
+    assert_eq!(error.kind(), RepositoryErrorKind::Unsupported);
+    fs::write(features.join("read-all"), b"").unwrap();
     assert_eq!(kind(open(folder.path())), RepositoryErrorKind::Unsupported);
 }
 

@@ -1,0 +1,122 @@
+//! Lists durable packs in index objects, and knows at the start of a run what is there.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::RepositoryError;
+use crate::format::{
+    IndexDirectory, IndexEntry, IndexObject, Locator, PackId, PackKind, TrailerEntry,
+};
+use crate::read::index_objects;
+use crate::repository::Shared;
+use crate::write::known_chunks::KnownChunks;
+
+/// Names in memory before an index object is written: it bounds the memory of a long run.
+const INDEX_ENTRIES: usize = 1 << 17;
+
+/// Lists durable packs in index objects.
+pub(crate) struct IndexWriter {
+    shared: Arc<Shared>,
+    known: Arc<KnownChunks>,
+    pending: Mutex<Pending>,
+}
+
+/// Durable, and in no index object yet.
+#[derive(Default)]
+struct Pending {
+    entries: Vec<IndexEntry>,
+    packs: Vec<PackId>,
+}
+
+impl IndexWriter {
+    pub(crate) fn new(shared: Arc<Shared>, known: Arc<KnownChunks>) -> Self {
+        Self {
+            shared,
+            known,
+            pending: Mutex::default(),
+        }
+    }
+
+    /// Learns what the store has: the index objects, every pack with its length, and the trailers
+    /// of packs that no index lists, which runs that died have left.
+    pub(crate) fn load(&self) -> Result<(), RepositoryError> {
+        let mut listed = HashSet::new();
+        for (object, id, size_bytes) in index_objects(&*self.shared.store)? {
+            // A broken index is as good as none: its packs are read by their trailers.
+            if let Ok(directory) = self.shared.open_index(&object, id, size_bytes) {
+                listed.extend(directory.packs.iter().copied());
+                self.known.add_index(object, directory);
+            }
+        }
+        let mut unlisted = Vec::new();
+        self.shared.store.list("packs/", &mut |object| {
+            let Some(pack) = PackId::from_object_name(&object.name) else {
+                return;
+            };
+            self.known.add_pack(pack, object.size_bytes);
+            if !listed.contains(&pack) {
+                unlisted.push((pack, object.size_bytes));
+            }
+        })?;
+        for (pack, size_bytes) in unlisted {
+            // A damaged pack is `repo check`'s to report; nothing is deduplicated against it.
+            if let Ok((kind, frames)) = self.shared.read_trailer(pack, size_bytes) {
+                self.list(kind, pack, size_bytes, &frames)?;
+            }
+        }
+        // At once, so that what a dead run left is found like everything else.
+        self.flush()
+    }
+
+    /// Remembers what a durable pack holds, and writes an index object when that is much.
+    pub(crate) fn list(
+        &self,
+        kind: PackKind,
+        pack: PackId,
+        size_bytes: u64,
+        frames: &[TrailerEntry],
+    ) -> Result<(), RepositoryError> {
+        let entry = |frame: &TrailerEntry| {
+            let (offset, stored_bytes) = (frame.offset, frame.stored_bytes);
+            let locator = Locator {
+                pack,
+                offset,
+                stored_bytes,
+            };
+            IndexEntry {
+                name: frame.name,
+                locator,
+            }
+        };
+        self.known.add_pack(pack, size_bytes);
+        for frame in frames.iter().map(entry) {
+            self.known.add_durable(kind, frame.name, frame.locator);
+        }
+        let full = {
+            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            pending.entries.extend(frames.iter().map(entry));
+            pending.packs.push(pack);
+            pending.entries.len() >= INDEX_ENTRIES
+        };
+        if full { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes an index object of what is in none yet.
+    pub(crate) fn flush(&self) -> Result<(), RepositoryError> {
+        let Pending { mut entries, packs } = {
+            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *pending)
+        };
+        if packs.is_empty() {
+            return Ok(());
+        }
+        let IndexObject { id, bytes } =
+            IndexObject::build(self.shared.domain(), &mut entries, packs)?;
+        let object = id.index_object_name();
+        self.shared.store.put_new(&object, &bytes)?;
+        let directory = IndexDirectory::from_bytes(self.shared.domain(), id, &bytes)?;
+        self.known.add_index(object, directory);
+        self.known.forget(entries.iter().map(|entry| &entry.name));
+        Ok(())
+    }
+}
