@@ -78,6 +78,11 @@ impl PackTickets {
 }
 
 impl PackTicket {
+    /// Returns how many packs were begun before this one.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The pack is durable.
     pub(crate) fn durable(mut self) {
         self.durable = true;

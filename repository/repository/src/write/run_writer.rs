@@ -6,7 +6,7 @@ use crate::format::{Locator, PackKind};
 use crate::repository::{Shared, refuse_unknown_features};
 use crate::write::index_writer::IndexWriter;
 use crate::write::known_chunks::KnownChunks;
-use crate::write::pack_builder::{PackBuilder, StagedFrames};
+use crate::write::pack_builder::{FinishedPack, PackBuilder, StagedFrames};
 use crate::write::pack_uploader::PackUploader;
 use crate::{Repository, RepositoryError, RestorePoint};
 
@@ -113,13 +113,20 @@ impl RunWriter {
             PackKind::MapNodes => &self.nodes,
         };
         let (locators, full) = builder.append(self.shared(), staged)?;
-        if let Some(pack) = full {
-            if kind == PackKind::MapNodes {
-                self.make_chunks_durable()?;
-            }
-            self.uploader.put(kind, pack)?;
+        match full {
+            Some(pack) if kind == PackKind::MapNodes => self.put_nodes(pack)?,
+            Some(pack) => self.uploader.put(kind, pack)?,
+            None => {}
         }
         Ok(locators)
+    }
+
+    /// Hands a pack of map nodes over, once all chunks are durable, and all nodes before it.
+    fn put_nodes(&self, pack: FinishedPack) -> Result<(), RepositoryError> {
+        self.make_chunks_durable()?;
+        let waited = self.nodes.wait_until_durable(pack.ticket.number());
+        self.uploader.check().and(waited)?;
+        self.uploader.put(PackKind::MapNodes, pack)
     }
 
     fn make_chunks_durable(&self) -> Result<(), RepositoryError> {
@@ -142,10 +149,10 @@ impl RunWriter {
     }
 
     fn flush_in_turn(&self) -> Result<(), RepositoryError> {
-        self.make_chunks_durable()?;
         let begun = self.nodes.begun();
-        if let Some(pack) = self.nodes.finish()? {
-            self.uploader.put(PackKind::MapNodes, pack)?;
+        match self.nodes.finish()? {
+            Some(pack) => self.put_nodes(pack)?,
+            None => self.make_chunks_durable()?,
         }
         let waited = self.nodes.wait_until_durable(begun);
         self.uploader.check().and(waited)?;
