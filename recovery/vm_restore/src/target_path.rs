@@ -15,6 +15,7 @@ pub(crate) fn target_path(folder: &Path, name: &str) -> Result<PathBuf, DiskErro
             && !part.contains(forbidden)
             && !part.ends_with(['.', ' '])
             && part.len() <= 255
+            && !is_device_name(part)
     };
     if name.len() > 1024 || !name.split('/').all(part_is_good) {
         let what = format!("the restore point names a file {name:?}, which is not a safe name");
@@ -24,6 +25,27 @@ pub(crate) fn target_path(folder: &Path, name: &str) -> Result<PathBuf, DiskErro
     Ok(name
         .split('/')
         .fold(folder.to_owned(), |path, part| path.join(part)))
+}
+
+/// Says whether Windows takes a name for one of its devices: `NUL`, but also `nul.vhdx`.
+fn is_device_name(part: &str) -> bool {
+    let stem = part.split('.').next().unwrap_or(part);
+    let stem = stem.trim_end_matches(' ').to_ascii_uppercase();
+    let port = stem
+        .strip_prefix("COM")
+        .or_else(|| stem.strip_prefix("LPT"));
+    // The superscript digits count as digits there.
+    let is_number = |port: &str| {
+        matches!(
+            port,
+            "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+        )
+    };
+    port.is_some_and(is_number)
+        || matches!(
+            stem.as_str(),
+            "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+        )
 }
 
 #[cfg(test)]
@@ -39,6 +61,29 @@ mod tests {
             "", "/a", "a/../b", "..", "a//b", "C:/a", "a\\b", "a/", "a\0", "a.", "nul:",
         ] {
             assert!(target_path(folder, name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_never_that_of_a_device() {
+        let folder = Path::new("folder");
+        for name in [
+            "NUL",
+            "nul.vhdx",
+            "a/con",
+            "Prn.a.b",
+            "AUX .x",
+            "com1.vhd",
+            "LPT9",
+            "COM²",
+            "conin$",
+            "CONOUT$.txt",
+            "aux/b",
+        ] {
+            assert!(target_path(folder, name).is_err(), "{name:?}");
+        }
+        for name in ["null.vhdx", "COM0", "com10.vhdx", "console", "lpt", "a.nul"] {
+            assert!(target_path(folder, name).is_ok(), "{name:?}");
         }
     }
 }
