@@ -9,6 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::RestoreError;
+use crate::error::Cause;
 
 /// What a disk's restore did.
 #[derive(Debug, Clone, Serialize)]
@@ -38,7 +39,12 @@ pub fn restore_disk(
         .disks()
         .find(|disk| disk.number == number)
         .ok_or(RestoreError::NoSuchDisk { number, disks })?;
-    restore_stream(repository, stream, out, format, observer)
+    restore_stream(repository, stream, out, format, observer).map_err(|cause| {
+        RestoreError::new(
+            format!("cannot restore disk {number} of point {}", point.id),
+            cause,
+        )
+    })
 }
 
 /// Restores any stream into a new image at `out`.
@@ -48,7 +54,7 @@ pub(crate) fn restore_stream(
     out: &Path,
     format: ImageFormat,
     observer: &dyn CopyObserver,
-) -> Result<DiskRestoreReport, RestoreError> {
+) -> Result<DiskRestoreReport, Cause> {
     let options = NewImageOptions {
         format,
         size_bytes: stream.size_bytes,

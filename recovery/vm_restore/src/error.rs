@@ -2,19 +2,23 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
-use block_io::DiskError;
-use repository::RepositoryError;
+/// What a step of a restore failed with: a `DiskError` or a `RepositoryError`.
+pub(crate) type Cause = Box<dyn Error + Send + Sync>;
 
-/// A restore's failure. The cause says what and where.
+/// A restore's failure.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// The repository could not give what was asked for.
-    Repository(RepositoryError),
-    /// An image or file could not be written; or reading the point failed on the way, which is
-    /// then the cause of this one.
-    Disk(DiskError),
+    /// Nothing was restored. The cause is a [`block_io::DiskError`] or a
+    /// [`repository::RepositoryError`], which has the kind, the place and what to do.
+    Failed {
+        /// What was to be restored.
+        what: String,
+        /// Why it could not be.
+        cause: Box<dyn Error + Send + Sync>,
+    },
     /// The point has no such disk.
     NoSuchDisk {
         /// The number that was asked for.
@@ -24,11 +28,21 @@ pub enum RestoreError {
     },
 }
 
+impl RestoreError {
+    pub(crate) fn new(what: String, cause: Cause) -> Self {
+        Self::Failed { what, cause }
+    }
+
+    pub(crate) fn of_vm(vm: &str, folder: &Path, cause: impl Into<Cause>) -> Self {
+        let what = format!("cannot restore {vm} to {}", folder.display());
+        Self::new(what, cause.into())
+    }
+}
+
 impl fmt::Display for RestoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Repository(error) => error.fmt(f),
-            Self::Disk(error) => error.fmt(f),
+            Self::Failed { what, .. } => f.write_str(what),
             Self::NoSuchDisk { disks: 0, .. } => f.write_str("the restore point has no disks"),
             Self::NoSuchDisk { number, disks } => {
                 write!(
@@ -42,25 +56,10 @@ impl fmt::Display for RestoreError {
 }
 
 impl Error for RestoreError {
-    /// The wrapped error speaks for itself, so its cause is this one's, and [`RestoreError`] is
-    /// looked into rather than walked through.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Repository(error) => Some(error),
-            Self::Disk(error) => Some(error),
+            Self::Failed { cause, .. } => Some(&**cause),
             Self::NoSuchDisk { .. } => None,
         }
-    }
-}
-
-impl From<RepositoryError> for RestoreError {
-    fn from(error: RepositoryError) -> Self {
-        Self::Repository(error)
-    }
-}
-
-impl From<DiskError> for RestoreError {
-    fn from(error: DiskError) -> Self {
-        Self::Disk(error)
     }
 }

@@ -62,6 +62,19 @@ pub fn plan_vm_restore(
     point: &RestorePoint,
     folder: &Path,
 ) -> Result<VmRestorePlan, RestoreError> {
+    let files = planned_files(point, folder)
+        .map_err(|error| RestoreError::of_vm(&point.vm.name, folder, error))?;
+    Ok(VmRestorePlan {
+        point: point.id.clone(),
+        vm: point.vm.name.clone(),
+        folder: folder.to_owned(),
+        files,
+        repository: repository.clone(),
+        source: point.clone(),
+    })
+}
+
+fn planned_files(point: &RestorePoint, folder: &Path) -> Result<Vec<PlannedFile>, DiskError> {
     let mut files = Vec::new();
     let mut taken = HashSet::new();
     for (number, stream) in point.streams.iter().enumerate() {
@@ -71,15 +84,15 @@ pub fn plan_vm_restore(
         };
         // Two disks of one name in different folders: both go into one.
         let lower = |path: &Path| path.to_string_lossy().to_lowercase();
-        if !taken.insert(lower(&file.path)) {
+        while !taken.insert(lower(&file.path)) {
             let name = file
                 .path
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
+            // It grows each time, so it will be free.
             file.path.set_file_name(format!("{number}-{name}"));
-            taken.insert(lower(&file.path));
         }
         if stream.role == StreamRole::Disk {
             file.configured_path = new_configured_path(stream, &file.path);
@@ -98,19 +111,11 @@ pub fn plan_vm_restore(
             return Err(
                 DiskError::new(DiskErrorKind::Exists, "this file exists already")
                     .in_file(&path.display().to_string())
-                    .hint("choose an empty folder: a restore replaces nothing")
-                    .into(),
+                    .hint("choose an empty folder: a restore replaces nothing"),
             );
         }
     }
-    Ok(VmRestorePlan {
-        point: point.id.clone(),
-        vm: point.vm.name.clone(),
-        folder: folder.to_owned(),
-        files,
-        repository: repository.clone(),
-        source: point.clone(),
-    })
+    Ok(files)
 }
 
 fn planned_disk(stream: &Stream, folder: &Path, number: usize) -> Result<PlannedFile, DiskError> {

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use block_io::{BlockDevice as _, DiskError, DiskErrorKind, NewImage as _};
+use block_io::{BlockDevice as _, DiskError, DiskErrorKind, NewImage as _, flush_folder};
 use disk_image::{CopyObserver, ImageFormat, NewImageOptions, create};
 use repository::StreamRole;
 use serde::Serialize;
 use vm_config::{DiskSlot, with_disk_paths};
 
 use crate::disk_restore::restore_stream;
+use crate::error::Cause;
 use crate::vm_plan::NOTE_FILE;
 use crate::{PlannedFile, RestoreError, VmRestorePlan};
 
@@ -52,7 +53,10 @@ impl VmRestorePlan {
                 drop(fs::remove_dir(folder));
             }
         }
-        result.map(|()| report)
+        match result {
+            Ok(()) => Ok(report),
+            Err(error) => Err(RestoreError::of_vm(&self.vm, &self.folder, error)),
+        }
     }
 
     fn make_all(
@@ -60,7 +64,7 @@ impl VmRestorePlan {
         observer: &dyn CopyObserver,
         report: &mut VmRestoreReport,
         folders: &mut Vec<PathBuf>,
-    ) -> Result<(), RestoreError> {
+    ) -> Result<(), Cause> {
         for file in &self.files {
             make_folder(file.path.parent().unwrap_or(&self.folder), folders)?;
             report.size_bytes += file.size_bytes;
@@ -80,11 +84,7 @@ impl VmRestorePlan {
         Ok(())
     }
 
-    fn make_stream(
-        &self,
-        file: &PlannedFile,
-        observer: &dyn CopyObserver,
-    ) -> Result<u64, RestoreError> {
+    fn make_stream(&self, file: &PlannedFile, observer: &dyn CopyObserver) -> Result<u64, Cause> {
         let stream = &self.source.streams[file.stream];
         let format = file.format.unwrap_or(ImageFormat::Raw);
         let done = restore_stream(&self.repository, stream, &file.path, format, observer)?;
@@ -96,7 +96,7 @@ impl VmRestorePlan {
         &self,
         file: &PlannedFile,
         report: &mut VmRestoreReport,
-    ) -> Result<u64, RestoreError> {
+    ) -> Result<u64, Cause> {
         let stream = &self.source.streams[file.stream];
         if stream.size_bytes > CONFIGURATION_BYTES_MAX {
             let what = format!("a configuration of {} bytes cannot be", stream.size_bytes);
@@ -127,21 +127,24 @@ impl VmRestorePlan {
     }
 }
 
-/// Makes a folder and those above it, and remembers which ones were not there.
+/// Makes a folder and those above it, durably, and remembers which ones were not there.
 fn make_folder(folder: &Path, made: &mut Vec<PathBuf>) -> Result<(), DiskError> {
-    let missing: Vec<PathBuf> = folder
+    let missing: Vec<&Path> = folder
         .ancestors()
         .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-        .map(Path::to_owned)
         .collect();
-    fs::create_dir_all(folder).map_err(|error| {
-        DiskError::io(
-            &folder.display().to_string(),
-            "cannot make this folder",
-            error,
-        )
-    })?;
-    made.extend(missing.into_iter().rev());
+    for folder in missing.into_iter().rev() {
+        let failed = |what: &str, error| DiskError::io(&folder.display().to_string(), what, error);
+        match fs::create_dir(folder) {
+            Ok(()) => made.push(folder.to_owned()),
+            // Somebody was faster: it is not ours to remove.
+            Err(_) if folder.is_dir() => continue,
+            Err(error) => return Err(failed("cannot make this folder", error)),
+        }
+        // What a folder holds is durable only if its own name is.
+        flush_folder(folder.parent().unwrap_or(Path::new("")))
+            .map_err(|error| failed("cannot flush the folder above", error))?;
+    }
     Ok(())
 }
 
@@ -151,9 +154,7 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<u64, DiskError> {
         path,
         &NewImageOptions::new(ImageFormat::Raw, bytes.len() as u64),
     )?;
-    if !bytes.is_empty() {
-        target.write_at(0, bytes)?;
-    }
+    target.write_at(0, bytes)?;
     Box::new(target).finish()?;
     Ok(bytes.len() as u64)
 }

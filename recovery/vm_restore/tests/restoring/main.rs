@@ -1,0 +1,7 @@
+//! VMs of a small repository, restored into folders.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests may panic")]
+
+mod contents;
+mod failures;
+mod saved_vm;
