@@ -98,7 +98,12 @@ impl RunFailure {
             if let Some(error) = error.downcast_ref::<RepositoryError>() {
                 failure.kind = error.kind().name().to_owned();
                 failure.hint = error.hint_text().map(str::to_owned).or(failure.hint);
-                if error.kind() != RepositoryErrorKind::Source {
+                // What cannot be read, or is larger than a stream may be, is the VM's own trouble.
+                let own = [
+                    RepositoryErrorKind::Source,
+                    RepositoryErrorKind::Unsupported,
+                ];
+                if !own.contains(&error.kind()) {
                     failure.repository = Some(error.kind());
                 }
             }
