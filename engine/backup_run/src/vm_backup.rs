@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, DiskErrorKind, ImageFile, LayeredDisk};
+use block_io::{BlockDevice, DiskError, DiskErrorKind, FileStamp, ImageFile, LayeredDisk};
 use disk_image::RawLayer;
 use hyperv_host::{DiskSource, FileRole, FileSource, HypervHost, Severity, VmEntry, VmSource};
 use jiff::Timestamp;
@@ -56,6 +56,11 @@ impl VmBackup<'_> {
             .iter()
             .map(|file| file_size(&*file.file))
             .collect::<Result<_, DiskError>>()?;
+        let stamps: Vec<Option<FileStamp>> = source
+            .files
+            .iter()
+            .map(|file| stamp(&*file.file))
+            .collect::<Result<_, DiskError>>()?;
         let size_bytes = source
             .disks
             .iter()
@@ -81,6 +86,12 @@ impl VmBackup<'_> {
         for disk in &source.disks {
             (disk.check_unchanged)()?;
         }
+        // At the end like the disks: together they are the VM at one time.
+        for (file, before) in source.files.iter().zip(stamps) {
+            check_unchanged(&*file.file, before)?;
+        }
+        // The point says when it was durable, so it must be by then.
+        self.run.flush()?;
         streams
             .iter()
             .for_each(|stream| item.statistics += stream.statistics);
@@ -176,8 +187,6 @@ impl VmBackup<'_> {
                 .files()
                 .find(|stream| stream.name == file.relative_path)
         });
-        let stamp = |file: &dyn ImageFile| file.stamp().map_err(|error| unreadable(file, error));
-        let before = stamp(&*file.file)?;
         let device = LayeredDisk::new(vec![Arc::new(RawLayer::open(Arc::clone(&file.file))?)])?;
         let new = Stream {
             role: role(file.role),
@@ -194,15 +203,7 @@ impl VmBackup<'_> {
             statistics: StreamStatistics::default(),
             cursor: None,
         };
-        let stored = self.store(new, &device, previous)?;
-        if stamp(&*file.file)? != before {
-            let error =
-                DiskError::new(DiskErrorKind::Changed, "the file changed while it was read")
-                    .in_file(file.file.name())
-                    .hint("run the backup again while nobody writes to the VM's files");
-            return Err(error.into());
-        }
-        Ok(stored)
+        self.store(new, &device, previous)
     }
 
     fn store(
@@ -236,6 +237,20 @@ fn warnings(source: &VmSource) -> Vec<String> {
 
 fn unreadable(file: &dyn ImageFile, error: std::io::Error) -> DiskError {
     DiskError::io(file.name(), "cannot look at this file", error)
+}
+
+fn stamp(file: &dyn ImageFile) -> Result<Option<FileStamp>, DiskError> {
+    file.stamp().map_err(|error| unreadable(file, error))
+}
+
+fn check_unchanged(file: &dyn ImageFile, before: Option<FileStamp>) -> Result<(), DiskError> {
+    if stamp(file)? == before {
+        return Ok(());
+    }
+    let what = "the file changed while the VM was read";
+    Err(DiskError::new(DiskErrorKind::Changed, what)
+        .in_file(file.name())
+        .hint("run the backup again while nobody writes to the VM's files"))
 }
 
 fn file_size(file: &dyn ImageFile) -> Result<u64, DiskError> {
