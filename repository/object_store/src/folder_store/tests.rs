@@ -1,0 +1,111 @@
+//! What a folder store promises.
+
+use super::*;
+
+/// Does nothing but remember what was flushed.
+#[derive(Default)]
+struct Flushes(Mutex<Vec<PathBuf>>);
+
+impl FolderSystem for &Flushes {
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        OsFolderSystem.create_folder(path)
+    }
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        OsFolderSystem.write_new(path, bytes)
+    }
+    fn flush_file(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn publish(&self, temporary: &Path, target: &Path) -> io::Result<()> {
+        OsFolderSystem.publish(temporary, target)
+    }
+    fn flush_folder(&self, path: &Path) -> io::Result<()> {
+        self.0.lock().unwrap().push(path.to_owned());
+        Ok(())
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsFolderSystem.remove(path)
+    }
+}
+
+#[test]
+fn folders_that_others_made_are_flushed_once_and_so_is_what_holds_the_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("above/root");
+    let flushes = Flushes::default();
+    let store = FolderStore::create_with_system(&root, &flushes).unwrap();
+    let take = || std::mem::take(&mut *flushes.0.lock().unwrap());
+    assert_eq!(take(), [folder.path(), &folder.path().join("above")]);
+    // Another host has made the folders and may not have flushed them.
+    let packs = root.join("packs");
+    fs::create_dir_all(packs.join("ab")).unwrap();
+    store.put_new("packs/ab/one", b"").unwrap();
+    assert_eq!(take(), [packs.clone(), root, packs.join("ab")]);
+    store.put_new("packs/ab/two", b"").unwrap();
+    assert_eq!(take(), [packs.join("ab")]);
+    store.put_new("packs/cd/one", b"").unwrap();
+    assert_eq!(take(), [packs.clone(), packs.join("cd")]);
+}
+
+fn names(store: &dyn ObjectStore, prefix: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    store
+        .list(prefix, &mut |object| names.push(object.name))
+        .unwrap();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_object_is_written_once_and_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FolderStore::create(folder.path()).unwrap();
+    store.put_new("packs/ab/one", b"first").unwrap();
+    let error = store.put_new("packs/ab/one", b"second").unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Exists);
+    assert_eq!(store.get("packs/ab/one", 100).unwrap(), b"first");
+    assert_eq!(names(&store, ""), ["packs/ab/one"]);
+    assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn reads_know_their_limits() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FolderStore::create(folder.path()).unwrap();
+    store.put_new("a", b"0123456789").unwrap();
+    let mut buf = [0; 4];
+    store.get_range("a", 6, &mut buf).unwrap();
+    assert_eq!(&buf, b"6789");
+    let kind = |result: Result<(), StoreError>| result.unwrap_err().kind();
+    assert_eq!(
+        kind(store.get_range("a", 7, &mut buf)),
+        StoreErrorKind::WrongSize
+    );
+    assert_eq!(kind(store.get("a", 9).map(drop)), StoreErrorKind::WrongSize);
+    assert_eq!(kind(store.get("b", 9).map(drop)), StoreErrorKind::NotFound);
+    assert_eq!(
+        kind(store.get("../a", 9).map(drop)),
+        StoreErrorKind::BadName
+    );
+    store.remove("a").unwrap();
+    store.remove("a").unwrap();
+    assert_eq!(names(&store, ""), Vec::<String>::new());
+}
+
+#[test]
+fn listings_take_a_prefix_and_leave_foreign_files_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FolderStore::create(folder.path()).unwrap();
+    for name in [
+        "packs/00/a",
+        "packs/01/b",
+        "points/x/y",
+        "lifeboat-repository",
+    ] {
+        store.put_new(name, b"").unwrap();
+    }
+    fs::write(folder.path().join("Thumbs.db"), b"").unwrap();
+    assert_eq!(names(&store, "packs/"), ["packs/00/a", "packs/01/b"]);
+    assert_eq!(names(&store, "none/"), Vec::<String>::new());
+    assert_eq!(names(&store, "").len(), 4);
+}
