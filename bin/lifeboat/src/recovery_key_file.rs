@@ -40,7 +40,9 @@ pub(crate) fn write(path: &Path, key: &RecoveryKey, repository: &Path) -> Result
     let written = file
         .write_all(text.as_bytes())
         .and_then(|()| file.sync_all());
-    written.and_then(|()| flush_folder(path)).map_err(|error| {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let flush = || block_io::flush_folder(folder.unwrap_or(Path::new(".")));
+    written.and_then(|()| flush()).map_err(|error| {
         // It holds no whole key: nobody must take it for one.
         drop(fs::remove_file(path));
         CliError::io(&name, error)
@@ -87,18 +89,6 @@ fn resolved(path: &Path) -> PathBuf {
         }
     }
     absolute
-}
-
-#[cfg(unix)]
-fn flush_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// Windows flushes the entry of a file with the file.
-#[cfg(not(unix))]
-fn flush_folder(_path: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl VmRestorePlan {
             files: Vec::new(),
             size_bytes: 0,
             written_bytes: 0,
-            notes: Vec::new(),
+            notes: self.checkpoint_note().into_iter().collect(),
         };
         let mut folders = Vec::new();
         let result = self.make_all(observer, &mut report, &mut folders);
@@ -57,6 +57,18 @@ impl VmRestorePlan {
             Ok(()) => Ok(report),
             Err(error) => Err(RestoreError::of_vm(&self.vm, &self.folder, error)),
         }
+    }
+
+    /// Says that checkpoints do not come back, where the configuration goes on to list some.
+    fn checkpoint_note(&self) -> Option<String> {
+        let configuration = self.source.configuration.as_ref()?;
+        let listed = configuration.get("checkpoints")?.as_array()?.len();
+        (listed > 0).then(|| {
+            format!(
+                "the restore point holds the latest state alone: the configuration still lists \
+                 {listed} checkpoint(s), whose disks are not among the restored files"
+            )
+        })
     }
 
     fn make_all(

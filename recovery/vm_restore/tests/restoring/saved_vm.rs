@@ -11,7 +11,7 @@ use repository::{
 };
 use store_faults::{Fault, FaultySystem};
 use uuid::Uuid;
-use vm_config::{ControllerKind, Disk, DiskSlot, Memory, VmConfiguration, write_vmcx};
+use vm_config::{Checkpoint, ControllerKind, Disk, DiskSlot, Memory, VmConfiguration, write_vmcx};
 
 const PASSWORD: Unlock<'static> = Unlock::Password("correct horse");
 pub(crate) const DISK_BYTES: usize = 3 << 20;
@@ -72,7 +72,10 @@ pub(crate) fn configuration() -> VmConfiguration {
             disk(1, r"D:\second\data.vhdx"),
         ],
         network_adapters: Vec::new(),
-        checkpoints: Vec::new(),
+        checkpoints: vec![Checkpoint {
+            id: Uuid::from_u128(9),
+            name: "before the update".into(),
+        }],
         guest_state_file: None,
         secure_boot: false,
     }
@@ -167,7 +170,7 @@ impl SavedVm {
             consistency_reason: String::new(),
             parent: None,
             streams,
-            configuration: None,
+            configuration: Some(serde_json::to_value(configuration()).unwrap()),
             warnings: Vec::new(),
             program: "test".to_owned(),
         };
