@@ -40,8 +40,8 @@ pub(crate) fn write(path: &Path, key: &RecoveryKey, repository: &Path) -> Result
     let written = file
         .write_all(text.as_bytes())
         .and_then(|()| file.sync_all());
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let flush = || block_io::flush_folder(folder.unwrap_or(Path::new(".")));
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let flush = || block_io::flush_folder(folder);
     written.and_then(|()| flush()).map_err(|error| {
         // It holds no whole key: nobody must take it for one.
         drop(fs::remove_file(path));
