@@ -11,9 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use block_io::{BlockDevice as _, DiskLayer, LayeredDisk, NewImage as _, OsFile, WritableFile};
+use disk_model::independent_tools::have_tool;
 use disk_model::pattern;
 use support::images::{MIB, small};
-use support::{assert_qemu_agrees, have_qemu, have_tool, open, run, write_raw};
+use support::{assert_qemu_agrees, have_qemu, open, run, write_raw};
 use vhdx_format::{CreateKind, CreateOptions, GuidSource, VhdxDisk, create};
 
 fn make(path: &Path, options: &CreateOptions, writes: &[(u64, usize)]) {

@@ -6,6 +6,7 @@
 //! | [`ModelDisk`] | the disk as one vector, and which sectors were ever written |
 //! | [`DiskOp`], [`disk_ops`] | random operations on a disk, for property tests |
 //! | [`CrashFile`], [`Loss`] | a file that remembers every write and flush, can show what a crash after any of them leaves, and can fail any one of its operations |
+//! | [`independent_tools`] | programs and sample files that a machine may lack |
 //! | [`WriteHistory`] | which bytes may stand on a disk after such a crash |
 //!
 //! Everything here is for tests: it panics where something is wrong, with a message that says what.
@@ -14,6 +15,7 @@
 
 mod crash_file;
 mod disk_op;
+pub mod independent_tools;
 mod model_disk;
 mod write_history;
 

@@ -9,7 +9,7 @@ use disk_image::{
 };
 
 use crate::folder::{Folder, SIZE, read_all};
-use crate::tools::run;
+use disk_model::independent_tools::run;
 
 fn to(source: &Path, target: &Path, format: ImageFormat) -> Result<(), block_io::DiskError> {
     convert(source, &OpenOptions::default(), target, format, &(), 2).map(|_| ())

@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     clippy::cast_possible_truncation,
     reason = "this is all test code, on disks of a few MiB"
 )]
@@ -15,4 +14,3 @@ mod damaged_links;
 mod folder;
 mod outputs;
 mod samples;
-mod tools;

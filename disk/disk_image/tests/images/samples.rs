@@ -6,7 +6,7 @@ use block_io::DiskErrorKind;
 use disk_image::{ImageFormat, OpenOptions, open};
 
 use crate::folder::Folder;
-use crate::tools::sample;
+use disk_model::independent_tools::sample;
 
 #[test]
 fn a_checkpoint_without_its_parent_names_it() {
@@ -33,7 +33,7 @@ fn a_checkpoint_without_its_parent_names_it() {
                 .stdout(file)
                 .status();
             if unpacked.is_err() {
-                return crate::tools::skip("gzip is not installed");
+                return disk_model::independent_tools::skip("gzip is not installed");
             }
         } else {
             fs::copy(&path, &leaf).unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use block_io::{BlockDevice as _, DiskLayer, LayeredDisk, OsFile};
 use vhd_format::{CreateKind, CreateOptions, ParentLink, VhdLayer, create};
 
-use crate::tools::{run, skip};
+use disk_model::independent_tools::{run, skip};
 
 /// A size that no geometry describes exactly.
 const SIZE: u64 = (9 << 20) + 512;

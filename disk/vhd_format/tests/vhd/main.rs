@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     clippy::cast_possible_truncation,
     reason = "this is all test code, on disks of a few MiB"
 )]
@@ -12,4 +11,3 @@ mod flat_model;
 mod independent_readers;
 mod new_files;
 mod samples;
-mod tools;

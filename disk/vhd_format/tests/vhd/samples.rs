@@ -5,7 +5,7 @@ use std::sync::Arc;
 use block_io::{DiskErrorKind, DiskLayer as _, LayerExtentKind, OsFile};
 use vhd_format::{LocatorKind, VhdKind, VhdLayer, check};
 
-use crate::tools::sample;
+use disk_model::independent_tools::sample;
 
 fn open(name: &str) -> Option<Result<VhdLayer, block_io::DiskError>> {
     let path = sample(name)?;

@@ -18,25 +18,8 @@ use std::sync::Arc;
 use block_io::{
     BlockDevice, DiskLayer, ExtentKind, ImageFile as _, LayerExtentKind, LayeredDisk, OsFile,
 };
+use disk_model::independent_tools::{self, have_tool};
 use vhdx_format::VhdxLayer;
-
-/// Says whether `tool` can be run; prints why not, and fails where tools are required.
-pub(crate) fn have_tool(tool: &str, probe: &[&str]) -> bool {
-    let found = Command::new(tool)
-        .args(probe)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !found {
-        assert!(
-            std::env::var_os("LIFEBOAT_REQUIRE_TOOLS").is_none_or(|value| value != "1"),
-            "{tool} is required but not installed"
-        );
-        eprintln!("skipped: {tool} is not installed");
-    }
-    found
-}
 
 pub(crate) fn have_qemu() -> bool {
     have_tool("qemu-img", &["--version"])
@@ -57,15 +40,7 @@ pub(crate) fn slow_tests_wanted(what: &str) -> bool {
 
 /// Unpacks a sample into `folder`; `None`, visibly, where the samples are absent.
 pub(crate) fn sample(name: &str, folder: &Path) -> Option<PathBuf> {
-    let samples = std::env::var_os("LIFEBOAT_SAMPLES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples"),
-        PathBuf::from,
-    );
-    let packed = samples.join("vhdx").join(format!("{name}.gz"));
-    if !packed.exists() {
-        eprintln!("skipped: {} is absent", packed.display());
-        return None;
-    }
+    let packed = independent_tools::sample(&format!("vhdx/{name}.gz"))?;
     if !have_tool("gzip", &["--version"]) {
         return None;
     }

@@ -130,7 +130,7 @@ impl RepositoryDisk {
         Err(RepositoryError::new(RepositoryErrorKind::Damaged, what))
     }
 
-    /// Returns what an entry is, and whether it was skipped on purpose.
+    /// Returns the map, which knows what reading does not show: what was skipped on purpose.
     pub(crate) fn map(&self) -> &MapReader {
         &self.map
     }
