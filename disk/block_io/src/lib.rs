@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod block_device;
+mod byte_ranges;
 mod error;
 mod extent;
 mod folder_flush;
@@ -30,6 +31,7 @@ mod os_file;
 mod zeros;
 
 pub use block_device::{BlockDevice, NewImage, WritableDevice, check_range};
+pub use byte_ranges::ByteRanges;
 pub use error::{DiskError, DiskErrorKind};
 pub use extent::{Extent, ExtentKind, LayerExtent, LayerExtentKind};
 pub use folder_flush::flush_folder;
