@@ -40,7 +40,7 @@ impl ByteRanges {
         let end = self.ranges[first..last]
             .last()
             .map_or(end, |range| range.end.max(end));
-        self.ranges.splice(first..last, [start..end]);
+        self.ranges.splice(first..last, std::iter::once(start..end));
         if self.ranges.len() > Self::RANGES_MAX {
             self.close_small_gaps();
         }

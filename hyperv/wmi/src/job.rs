@@ -98,7 +98,7 @@ pub enum MethodError {
         /// The method.
         method: String,
         /// The job.
-        job: ObjectPath,
+        job: Box<ObjectPath>,
         /// How long we waited.
         waited: Duration,
     },
@@ -185,8 +185,6 @@ fn return_code(code: u32) -> &'static str {
 }
 
 /// Calls a method and follows the job that it may start to its end.
-///
-/// `started` hears of the job as soon as there is one, so that it can be written down.
 pub fn invoke_and_wait(
     session: &dyn WmiSession,
     clock: &dyn Clock,
@@ -265,7 +263,7 @@ fn follow(
             JobState::Active(_) if waited >= patience.limit => {
                 return Err(MethodError::TimedOut {
                     method: method.to_owned(),
-                    job: job.clone(),
+                    job: Box::new(job.clone()),
                     waited,
                 });
             }

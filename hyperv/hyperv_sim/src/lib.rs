@@ -1,0 +1,3 @@
+//! A Hyper-V host that does not exist.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! A Hyper-V host, real or simulated, through its WMI.
+
+#![forbid(unsafe_code)]
