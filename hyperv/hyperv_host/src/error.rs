@@ -15,6 +15,22 @@ pub enum HostErrorKind {
     NoSuchVm,
     /// The configuration cannot be read.
     Configuration,
+    /// The host has no Hyper-V.
+    NoHyperv,
+    /// Rights are missing.
+    Denied,
+    /// A check says that this cannot work.
+    Blocked,
+    /// Another operation of the host stood in the way, every time.
+    Busy,
+    /// The level of consistency that was required was not reached.
+    ConsistencyMissed,
+    /// A volume of the host is about to fill.
+    NoRoom,
+    /// The host refused, or failed at, what was asked of it.
+    Refused,
+    /// The person asked to stop.
+    Cancelled,
     /// A disk cannot be read; the cause is a [`DiskError`].
     Disk,
 }
@@ -26,6 +42,14 @@ impl HostErrorKind {
             Self::Unreachable => "unreachable",
             Self::NoSuchVm => "no-such-vm",
             Self::Configuration => "configuration",
+            Self::NoHyperv => "no-hyperv",
+            Self::Denied => "denied",
+            Self::Blocked => "blocked",
+            Self::Busy => "busy",
+            Self::ConsistencyMissed => "consistency-missed",
+            Self::NoRoom => "no-room",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
             Self::Disk => "disk",
         }
     }
@@ -36,6 +60,7 @@ impl HostErrorKind {
 pub struct HostError {
     kind: HostErrorKind,
     message: String,
+    hint: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -45,8 +70,21 @@ impl HostError {
         Self {
             kind,
             message: message.into(),
+            hint: None,
             source: None,
         }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Returns what to do.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     /// Keeps the cause.

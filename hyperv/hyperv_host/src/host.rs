@@ -3,7 +3,9 @@
 use serde::Serialize;
 use vm_config::DiskSlot;
 
-use crate::{HostError, VmSource};
+use crate::{
+    BackupRequest, Finding, FrozenVm, HostError, PreviousBackup, StepObserver, VmPlan,
+};
 
 /// A Hyper-V host, real or not.
 pub trait HypervHost: Send + Sync {
@@ -15,8 +17,28 @@ pub trait HypervHost: Send + Sync {
     /// error of the host.
     fn inventory(&self) -> Result<Inventory, HostError>;
 
-    /// Opens a VM of the inventory for reading. Nothing of it is changed.
-    fn open_vm(&self, identity: &str) -> Result<VmSource, HostError>;
+    /// Says what a backup of a VM would do. Nothing is touched.
+    fn plan(
+        &self,
+        vm: &VmEntry,
+        request: &BackupRequest,
+        previous: Option<&PreviousBackup>,
+    ) -> Result<VmPlan, HostError>;
+
+    /// Holds a VM still for a backup.
+    ///
+    /// # Errors
+    ///
+    /// `Blocked` where a finding stands in the way, `Busy` where another operation does and the
+    /// retries are used up, `ConsistencyMissed` where the request does not accept the level.
+    /// Nothing stays behind on the host after an error, or it is in the journal.
+    fn begin_backup(
+        &self,
+        vm: &VmEntry,
+        request: &BackupRequest,
+        previous: Option<&PreviousBackup>,
+        observer: &dyn StepObserver,
+    ) -> Result<Box<dyn FrozenVm>, HostError>;
 }
 
 /// What a host has.
@@ -36,16 +58,35 @@ pub struct VmEntry {
     pub identity: String,
     /// The name that people gave it. Need not be unique.
     pub name: String,
+    /// Whether it runs, where that is known.
+    pub state: Option<PowerState>,
     /// 1 or 2; `None` without a configuration.
     pub generation: Option<u32>,
     /// Configuration version, such as `9.0`; `None` without a configuration.
     pub version: Option<String>,
     /// The disks, numbered from 0 by controller and slot.
     pub disks: Vec<DiskEntry>,
-    /// Number of checkpoints that the VM has.
+    /// Number of checkpoints that the VM has; those that a backup made do not count.
     pub checkpoints: usize,
     /// What is wrong, or worth knowing. An entry with a `Block` finding cannot be backed up.
     pub findings: Vec<Finding>,
+}
+
+/// What a VM is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PowerState {
+    /// It runs.
+    Running,
+    /// It is off.
+    Off,
+    /// It is off, and its memory is kept in a file.
+    Saved,
+    /// It is in memory, and does not run.
+    Paused,
+    /// It is on its way from one state to another, or the host cannot reach its storage.
+    Other,
 }
 
 /// A disk of a VM.
@@ -55,35 +96,28 @@ pub struct DiskEntry {
     pub number: u32,
     /// Where it is attached; `None` without a configuration.
     pub slot: Option<DiskSlot>,
-    /// Path of the leaf, as this machine sees it.
+    /// Path of the leaf, as this machine sees it, or as the host names it where this machine
+    /// cannot see it.
     pub path: String,
+    /// What sort of disk it is.
+    pub kind: DiskKind,
     /// Size of the virtual disk in bytes; `None` where it could not be read.
     pub size_bytes: Option<u64>,
-    /// Number of files in the chain, 1 for a disk without checkpoints.
+    /// Number of files in the chain, 1 for a disk without checkpoints; 0 where it is not known.
     pub chain_files: usize,
 }
 
-/// Something that a check found.
-#[derive(Debug, Clone, Serialize)]
-pub struct Finding {
-    /// Stable name, such as `VM-DISK-MISSING`.
-    pub id: String,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What was found, naming the file and the offset where there is one.
-    pub text: String,
-    /// What to do.
-    pub cure: Option<String>,
-}
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// The backup works, but not as one would wish.
-    Warn,
-    /// The backup cannot work.
-    Block,
+/// What sort of disk it is to a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DiskKind {
+    /// A virtual disk in files.
+    Virtual,
+    /// A physical disk of the host: no file holds it.
+    PassThrough,
+    /// A virtual disk that several VMs use, in the manner of Windows Server 2012 R2.
+    Shared,
+    /// A VHD set: a virtual disk that several VMs use, since Windows Server 2016.
+    VhdSet,
 }

@@ -1,14 +1,37 @@
 //! A Hyper-V host as backup and restore see it.
 //!
-//! A host lists its VMs and opens one of them for reading. What stands behind it, a folder today,
-//! WMI and a simulated host later, is chosen by the program alone.
+//! A host lists its VMs, says what a backup of one would do, and holds one still while it is read.
+//! What stands behind it is chosen by the program alone: `folder_host` reads a folder of VM files,
+//! `wmi_host` talks to Hyper-V, real or simulated.
+//!
+//! ```text
+//!   inventory ─► VmEntry ─► plan ─► VmPlan                      nothing is touched
+//!                   └─────► begin_backup ─► FrozenVm ─► VmSource: disks, changed ranges, files
+//! ```
+//!
+//! Paths of a host's files are texts: a path from a host is never a path of this machine.
 
 #![forbid(unsafe_code)]
 
+mod consistency;
 mod error;
+mod finding;
+mod frozen_vm;
+mod full_reason;
 mod host;
+mod plan;
+mod request;
 mod source;
 
+pub use consistency::{Consistency, Reached};
 pub use error::{HostError, HostErrorKind};
-pub use host::{DiskEntry, Finding, HypervHost, Inventory, Severity, VmEntry};
-pub use source::{DiskSource, FileRole, FileSource, VmSource};
+pub use finding::{Finding, Severity};
+pub use frozen_vm::{FrozenVm, Sealed, StepObserver};
+pub use full_reason::FullReason;
+pub use host::{DiskEntry, DiskKind, HypervHost, Inventory, PowerState, VmEntry};
+pub use plan::{BackupMethod, DiskPlan, LeftOut, VmPlan};
+pub use request::{
+    BackupMode, BackupRequest, GuestBackup, OnMissed, PreviousBackup, PreviousDisk, Retry, Room,
+    UnfreezableDisks,
+};
+pub use source::{DiskChanges, DiskSource, FileRole, FileSource, VmSource};

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, ImageFile};
+use block_io::{BlockDevice, ByteRanges, DiskError, ImageFile};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vm_config::{DiskSlot, VmConfiguration};
 
-use crate::VmEntry;
+use crate::{BackupMethod, FullReason, LeftOut, Reached, VmEntry};
 
 /// A VM that is open for reading, as it was when it was opened.
 #[derive(Debug)]
@@ -20,6 +21,16 @@ pub struct VmSource {
     pub disks: Vec<DiskSource>,
     /// Configuration and state files, kept as they are.
     pub files: Vec<FileSource>,
+    /// The time that the data is of: when the VM was frozen.
+    pub taken: Timestamp,
+    /// How the VM is held still.
+    pub method: BackupMethod,
+    /// The level that was reached, and why.
+    pub consistency: Reached,
+    /// Disks of the VM that cannot be read here.
+    pub left_out: Vec<LeftOut>,
+    /// What went less well than it should while the VM was frozen.
+    pub findings: Vec<crate::Finding>,
 }
 
 /// A disk that is open for reading.
@@ -40,6 +51,8 @@ pub struct DiskSource {
     pub chain: Vec<String>,
     /// The flattened disk.
     pub device: Arc<dyn BlockDevice>,
+    /// What changed since the last point.
+    pub changes: DiskChanges,
     /// Fails with `Changed` if any file of the chain was written or replaced since it was opened.
     pub check_unchanged: Box<dyn Fn() -> Result<(), DiskError> + Send + Sync>,
 }
@@ -51,6 +64,20 @@ impl fmt::Debug for DiskSource {
             .field("chain", &self.chain)
             .finish_non_exhaustive()
     }
+}
+
+/// What of a disk may differ from the last point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiskChanges {
+    /// Only these bytes, the host says.
+    Ranges {
+        /// The bytes, in the disk's own offsets.
+        ranges: ByteRanges,
+        /// Number of the disk in the last point that they are counted from.
+        previous: u32,
+    },
+    /// Anything.
+    Everything(FullReason),
 }
 
 /// What a file is to its VM.
