@@ -3,9 +3,7 @@
 use serde::Serialize;
 use vm_config::DiskSlot;
 
-use crate::{
-    BackupRequest, Finding, FrozenVm, HostError, PreviousBackup, StepObserver, VmPlan,
-};
+use crate::{BackupRequest, Finding, FrozenVm, HostError, PreviousBackup, StepObserver, VmPlan};
 
 /// A Hyper-V host, real or not.
 pub trait HypervHost: Send + Sync {

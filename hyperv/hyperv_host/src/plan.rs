@@ -51,7 +51,9 @@ impl VmPlan {
 
     /// Returns what stands in the way.
     pub fn block(&self) -> Option<&Finding> {
-        self.findings.iter().find(|finding| finding.severity == crate::Severity::Block)
+        self.findings
+            .iter()
+            .find(|finding| finding.severity == crate::Severity::Block)
     }
 }
 
