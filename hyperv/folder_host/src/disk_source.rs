@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use block_io::BlockDevice;
 use disk_image::{DiskImage, ImageFormat};
-use hyperv_host::{DiskEntry, DiskSource, HostError, HostErrorKind};
+use hyperv_host::{DiskChanges, DiskEntry, DiskSource, FullReason, HostError, HostErrorKind};
 
 use crate::machine::OpenedDisk;
 
@@ -34,6 +34,7 @@ pub(crate) fn disk_source(entry: &DiskEntry, disk: OpenedDisk) -> Result<DiskSou
             .map(|file| file.path.display().to_string())
             .collect(),
         device: image as Arc<dyn BlockDevice>,
+        changes: DiskChanges::Everything(FullReason::NotTracked),
         check_unchanged: Box::new(move || checked.check_unchanged()),
     })
 }

@@ -5,16 +5,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use disk_image::OpenOptions;
-use hyperv_host::{HostError, HostErrorKind, HypervHost, Inventory, Severity, VmEntry, VmSource};
+use hyperv_host::{
+    BackupMethod, BackupRequest, DiskSource, FrozenVm, HostError, HostErrorKind, HypervHost,
+    Inventory, PreviousBackup, Severity, StepObserver, VmEntry, VmPlan, VmSource,
+};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::catalog::{Catalog, ConfigFile, whole};
 use crate::checkpoint::disk_files;
 use crate::diagnosis::finding;
 use crate::disk_source::disk_source;
+use crate::folder_plan;
 use crate::kept_files::kept_files;
 use crate::loose_chain::{self, IDENTITY_PREFIX, loose_chains};
-use crate::machine::{Machine, OpenedDisk, identity, unreadable_entry};
+use crate::machine::{Machine, OpenedDisk, identity, left_out, unreadable_entry};
+use crate::open_vm::OpenVm;
 
 /// A folder of VMs as a host.
 #[derive(Debug)]
@@ -43,6 +49,40 @@ impl FolderHost {
             name: format!("dir:{name}"),
             root,
         })
+    }
+
+    /// Opens a VM of the inventory for reading. Nothing of it is changed.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchVm`, `Configuration`, `Disk`.
+    pub fn open_vm(&self, identity: &str) -> Result<VmSource, HostError> {
+        let catalog = Catalog::scan(&self.root)?;
+        if identity.starts_with(IDENTITY_PREFIX) {
+            return open_loose(&catalog, identity);
+        }
+        let no_such_vm = || {
+            HostError::new(
+                HostErrorKind::NoSuchVm,
+                format!("{}: no VM has the identity {identity}", self.name),
+            )
+        };
+        let id = Uuid::parse_str(identity).map_err(|_| no_such_vm())?;
+        if let Some(file) = catalog.unreadable.iter().find(|file| file.id == id) {
+            return Err(HostError::new(
+                HostErrorKind::Configuration,
+                file.finding.text.clone(),
+            ));
+        }
+        let by_id = by_id(&catalog);
+        let distinct = distinct(&catalog, by_id.get(&id).ok_or_else(no_such_vm)?);
+        match distinct.as_slice() {
+            [config] => open_machine(&catalog, config),
+            _ => Err(HostError::new(
+                HostErrorKind::Configuration,
+                duplicate(&distinct).text,
+            )),
+        }
     }
 }
 
@@ -83,33 +123,38 @@ impl HypervHost for FolderHost {
         })
     }
 
-    fn open_vm(&self, identity: &str) -> Result<VmSource, HostError> {
-        let catalog = Catalog::scan(&self.root)?;
-        if identity.starts_with(IDENTITY_PREFIX) {
-            return open_loose(&catalog, identity);
+    fn plan(
+        &self,
+        vm: &VmEntry,
+        request: &BackupRequest,
+        _previous: Option<&PreviousBackup>,
+    ) -> Result<VmPlan, HostError> {
+        Ok(folder_plan::plan(vm, request))
+    }
+
+    fn begin_backup(
+        &self,
+        vm: &VmEntry,
+        request: &BackupRequest,
+        _previous: Option<&PreviousBackup>,
+        _observer: &dyn StepObserver,
+    ) -> Result<Box<dyn FrozenVm>, HostError> {
+        if let Some(finding) = folder_plan::plan(vm, request).block() {
+            return Err(HostError::blocked(finding));
         }
-        let no_such_vm = || {
-            HostError::new(
-                HostErrorKind::NoSuchVm,
-                format!("{}: no VM has the identity {identity}", self.name),
-            )
-        };
-        let id = Uuid::parse_str(identity).map_err(|_| no_such_vm())?;
-        if let Some(file) = catalog.unreadable.iter().find(|file| file.id == id) {
-            return Err(HostError::new(
-                HostErrorKind::Configuration,
-                file.finding.text.clone(),
-            ));
-        }
-        let by_id = by_id(&catalog);
-        let distinct = distinct(&catalog, by_id.get(&id).ok_or_else(no_such_vm)?);
-        match distinct.as_slice() {
-            [config] => open_machine(&catalog, config),
-            _ => Err(HostError::new(
-                HostErrorKind::Configuration,
-                duplicate(&distinct).text,
-            )),
-        }
+        let mut source = self.open_vm(&vm.identity)?;
+        let excluded = |slot| request.exclude.contains(&slot);
+        let (out, read) = source
+            .disks
+            .into_iter()
+            .partition(|disk| disk.slot.is_some_and(excluded));
+        source.disks = read;
+        let out: Vec<DiskSource> = out;
+        let out = out
+            .iter()
+            .map(|disk| left_out(disk.slot, &disk.configured_path, "excluded"));
+        source.left_out.extend(out);
+        Ok(Box::new(OpenVm::new(source)?))
     }
 }
 
@@ -166,7 +211,12 @@ fn duplicate(configs: &[&ConfigFile]) -> hyperv_host::Finding {
 fn open_machine(catalog: &Catalog, config: &ConfigFile) -> Result<VmSource, HostError> {
     let machine = Machine::open(catalog, config);
     let files = kept_files(catalog, &machine)?;
-    let Machine { entry, disks, .. } = machine;
+    let Machine {
+        entry,
+        disks,
+        left_out,
+        ..
+    } = machine;
     let disks = entry
         .disks
         .iter()
@@ -178,6 +228,11 @@ fn open_machine(catalog: &Catalog, config: &ConfigFile) -> Result<VmSource, Host
         configuration: Some(config.reading.configuration.clone()),
         disks,
         files,
+        taken: Timestamp::now(),
+        method: BackupMethod::Files,
+        consistency: folder_plan::reached(),
+        left_out,
+        findings: Vec::new(),
     })
 }
 
@@ -203,5 +258,10 @@ fn open_loose(catalog: &Catalog, identity: &str) -> Result<VmSource, HostError> 
         configuration: None,
         disks,
         files: Vec::new(),
+        taken: Timestamp::now(),
+        method: BackupMethod::Files,
+        consistency: folder_plan::reached(),
+        left_out: Vec::new(),
+        findings: Vec::new(),
     })
 }

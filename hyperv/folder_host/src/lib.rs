@@ -40,8 +40,10 @@ mod checkpoint;
 mod diagnosis;
 mod disk_source;
 mod folder_host;
+mod folder_plan;
 mod kept_files;
 mod loose_chain;
 mod machine;
+mod open_vm;
 
 pub use folder_host::FolderHost;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use block_io::{BlockDevice as _, DiskError};
 use disk_image::{DiskImage, OpenOptions};
-use hyperv_host::{DiskEntry, VmEntry};
+use hyperv_host::{DiskEntry, DiskKind, VmEntry};
 
 use crate::catalog::{Catalog, has_extension};
 use crate::chain_files::chain_files;
@@ -57,12 +57,14 @@ pub(crate) fn entry(
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned(),
+        state: None,
         generation: None,
         version: None,
         disks: vec![DiskEntry {
             number: 0,
             slot: None,
             path: leaf.display().to_string(),
+            kind: DiskKind::Virtual,
             size_bytes: image.ok().map(DiskImage::size_bytes),
             chain_files: image.map_or(0, |image| image.chain().len()),
         }],

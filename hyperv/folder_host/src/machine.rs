@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use block_io::{BlockDevice as _, DiskError};
 use disk_image::{DiskImage, OpenOptions, PathLookup, WindowsPath};
-use hyperv_host::{DiskEntry, Finding, Severity, VmEntry};
+use hyperv_host::{DiskEntry, DiskKind, Finding, LeftOut, Severity, VmEntry};
 use uuid::Uuid;
-use vm_config::{Disk, VmConfiguration};
+use vm_config::{Disk, DiskSlot, VmConfiguration};
 
 use crate::catalog::{Catalog, ConfigFile};
 use crate::chain_files::chain_files;
@@ -20,6 +20,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) entry: VmEntry,
     /// As in `entry.disks`, which says of each what is known.
     pub(crate) disks: Vec<OpenedDisk>,
+    /// Disks that no file holds.
+    pub(crate) left_out: Vec<LeftOut>,
     /// Checkpoints that belong to the VM.
     pub(crate) checkpoints: Vec<&'a ConfigFile>,
     /// Files that the VM's disks are made of, links resolved.
@@ -41,6 +43,7 @@ impl<'a> Machine<'a> {
             config,
             entry: empty_entry(vm),
             disks: Vec::new(),
+            left_out: Vec::new(),
             checkpoints: Vec::new(),
             files: HashSet::new(),
         };
@@ -55,6 +58,8 @@ impl<'a> Machine<'a> {
         for disk in &vm.disks {
             if disk.pass_through {
                 machine.entry.findings.push(pass_through(disk));
+                let out = left_out(Some(disk.slot), "", "pass-through");
+                machine.left_out.push(out);
             } else {
                 machine.add(catalog, disk);
             }
@@ -88,6 +93,7 @@ impl<'a> Machine<'a> {
             number: u32::try_from(self.entry.disks.len()).unwrap_or(u32::MAX),
             slot: Some(disk.slot),
             path,
+            kind: DiskKind::Virtual,
             size_bytes: opened.map(DiskImage::size_bytes),
             chain_files: opened.map_or(0, |image| image.chain().len()),
         });
@@ -103,6 +109,7 @@ pub(crate) fn unreadable_entry(id: Uuid, problem: Finding) -> VmEntry {
     VmEntry {
         identity: identity(id),
         name: identity(id),
+        state: None,
         generation: None,
         version: None,
         disks: Vec::new(),
@@ -120,6 +127,7 @@ fn empty_entry(vm: &VmConfiguration) -> VmEntry {
     VmEntry {
         identity: identity(vm.id),
         name: vm.name.clone(),
+        state: None,
         generation: Some(vm.generation),
         version: Some(vm.version.clone()),
         disks: Vec::new(),
@@ -128,9 +136,18 @@ fn empty_entry(vm: &VmConfiguration) -> VmEntry {
     }
 }
 
+/// Makes the record of a disk that is not in the point.
+pub(crate) fn left_out(slot: Option<DiskSlot>, path: &str, reason: &str) -> LeftOut {
+    LeftOut {
+        slot,
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
 fn pass_through(disk: &Disk) -> Finding {
     finding(
-        "VM-PASSTHROUGH",
+        "VM-PASS-THROUGH",
         Severity::Warn,
         format!(
             "the disk at {:?} {}:{} is a physical disk of the host, which no file holds: it is \

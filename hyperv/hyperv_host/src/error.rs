@@ -5,6 +5,8 @@ use std::fmt;
 
 use block_io::DiskError;
 
+use crate::Finding;
+
 /// What sort of failure this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -73,6 +75,16 @@ impl HostError {
             hint: None,
             source: None,
         }
+    }
+
+    /// Makes the error of a finding that stands in the way.
+    pub fn blocked(finding: &Finding) -> Self {
+        let error = Self::new(
+            HostErrorKind::Blocked,
+            format!("{}: {}", finding.id, finding.text),
+        );
+        let cure = finding.cure.as_deref();
+        error.hint(cure.unwrap_or("see what `lifeboat vm plan` says"))
     }
 
     /// Says what to do.

@@ -12,7 +12,7 @@ use crate::{Finding, HostError, VmSource};
 ///
 /// One of [`FrozenVm::commit`] and [`FrozenVm::abandon`] ends it; dropping it abandons. Whatever a
 /// host could not undo then is in its journal, and the next run finds it.
-pub trait FrozenVm: Send {
+pub trait FrozenVm: Send + Sync {
     /// Returns what to read.
     fn source(&self) -> &VmSource;
 

@@ -147,7 +147,7 @@ fn disks_count_by_controller_and_slot_and_physical_ones_do_not() {
     config.disks[1].pass_through = true;
     folder.vmcx("m.vmcx", &config);
     let entry = folder.only_vm();
-    assert_eq!(ids(&entry.findings), ["VM-PASSTHROUGH"]);
+    assert_eq!(ids(&entry.findings), ["VM-PASS-THROUGH"]);
     let disks: Vec<_> = entry
         .disks
         .iter()

@@ -1,6 +1,6 @@
 //! What an opened VM gives.
 
-use hyperv_host::{FileRole, HostErrorKind, HypervHost as _};
+use hyperv_host::{FileRole, HostErrorKind};
 
 use crate::fixture::{DISK_BYTES, Folder, vm};
 

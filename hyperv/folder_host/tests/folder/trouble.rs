@@ -2,7 +2,7 @@
 
 use block_io::DiskErrorKind;
 use folder_host::FolderHost;
-use hyperv_host::{HostErrorKind, HypervHost as _, Severity};
+use hyperv_host::{HostErrorKind, Severity};
 
 use crate::fixture::{Folder, ids, vm};
 
