@@ -44,6 +44,29 @@ pub enum FullReason {
 }
 
 impl FullReason {
+    /// Returns the reason as restore points and programs name it. It never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FirstBackup => "first-backup",
+            Self::NewDisk => "new-disk",
+            Self::DiskReplaced => "disk-replaced",
+            Self::DiskResized => "disk-resized",
+            Self::IdUnknown => "id-unknown",
+            Self::HostCrashed => "host-crashed",
+            Self::CheckpointApplied => "checkpoint-applied",
+            Self::VmRestored => "vm-restored",
+            Self::StorageMigrated => "storage-migrated",
+            Self::OldDiskFormat => "old-disk-format",
+            Self::OldConfigurationVersion => "old-configuration-version",
+            Self::MixedCluster => "mixed-cluster",
+            Self::ReferencePointGone => "reference-point-gone",
+            Self::NoReferencePoint => "no-reference-point",
+            Self::NotTracked => "not-tracked",
+            Self::QueryFailed => "query-failed",
+            Self::TrackingWrong => "tracking-wrong",
+        }
+    }
+
     /// Returns the reason as a part of a sentence.
     pub fn text(self) -> &'static str {
         match self {
