@@ -1,0 +1,150 @@
+//! Everything that the host knows, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::guid::{seeded_guid, seeded_number};
+use crate::{Behavior, Job, MountedImage, Profile, SimError, SimErrorKind, Vm, Volume};
+
+/// What the host knows besides its VMs: `host.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HostFacts {
+    /// Which Windows Server it is.
+    pub(crate) profile: Profile,
+    /// `Msvm_ComputerSystem.Name` of the host.
+    pub(crate) name: String,
+    /// What GUIDs come from.
+    pub(crate) seed: u64,
+    /// When Windows started.
+    pub(crate) booted: Timestamp,
+    /// How it behaves.
+    pub(crate) behavior: Behavior,
+    /// Its volumes.
+    pub(crate) volumes: Vec<Volume>,
+    /// Images that are attached to the host itself (`Msvm_MountedStorageImage`).
+    pub(crate) mounted: Vec<MountedImage>,
+    /// Jobs of VMs that are gone.
+    pub(crate) orphaned_jobs: Vec<Job>,
+    /// The failover cluster, where the host is in one.
+    pub(crate) cluster: Option<crate::Cluster>,
+    /// Faults that are to come; the WMI face alone knows what is in here.
+    pub(crate) faults: serde_json::Value,
+}
+
+/// Everything that the host knows. Operations are methods in files of their own.
+pub(crate) struct HostState {
+    /// The folder of the simulated host.
+    pub(crate) dir: PathBuf,
+    /// What it knows besides its VMs. Change it through [`HostState::facts_mut`].
+    pub(crate) facts: HostFacts,
+    /// Its VMs. Change one through [`HostState::vm_mut`].
+    pub(crate) vms: BTreeMap<Uuid, Vm>,
+    /// The time of the host.
+    pub(crate) now: Timestamp,
+    /// How many GUIDs and numbers were drawn.
+    pub(crate) drawn: u64,
+    /// What is not on disk yet.
+    pub(crate) unsaved: Unsaved,
+}
+
+/// What is not on disk yet.
+#[derive(Debug, Default)]
+pub(crate) struct Unsaved {
+    pub(crate) facts: bool,
+    pub(crate) vms: BTreeSet<Uuid>,
+}
+
+impl HostState {
+    /// Returns a VM.
+    pub(crate) fn vm(&self, id: Uuid) -> Result<&Vm, SimError> {
+        self.vms.get(&id).ok_or_else(|| no_vm(id))
+    }
+
+    /// Returns a VM to be changed; it will be saved.
+    pub(crate) fn vm_mut(&mut self, id: Uuid) -> Result<&mut Vm, SimError> {
+        let vm = self.vms.get_mut(&id).ok_or_else(|| no_vm(id))?;
+        self.unsaved.vms.insert(id);
+        Ok(vm)
+    }
+
+    /// Returns what the host knows besides its VMs, to be changed; it will be saved.
+    pub(crate) fn facts_mut(&mut self) -> &mut HostFacts {
+        self.unsaved.facts = true;
+        &mut self.facts
+    }
+
+    /// Draws a new GUID.
+    pub(crate) fn new_guid(&mut self) -> Uuid {
+        self.drawn += 1;
+        seeded_guid(self.facts.seed, self.drawn)
+    }
+
+    /// Draws a new number.
+    pub(crate) fn new_number(&mut self) -> u64 {
+        self.drawn += 1;
+        seeded_number(self.facts.seed, self.drawn)
+    }
+
+    /// Lists all jobs, of all VMs.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = &Job> {
+        let of_vms = self.vms.values().flat_map(|vm| &vm.jobs);
+        of_vms.chain(&self.facts.orphaned_jobs)
+    }
+
+    /// Returns a job.
+    pub(crate) fn job(&self, id: Uuid) -> Result<&Job, SimError> {
+        self.jobs()
+            .find(|job| job.id == id)
+            .ok_or_else(|| SimError::new(SimErrorKind::NotFound, format!("there is no job {id}")))
+    }
+
+    /// Returns the VM that a checkpoint belongs to.
+    pub(crate) fn vm_of_snapshot(&self, id: Uuid) -> Result<&Vm, SimError> {
+        let found = self.vms.values().find(|vm| vm.snapshot(id).is_some());
+        found.ok_or_else(|| {
+            SimError::new(
+                SimErrorKind::NotFound,
+                format!("there is no checkpoint {id}"),
+            )
+        })
+    }
+
+    /// Returns the VM that a reference point belongs to.
+    pub(crate) fn vm_of_reference_point(&self, id: Uuid) -> Result<&Vm, SimError> {
+        let holds = |vm: &&Vm| vm.reference_points.iter().any(|point| point.id == id);
+        self.vms.values().find(holds).ok_or_else(|| {
+            SimError::new(
+                SimErrorKind::NotFound,
+                format!("there is no reference point {id}"),
+            )
+        })
+    }
+
+    /// Returns the file of this machine that holds a file of the host. The host's names are not
+    /// told apart by case, and lead nowhere but below the folder of their drive.
+    pub(crate) fn local_path(&self, host_path: &str) -> Result<PathBuf, SimError> {
+        crate::drive::local_path(&self.dir, host_path)
+    }
+
+    /// Moves the clock, and does what has come due meanwhile.
+    pub(crate) fn pass(&mut self, duration: Duration) -> Result<(), SimError> {
+        crate::clock::pass(self, duration)
+    }
+
+    /// Returns the folder of the simulated host.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+fn no_vm(id: Uuid) -> SimError {
+    SimError::new(
+        SimErrorKind::NotFound,
+        format!("there is no virtual machine {id}"),
+    )
+}

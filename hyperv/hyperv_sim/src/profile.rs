@@ -1,0 +1,144 @@
+//! Which Windows Server the host is, and what that one has.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{SimError, SimErrorKind};
+
+/// A version of Windows Server with Hyper-V.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Profile {
+    /// Windows Server 2012 R2: no recovery checkpoints over WMI, VSS alone.
+    #[serde(rename = "2012R2")]
+    Server2012R2,
+    /// Windows Server 2016 (1607).
+    #[serde(rename = "2016")]
+    Server2016,
+    /// Windows Server 2019 (1809).
+    #[serde(rename = "2019")]
+    Server2019,
+    /// Windows Server 2022 (21H2).
+    #[serde(rename = "2022")]
+    Server2022,
+    /// Windows Server 2025 (24H2).
+    #[serde(rename = "2025")]
+    Server2025,
+}
+
+impl Profile {
+    /// All versions, oldest first.
+    pub const ALL: [Self; 5] = [
+        Self::Server2012R2,
+        Self::Server2016,
+        Self::Server2019,
+        Self::Server2022,
+        Self::Server2025,
+    ];
+
+    /// Returns the name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server2012R2 => "2012R2",
+            Self::Server2016 => "2016",
+            Self::Server2019 => "2019",
+            Self::Server2022 => "2022",
+            Self::Server2025 => "2025",
+        }
+    }
+
+    /// Returns `Win32_OperatingSystem.Version`.
+    pub fn windows_version(self) -> &'static str {
+        match self {
+            Self::Server2012R2 => "6.3.9600",
+            Self::Server2016 => "10.0.14393",
+            Self::Server2019 => "10.0.17763",
+            Self::Server2022 => "10.0.20348",
+            Self::Server2025 => "10.0.26100",
+        }
+    }
+
+    /// Returns `Win32_OperatingSystem.Caption`.
+    pub fn windows_caption(self) -> String {
+        let name = match self {
+            Self::Server2012R2 => "2012 R2",
+            other => other.name(),
+        };
+        format!("Microsoft Windows Server {name} Standard")
+    }
+
+    /// Returns the configuration version that new VMs get. Contract: 1.2 [M]
+    pub fn vm_version(self) -> &'static str {
+        match self {
+            Self::Server2012R2 => "5.0",
+            Self::Server2016 => "8.0",
+            Self::Server2019 => "9.0",
+            Self::Server2022 => "10.0",
+            Self::Server2025 => "12.0",
+        }
+    }
+
+    /// Recovery checkpoints, reference points and change tracking (contract 0.1).
+    pub fn has_recovery_checkpoints(self) -> bool {
+        self >= Self::Server2016
+    }
+
+    /// VHD sets and groups of VMs (contract 0.1).
+    pub fn has_vhd_sets(self) -> bool {
+        self >= Self::Server2016
+    }
+
+    /// `GuestBackupType` and others of 1703 (contract 0.1).
+    pub fn has_guest_backup_type(self) -> bool {
+        self >= Self::Server2019
+    }
+
+    /// `GuestStateFile`, `GuestStateDataRoot`: 1709 (contract 0.1).
+    pub fn has_guest_state_file(self) -> bool {
+        self >= Self::Server2019
+    }
+
+    /// `IsAutomaticSnapshot`, `AutomaticSnapshotsEnabled`: 1709 (contract 0.1).
+    pub fn has_automatic_snapshots(self) -> bool {
+        self >= Self::Server2019
+    }
+
+    /// `ExcludedVirtualHardDisks` and others of 1709 (contract 0.1).
+    pub fn has_excluded_disks(self) -> bool {
+        self >= Self::Server2019
+    }
+
+    /// `RequestCustomRestore` and others of 23H2 (contract 1.1).
+    pub fn has_custom_restore(self) -> bool {
+        self >= Self::Server2025
+    }
+
+    /// Configurations are `.vmcx`; before 2016 they were `.xml`.
+    pub fn has_binary_configurations(self) -> bool {
+        self >= Self::Server2016
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Profile {
+    type Err = SimError;
+
+    fn from_str(text: &str) -> Result<Self, SimError> {
+        Self::ALL
+            .into_iter()
+            .find(|profile| profile.name().eq_ignore_ascii_case(text))
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::name).join(", ");
+                SimError::new(
+                    SimErrorKind::InvalidParameter,
+                    format!("there is no profile {text:?}, expected one of {names}"),
+                )
+            })
+    }
+}
