@@ -7,9 +7,9 @@ use std::sync::Arc;
 use block_io::{DiskError, DiskErrorKind, FileStamp, ImageFile, OsFile};
 use uuid::Uuid;
 
+use crate::bounds::Bounds;
 use crate::image_layer::ImageLayer;
 use crate::parent_search::ParentSearch;
-use crate::root_folder::RootFolder;
 
 /// A chain of more files is refused: Hyper-V allows 50 checkpoints.
 const MAX_FILES: usize = 256;
@@ -24,9 +24,9 @@ pub(crate) struct OpenedFile {
 }
 
 impl OpenedFile {
-    /// Opens a file below `root`, for reading alone.
-    pub(crate) fn open(path: &Path, root: &RootFolder) -> Result<Self, DiskError> {
-        let path = root.contain(path)?;
+    /// Opens a file inside of `bounds`, for reading alone.
+    pub(crate) fn open(path: &Path, bounds: &Bounds) -> Result<Self, DiskError> {
+        let path = bounds.contain(path)?;
         let file: Arc<dyn ImageFile> = Arc::new(OsFile::open(&path)?);
         // The stamp is taken before anything is read: a change while the structures are read is
         // seen as well.
@@ -55,9 +55,9 @@ pub(crate) struct Chain {
 
 impl Chain {
     /// Opens `leaf` and all its ancestors. Fails where the leaf itself cannot be opened.
-    pub(crate) fn open(leaf: &Path, root: &RootFolder) -> Result<Self, DiskError> {
+    pub(crate) fn open(leaf: &Path, bounds: &Bounds) -> Result<Self, DiskError> {
         let mut chain = Self {
-            files: vec![OpenedFile::open(leaf, root)?],
+            files: vec![OpenedFile::open(leaf, bounds)?],
             broken: None,
         };
         let mut seen = Seen::default();
@@ -66,7 +66,7 @@ impl Chain {
                 if child.layer.parent_ids().is_none() {
                     return Ok(None);
                 }
-                ParentSearch::new(child, root).find().map(Some)
+                ParentSearch::new(child, bounds).find().map(Some)
             });
             match next {
                 Ok(Some(parent)) => chain.files.push(parent),

@@ -69,10 +69,10 @@ impl CheckReport {
 /// Structures are looked at, not data: the formats have no checksums of it. Fails only where the
 /// image itself cannot be opened as a file (`NotFound`, `Denied`, `InUse`, `OutsideRoot`).
 pub fn check(path: &Path, options: &OpenOptions) -> Result<CheckReport, DiskError> {
-    let root = options.root_of(path)?;
-    let resolved = root.contain(path)?;
+    let bounds = options.bounds_of(path)?;
+    let resolved = bounds.contain(path)?;
     let leaf: Arc<dyn ImageFile> = Arc::new(OsFile::open(&resolved)?);
-    let chain = match Chain::open(&resolved, &root) {
+    let chain = match Chain::open(&resolved, &bounds) {
         Ok(chain) => chain,
         Err(error) => {
             let mut problems = check_file(Arc::clone(&leaf), &resolved);

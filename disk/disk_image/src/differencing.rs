@@ -4,11 +4,11 @@ use std::path::{Component, Path};
 
 use block_io::{DiskError, DiskErrorKind};
 
+use crate::bounds::Bounds;
 use crate::chain::OpenedFile;
 use crate::image_layer::ImageLayer;
 use crate::new_content::new_vhdx;
 use crate::new_image_file::NewImageFile;
-use crate::root_folder::RootFolder;
 
 /// What a new differencing disk is to be, besides its parent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub fn create_differencing(
     let name = path.display().to_string();
     let io_error = |error| DiskError::io(&name, "cannot find the folder of this file", error);
     let parent_folder = parent_path.parent().unwrap_or(Path::new(""));
-    let parent = OpenedFile::open(parent_path, &RootFolder::open(or_here(parent_folder))?)?;
+    let parent = OpenedFile::open(parent_path, &Bounds::below(or_here(parent_folder))?)?;
     let folder = or_here(path.parent().unwrap_or(Path::new("")))
         .canonicalize()
         .map_err(io_error)?;

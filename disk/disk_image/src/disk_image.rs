@@ -1,36 +1,57 @@
 //! An opened image with all its parents.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, LayeredDisk};
 use uuid::Uuid;
 
+use crate::bounds::Bounds;
 use crate::chain::{Chain, OpenedFile};
 use crate::description::{ChainFile, Description};
+use crate::host_paths::HostPaths;
 use crate::image_format::ImageFormat;
-use crate::root_folder::RootFolder;
 
 /// How an image is opened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// The default: the image and all its parents lie in the image's own folder, or below it.
+#[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
-    /// The folder below which the image and all its parents must lie. `None`: the image's folder.
-    pub root: Option<PathBuf>,
+    within: Within,
+}
+
+#[derive(Debug, Clone, Default)]
+enum Within {
+    #[default]
+    OwnFolder,
+    Folder(PathBuf),
+    Host(Arc<dyn HostPaths>),
 }
 
 impl OpenOptions {
-    /// Opens only what lies below `root`.
+    /// Opens only what lies below `root`. Absolute paths of parents are those of another machine:
+    /// the file with the longest equal tail is looked for.
     pub fn below(root: impl Into<PathBuf>) -> Self {
         Self {
-            root: Some(root.into()),
+            within: Within::Folder(root.into()),
         }
     }
 
-    pub(crate) fn root_of(&self, image: &Path) -> Result<RootFolder, DiskError> {
-        match &self.root {
-            Some(root) => RootFolder::open(root),
-            None => {
+    /// Opens what lies in the folders of a host, where the host has it. Absolute paths of parents
+    /// are the host's own and are located through it; relative ones are seen from the child.
+    pub fn on_host(host: Arc<dyn HostPaths>) -> Self {
+        Self {
+            within: Within::Host(host),
+        }
+    }
+
+    pub(crate) fn bounds_of(&self, image: &Path) -> Result<Bounds, DiskError> {
+        match &self.within {
+            Within::Folder(root) => Bounds::below(root),
+            Within::Host(host) => Bounds::on_host(Arc::clone(host)),
+            Within::OwnFolder => {
                 let folder = image.parent().filter(|folder| *folder != Path::new(""));
-                RootFolder::open(folder.unwrap_or(Path::new(".")))
+                Bounds::below(folder.unwrap_or(Path::new(".")))
             }
         }
     }
@@ -46,13 +67,13 @@ pub struct DiskImage {
 /// Opens an image and all its parents.
 ///
 /// The format is told by content. Parents are looked for at every place that the file names and
-/// beside it, below the root, and known by their linkage.
+/// beside it, inside the bounds, and known by their linkage.
 ///
 /// Errors: `NotFound`, `Denied`, `InUse`, `Corrupt`, `Unsupported`; of the chain `ParentMissing`,
 /// `ParentMismatch`, `ParentLoop`, `Ambiguous`, `OutsideRoot`.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<DiskImage, DiskError> {
-    let root = options.root_of(path)?;
-    let files = Chain::open(path, &root)?.whole()?;
+    let bounds = options.bounds_of(path)?;
+    let files = Chain::open(path, &bounds)?.whole()?;
     let layers = files.iter().map(|file| file.layer.as_layer()).collect();
     let device = LayeredDisk::new(layers)
         .map_err(|error| error.in_file(&files.first().map(OpenedFile::name).unwrap_or_default()))?;

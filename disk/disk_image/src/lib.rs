@@ -1,7 +1,7 @@
 //! Opens any disk image or chain from its path; creates, converts and checks images.
 //!
 //! ```text
-//!   path ── open ──► leaf ── parent locators ──► parent ── … ──► base     below one root folder
+//!   path ── open ──► leaf ── parent locators ──► parent ── … ──► base     inside the bounds
 //!                      └────────── DiskImage: one BlockDevice ──────┘
 //!                                        │ copy
 //!   path ── create ──► NewImageFile: name.lifeboat-partial ── finish ──► name
@@ -13,8 +13,13 @@
 //! damaged, and never read as raw. Every place that a file names for its parent is tried (relative
 //! path, absolute paths by their longest equal tail, the same name beside the child), and the
 //! format's own linkage decides: a VHDX's data write GUID, a VHD's unique id. Nothing is opened
-//! that lies, links resolved, outside the root. A path from a host is never a path of this machine:
-//! [`WindowsPath`] is matched with files by [`PathIndex`].
+//! that lies, links resolved, outside the bounds. A path from a host is never a path of this
+//! machine. Bounds are of two kinds:
+//!
+//! | [`OpenOptions`] | Files lie | An absolute path is |
+//! |---|---|---|
+//! | `below` a folder | in it, wherever the host had them | matched by its longest equal tail with all files there ([`PathIndex`]) |
+//! | `on_host` | where the host has them, on several drives | looked up, component by component ([`HostPaths`], [`DriveMap`]); no drive is ever listed |
 //!
 //! Files are opened for reading alone. [`DiskImage::check_unchanged`] tells, after the reading,
 //! whether anybody changed them meanwhile.
@@ -38,6 +43,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bounds;
 mod chain;
 mod check;
 mod convert;
@@ -46,6 +52,7 @@ mod description;
 mod differencing;
 mod disk_image;
 mod extent_map;
+mod host_paths;
 mod image_format;
 mod image_layer;
 mod new_content;
@@ -67,6 +74,7 @@ pub use description::{ChainFile, Description};
 pub use differencing::{DifferencingOptions, create_differencing};
 pub use disk_image::{DiskImage, OpenOptions, open};
 pub use extent_map::{ExtentMap, MappedExtent, map};
+pub use host_paths::{DriveMap, HostPaths};
 pub use image_format::ImageFormat;
 pub use new_image_file::{NewImageFile, NewImageOptions, create};
 pub use path_index::{PathIndex, PathLookup};

@@ -1,21 +1,22 @@
 //! Finding the parent of one file.
 //!
 //! A locator's paths say where to look, the linkage says which file is the right one. Nothing is
-//! opened that lies outside the root, links resolved.
+//! opened that lies outside the bounds, links resolved.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use block_io::{DiskError, DiskErrorKind};
 
+use crate::bounds::Bounds;
 use crate::chain::OpenedFile;
 use crate::image_layer::ImageLayer;
-use crate::root_folder::{RootFolder, entries_named};
+use crate::root_folder::entries_named;
 use crate::windows_path::WindowsPath;
 
 pub(crate) struct ParentSearch<'a> {
     child: &'a OpenedFile,
-    root: &'a RootFolder,
+    bounds: &'a Bounds,
     /// The places that were looked at, as the error lists them.
     tried: Vec<String>,
     looked_at: HashSet<PathBuf>,
@@ -26,10 +27,10 @@ pub(crate) struct ParentSearch<'a> {
 }
 
 impl<'a> ParentSearch<'a> {
-    pub(crate) fn new(child: &'a OpenedFile, root: &'a RootFolder) -> Self {
+    pub(crate) fn new(child: &'a OpenedFile, bounds: &'a Bounds) -> Self {
         Self {
             child,
-            root,
+            bounds,
             tried: Vec::new(),
             looked_at: HashSet::new(),
             mismatches: Vec::new(),
@@ -46,7 +47,7 @@ impl<'a> ParentSearch<'a> {
             claim.paths.iter().partition(|path| path.is_absolute());
         for path in relative {
             self.tried.push(path.to_string());
-            match self.root.relative(&folder, path) {
+            match self.bounds.relative(&folder, path) {
                 Some(files) => {
                     if let Some(parent) = self.choose(&files)? {
                         return Ok(parent);
@@ -57,7 +58,7 @@ impl<'a> ParentSearch<'a> {
         }
         for path in absolute {
             self.tried.push(path.to_string());
-            let files = self.root.by_tail(path)?;
+            let files = self.bounds.absolute(path)?;
             if let Some(parent) = self.choose(&files)? {
                 return Ok(parent);
             }
@@ -91,7 +92,7 @@ impl<'a> ParentSearch<'a> {
     }
 
     fn attempt(&mut self, path: &Path) -> Option<OpenedFile> {
-        let resolved = match self.root.contain(path) {
+        let resolved = match self.bounds.contain(path) {
             Ok(resolved) => resolved,
             Err(error) if error.kind() == DiskErrorKind::OutsideRoot => {
                 self.outside.get_or_insert(error);
@@ -103,7 +104,7 @@ impl<'a> ParentSearch<'a> {
         if !self.looked_at.insert(resolved.clone()) {
             return None;
         }
-        match OpenedFile::open(&resolved, self.root) {
+        match OpenedFile::open(&resolved, self.bounds) {
             Ok(parent) if self.child.layer.accepts(&parent.layer) => Some(parent),
             Ok(other) => {
                 self.mismatches.push(mismatch(&other));
@@ -121,7 +122,7 @@ impl<'a> ParentSearch<'a> {
             DiskErrorKind::OutsideRoot,
             format!(
                 "the path of its parent, {path}, leads out of {}",
-                self.root.path().display()
+                self.bounds
             ),
         )
         .in_file(&self.child.name())
@@ -161,7 +162,7 @@ impl<'a> ParentSearch<'a> {
             DiskErrorKind::ParentMissing,
             format!(
                 "its parent {expected} was not found under {}; looked for {}",
-                self.root.path().display(),
+                self.bounds,
                 if self.tried.is_empty() {
                     "nothing, as the file names no path".to_owned()
                 } else {

@@ -10,6 +10,7 @@ use crate::path_index::{PathIndex, PathLookup};
 use crate::windows_path::WindowsPath;
 
 /// The folder below which all files of a chain must lie, links resolved.
+#[derive(Debug)]
 pub(crate) struct RootFolder {
     canonical: PathBuf,
     index: OnceLock<PathIndex>,

@@ -5,12 +5,16 @@ use std::fmt;
 /// A path as a host wrote it: `C:\VMs\a.vhdx`, `.\a.avhdx`, `\\server\share\a.vhdx`,
 /// `\\?\Volume{…}\VMs\a.vhdx`.
 ///
-/// Only the components after drive, share or volume are kept. The path is never opened: it is
-/// matched with files under a folder that the person named ([`crate::PathIndex`]).
+/// The path is never opened: its components are matched with files under a folder that the person
+/// named ([`crate::PathIndex`]), or looked up in the folder that stands for its drive
+/// ([`crate::DriveMap`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowsPath {
     text: String,
     absolute: bool,
+    volume: Option<String>,
+    /// `..` is a name like any other after `\\?\`, and there is no such name.
+    verbatim: bool,
     components: Vec<String>,
 }
 
@@ -22,6 +26,8 @@ impl WindowsPath {
         Self {
             text: text.to_owned(),
             absolute,
+            volume: volume_of(&unified),
+            verbatim: unified.starts_with("\\\\?\\"),
             components: rest
                 .split('\\')
                 .filter(|component| !component.is_empty() && *component != ".")
@@ -33,6 +39,26 @@ impl WindowsPath {
     /// Returns the components after drive, share or volume. `..` is among them.
     pub fn components(&self) -> &[String] {
         &self.components
+    }
+
+    /// Returns drive, share or volume in lower case: `c:`, `\\server\share`, `volume{…}`, or what
+    /// else stands after `\\?\`. `None` where the path is relative, to a drive or the current one
+    /// too, so that no one place is meant.
+    pub(crate) fn volume(&self) -> Option<&str> {
+        self.volume.as_deref()
+    }
+
+    /// Returns the components without `..`; `None` where they would lead above the volume.
+    pub(crate) fn resolved(&self) -> Option<Vec<&str>> {
+        let mut resolved: Vec<&str> = Vec::new();
+        for component in &self.components {
+            if component != ".." {
+                resolved.push(component);
+            } else if self.verbatim || resolved.pop().is_none() {
+                return None;
+            }
+        }
+        Some(resolved)
     }
 
     /// Returns whether the path starts at a drive, a share, a volume or a root.
@@ -53,6 +79,34 @@ impl fmt::Display for WindowsPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// Returns what [`WindowsPath::volume`] tells of a path with `\` between its components.
+fn volume_of(path: &str) -> Option<String> {
+    let share = |rest: &str| {
+        let mut parts = rest.split('\\').filter(|part| !part.is_empty());
+        Some(format!("\\\\{}\\{}", parts.next()?, parts.next()?))
+    };
+    let volume = if let Some(rest) = path
+        .strip_prefix("\\\\?\\")
+        .or_else(|| path.strip_prefix("\\\\.\\"))
+    {
+        match rest.split_once('\\') {
+            Some((head, rest)) if head.eq_ignore_ascii_case("UNC") => share(rest)?,
+            Some((head, _)) => head.to_owned(),
+            None => rest.to_owned(),
+        }
+    } else if let Some(rest) = path.strip_prefix("\\\\") {
+        share(rest)?
+    } else {
+        match path.as_bytes() {
+            [drive, b':'] | [drive, b':', b'\\', ..] if drive.is_ascii_alphabetic() => {
+                path[..2].to_owned()
+            }
+            _ => return None,
+        }
+    };
+    (!volume.is_empty()).then(|| volume.to_lowercase())
 }
 
 /// Cuts off drive, server and share, device or volume.

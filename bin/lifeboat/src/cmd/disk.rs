@@ -39,9 +39,9 @@ pub(crate) struct SourceArgs {
 
 impl SourceArgs {
     fn options(&self) -> OpenOptions {
-        OpenOptions {
-            root: self.root.clone(),
-        }
+        self.root
+            .as_ref()
+            .map_or_else(OpenOptions::default, OpenOptions::below)
     }
 }
 

@@ -12,5 +12,6 @@ mod converting;
 mod copying;
 mod damaged_links;
 mod folder;
+mod hosts;
 mod outputs;
 mod samples;
