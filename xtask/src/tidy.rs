@@ -7,6 +7,7 @@
 mod documents;
 mod exceptions;
 mod finding;
+mod guesses;
 mod layers;
 mod manifests;
 mod project;
@@ -42,11 +43,12 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
 
 /// Every rule's findings, in the order of files.
 fn check(project: &Project) -> Vec<Finding> {
-    let rules: [fn(&Project) -> Vec<Finding>; 4] = [
+    let rules: [fn(&Project) -> Vec<Finding>; 5] = [
         layers::check,
         manifests::check,
         sources::check,
         documents::check,
+        guesses::check,
     ];
     let mut findings: Vec<Finding> = rules.iter().flat_map(|rule| rule(project)).collect();
     findings.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
