@@ -39,6 +39,8 @@
 #![deny(unsafe_code)]
 
 mod clock;
+#[cfg(windows)]
+pub mod com;
 mod embedded;
 mod error;
 mod instance;
