@@ -3,3 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod cursor;
+mod facts;
+mod host_failure;
+mod wmi_host;
+
+pub use wmi_host::{HostOptions, WmiHost};

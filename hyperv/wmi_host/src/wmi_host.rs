@@ -1,0 +1,118 @@
+//! The host.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use disk_image::HostPaths;
+use hyperv_host::{HostError, HostErrorKind};
+use jiff::Timestamp;
+use uuid::Uuid;
+use wmi::{Clock, WmiSession};
+
+use crate::facts::{HostFacts, HostState, VmFacts};
+use crate::host_failure::host_failure;
+
+/// A Hyper-V host behind WMI.
+pub struct WmiHost {
+    pub(crate) session: Arc<dyn WmiSession>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Where the host's files are on this machine; without it nothing can be read.
+    pub(crate) bytes: Option<Arc<dyn HostPaths>>,
+    pub(crate) options: HostOptions,
+    /// What the last inventory read, and when.
+    recent: Mutex<Option<(Timestamp, Arc<HostFacts>)>>,
+}
+
+/// How a host is talked to.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// How long plans may build upon what an inventory has read. A backup never does.
+    pub facts_keep: Duration,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self {
+            facts_keep: Duration::from_secs(60),
+        }
+    }
+}
+
+impl WmiHost {
+    /// Takes a session as a host. No call is made yet. Without `bytes` the host lists and plans,
+    /// and every backup is blocked.
+    ///
+    /// # Errors
+    ///
+    /// None so far; a host that cannot be reached says so at the first call.
+    pub fn connect(
+        session: Arc<dyn WmiSession>,
+        clock: Arc<dyn Clock>,
+        bytes: Option<Arc<dyn HostPaths>>,
+        options: HostOptions,
+    ) -> Result<Self, HostError> {
+        Ok(Self {
+            session,
+            clock,
+            bytes,
+            options,
+            recent: Mutex::new(None),
+        })
+    }
+
+    /// Reads everything anew, in a fixed number of calls.
+    pub(crate) fn host_facts(&self) -> Result<Arc<HostFacts>, HostError> {
+        let now = self.clock.now();
+        let facts = HostFacts::read(&*self.session)
+            .map_err(|error| host_failure(self.session.host(), "reading the VMs", error))?;
+        let facts = Arc::new(facts);
+        if let Ok(mut recent) = self.recent.lock() {
+            *recent = Some((now, Arc::clone(&facts)));
+        }
+        Ok(facts)
+    }
+
+    /// Returns what was read a short while ago, or reads it anew.
+    pub(crate) fn recent_facts(&self) -> Result<Arc<HostFacts>, HostError> {
+        let recent = self.recent.lock().ok().and_then(|recent| recent.clone());
+        if let Some((read, facts)) = recent {
+            let age = self.clock.now().duration_since(read).unsigned_abs();
+            if age <= self.options.facts_keep {
+                return Ok(facts);
+            }
+        }
+        self.host_facts()
+    }
+
+    /// Reads what the host says of itself: a few calls.
+    pub(crate) fn host_state(&self) -> Result<HostState, HostError> {
+        HostState::read(&*self.session)
+            .map_err(|error| host_failure(self.session.host(), "reading its state", error))
+    }
+
+    /// Reads one VM anew: a few calls.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchVm` and those of the session.
+    pub(crate) fn vm_facts(&self, identity: &str) -> Result<VmFacts, HostError> {
+        let host = self.session.host();
+        let missing = || {
+            let text = format!("{host}: no VM has the identity {identity}");
+            HostError::new(HostErrorKind::NoSuchVm, text)
+        };
+        let id = Uuid::parse_str(identity).map_err(|_| missing())?;
+        VmFacts::read(&*self.session, id)
+            .map_err(|error| host_failure(host, &format!("reading the VM {identity}"), error))?
+            .ok_or_else(missing)
+    }
+}
+
+impl fmt::Debug for WmiHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WmiHost")
+            .field("host", &self.session.host())
+            .finish_non_exhaustive()
+    }
+}
