@@ -39,6 +39,7 @@ mod point_selector;
 mod read;
 mod repository;
 mod restore_point;
+mod stream;
 mod write;
 
 pub use error::{RepositoryError, RepositoryErrorKind};
@@ -50,7 +51,6 @@ pub use maintain::{
 pub use point_selector::PointSelector;
 pub use read::RepositoryDisk;
 pub use repository::{InitOptions, Repository};
-pub use restore_point::{
-    Consistency, PointKind, PointVm, RestorePoint, Stream, StreamRole, StreamRoot, StreamStatistics,
-};
+pub use restore_point::{Consistency, LeftOutDisk, PointKind, PointVm, RestorePoint};
+pub use stream::{Proof, Stream, StreamRead, StreamRole, StreamRoot, StreamStatistics};
 pub use write::{RunWriter, StoredStream, StreamObserver};

@@ -1,17 +1,14 @@
 //! Restore points: what they say, how they are published, listed and found (section 10).
 
-use std::ops::AddAssign;
-
 use jiff::Timestamp;
 use object_store::StoreErrorKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::format::{
-    Locator, Name, PackId, SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal,
-};
+use crate::format::{SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal};
 use crate::hex;
-use crate::read::{MapReader, MapRoot, MapShape, RepositoryDisk};
+use crate::read::{MapReader, MapShape, RepositoryDisk};
+use crate::stream::{Stream, StreamRole, StreamRoot};
 use crate::{Repository, RepositoryError, RepositoryErrorKind};
 
 /// One VM at one time.
@@ -29,8 +26,11 @@ pub struct RestorePoint {
     pub started: Timestamp,
     /// When all of it was durable.
     pub finished: Timestamp,
-    /// How it was read.
+    /// Whether it was compared with an earlier point.
     pub kind: PointKind,
+    /// A word for the way that it was taken, such as `recovery-checkpoint`.
+    #[serde(default)]
+    pub method: Option<String>,
     /// The level that was reached.
     pub consistency: Consistency,
     /// Why it is that level.
@@ -39,6 +39,9 @@ pub struct RestorePoint {
     pub parent: Option<String>,
     /// Disks and files.
     pub streams: Vec<Stream>,
+    /// Disks of the VM that are not in the point.
+    #[serde(default)]
+    pub left_out: Vec<LeftOutDisk>,
     /// The typed configuration as it was understood when the point was made.
     pub configuration: Option<Value>,
     /// What went less well than it should.
@@ -60,7 +63,18 @@ pub struct PointVm {
     pub configuration_version: Option<String>,
 }
 
-/// How a point was read. Every point restores alone.
+/// A disk of the VM that is not in the point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutDisk {
+    /// Where the disk is attached, in the configuration's own words.
+    pub slot: Option<Value>,
+    /// Its file or physical disk, as the host names it.
+    pub path: String,
+    /// Why it is not in the point: a word such as `pass-through`.
+    pub reason: String,
+}
+
+/// Whether a point was compared with an earlier one. Every point restores alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PointKind {
@@ -80,142 +94,6 @@ pub enum Consistency {
     FileSystem,
     /// As after a power cut.
     Crash,
-}
-
-/// What a stream is to its VM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StreamRole {
-    /// A virtual disk.
-    Disk,
-    /// The VM's configuration file.
-    Configuration,
-    /// Memory and device state.
-    RuntimeState,
-    /// Firmware variables and virtual TPM.
-    GuestState,
-    /// Configuration of a checkpoint.
-    CheckpointConfiguration,
-    /// Memory and device state of a checkpoint.
-    CheckpointState,
-}
-
-/// A disk or file of a point.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Stream {
-    /// What it is.
-    pub role: StreamRole,
-    /// Position among the disks, from 0; 0 for files.
-    pub number: u32,
-    /// File name (disks) or relative path with `/` (files) to restore to.
-    pub name: String,
-    /// Where it was, as the host names it.
-    pub source_path: String,
-    /// Where the disk is attached, in the configuration's own words.
-    pub slot: Option<Value>,
-    /// Format of the source: `vhdx`, `vhd` or `raw`; none for files.
-    pub format: Option<String>,
-    /// Logical sector size in bytes.
-    pub sector_bytes: u32,
-    /// Physical sector size in bytes.
-    pub physical_sector_bytes: u32,
-    /// The virtual disk's own id, where it has one.
-    pub disk_id: Option<String>,
-    /// Size in bytes.
-    pub size_bytes: u64,
-    /// Where its map begins; none for an empty stream.
-    pub root: Option<StreamRoot>,
-    /// What was read and stored.
-    pub statistics: StreamStatistics,
-    /// The source's own tracking ids, in base64; opaque here.
-    pub cursor: Option<String>,
-}
-
-/// Where a map begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamRoot {
-    level: u8,
-    name: String,
-    pack: String,
-    offset: u32,
-    stored_bytes: u32,
-}
-
-/// What a run did with a stream, in bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamStatistics {
-    /// Stored data, before compression.
-    pub data_bytes: u64,
-    /// Known to be zero, or found to be.
-    pub zero_bytes: u64,
-    /// Never written.
-    pub not_allocated_bytes: u64,
-    /// Left out on purpose.
-    pub skipped_bytes: u64,
-    /// Read from the source.
-    pub read_bytes: u64,
-    /// Data that differs from the point it was compared with.
-    pub changed_bytes: u64,
-    /// Data that the repository did not have.
-    pub new_bytes: u64,
-    /// What that took, compressed and encrypted.
-    pub stored_bytes: u64,
-}
-
-impl AddAssign for StreamStatistics {
-    fn add_assign(&mut self, part: Self) {
-        self.data_bytes += part.data_bytes;
-        self.zero_bytes += part.zero_bytes;
-        self.not_allocated_bytes += part.not_allocated_bytes;
-        self.skipped_bytes += part.skipped_bytes;
-        self.read_bytes += part.read_bytes;
-        self.changed_bytes += part.changed_bytes;
-        self.new_bytes += part.new_bytes;
-        self.stored_bytes += part.stored_bytes;
-    }
-}
-
-impl StreamRoot {
-    pub(crate) fn from_map(root: MapRoot) -> Self {
-        Self {
-            level: root.level,
-            name: hex::encode(&root.name.0),
-            pack: hex::encode(&root.locator.pack.0),
-            offset: root.locator.offset,
-            stored_bytes: root.locator.stored_bytes,
-        }
-    }
-
-    pub(crate) fn to_map(&self) -> Result<MapRoot, RepositoryError> {
-        let read = || {
-            let pack = PackId(hex::decode_array(&self.pack)?);
-            let Self {
-                level,
-                offset,
-                stored_bytes,
-                ..
-            } = *self;
-            let locator = Locator {
-                pack,
-                offset,
-                stored_bytes,
-            };
-            Some(MapRoot {
-                level,
-                name: Name(hex::decode_array(&self.name)?),
-                locator,
-            })
-        };
-        read().ok_or_else(|| {
-            let what = "a stream's root is malformed";
-            RepositoryError::new(RepositoryErrorKind::Damaged, what)
-        })
-    }
-
-    /// Returns the name of the map's root: streams of equal size and name hold equal bytes.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
 }
 
 impl RestorePoint {

@@ -104,6 +104,8 @@ fn store(run: &RunWriter, role: StreamRole, name: &str, bytes: Vec<u8>) -> Strea
         root: stored.root,
         statistics: stored.statistics,
         cursor: None,
+        read: None,
+        proof: None,
     }
 }
 
@@ -166,10 +168,12 @@ impl SavedVm {
             started: now,
             finished: now,
             kind: PointKind::Full,
+            method: None,
             consistency: Consistency::Crash,
             consistency_reason: String::new(),
             parent: None,
             streams,
+            left_out: Vec::new(),
             configuration: Some(serde_json::to_value(configuration()).unwrap()),
             warnings: Vec::new(),
             program: "test".to_owned(),

@@ -11,7 +11,7 @@ use crate::format::{
 };
 use crate::maintain::VerifyObserver;
 use crate::read::{MapReader, index_objects};
-use crate::restore_point::Stream;
+use crate::stream::Stream;
 use crate::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint};
 
 /// The most that an index object may be, in bytes (format page, section 13).

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::format::Entry;
 use crate::read::{MapReader, MapShape};
-use crate::restore_point::Stream;
+use crate::stream::Stream;
 use crate::{Repository, RepositoryError};
 
 /// How a range differs.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::format::EntryKind;
 use crate::maintain::Damage;
 use crate::read::{Leaf, RepositoryDisk};
-use crate::restore_point::Stream;
+use crate::stream::Stream;
 use crate::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint};
 
 /// What is read at a time, in bytes.

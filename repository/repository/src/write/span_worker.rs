@@ -4,7 +4,7 @@ use block_io::{ExtentKind, is_zero};
 
 use crate::format::{Codec, Entry, EntryKind, MapNode, Name, PackKind};
 use crate::read::Leaf;
-use crate::restore_point::StreamStatistics;
+use crate::stream::StreamStatistics;
 use crate::write::known_chunks::Claim;
 use crate::write::pack_builder::StagedFrames;
 use crate::write::stream_writer::StreamJob;

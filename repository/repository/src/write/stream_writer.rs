@@ -7,7 +7,7 @@ use block_io::BlockDevice;
 
 use crate::format::Entry;
 use crate::read::{MapReader, MapShape};
-use crate::restore_point::{Stream, StreamRoot, StreamStatistics};
+use crate::stream::{Stream, StreamRoot, StreamStatistics};
 use crate::write::RunWriter;
 use crate::write::known_chunks::KnownChunks;
 use crate::write::span_worker::SpanWorker;

@@ -6,7 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use object_store::FolderStore;
-use repository::{InitOptions, PasswordCost, RecoveryKey, Repository, Unlock};
+use repository::{
+    InitOptions, LeftOutDisk, PasswordCost, Proof, RecoveryKey, Repository, RestorePoint,
+    StreamRead, Unlock,
+};
 
 use crate::support::{CHUNK, Quiet, back_up, disk_bytes, read_back};
 
@@ -66,10 +69,74 @@ fn a_repository_of_version_1_reads_as_it_did_when_it_was_made() {
         // more is told by its size.
         for disk in disks() {
             let of_size =
-                |p: &&repository::RestorePoint| p.streams[0].size_bytes == disk.len() as u64;
+                |p: &&RestorePoint| p.streams[0].size_bytes == disk.len() as u64;
             let point = points.iter().find(of_size).unwrap();
             assert_eq!(read_back(&repository, point).unwrap(), disk);
         }
         assert_eq!(repository.check(true, &Quiet).unwrap().damage, []);
     }
+}
+
+/// The JSON of a point with all fields, as the format page has them; never made anew.
+const POINT: &str = include_str!("../golden/point-v1.json");
+
+#[test]
+fn a_point_with_all_fields_reads_and_writes_as_it_did() {
+    let point: RestorePoint = serde_json::from_str(POINT).unwrap();
+    assert_eq!(point.method.as_deref(), Some("recovery-checkpoint"));
+    let slot = serde_json::json!({"controller": "scsi", "number": 0, "location": 3});
+    assert_eq!(
+        point.left_out,
+        [LeftOutDisk {
+            slot: Some(slot),
+            path: "Disk 2 10.00 GB Bus 0 Lun 0 Target 2".to_owned(),
+            reason: "pass-through".to_owned(),
+        }]
+    );
+    let reads: Vec<_> = point.streams.iter().map(|s| s.read.clone()).collect();
+    assert_eq!(
+        reads,
+        [
+            Some(StreamRead::ChangedRanges {
+                ranges: 12,
+                changed_bytes: 3_407_872,
+            }),
+            Some(StreamRead::Everything {
+                reason: "first-backup".to_owned(),
+            }),
+            None,
+        ]
+    );
+    assert_eq!(
+        point.streams[0].proof,
+        Some(Proof {
+            swept_to: 47_448_064,
+            round_started: "2026-01-01T22:00:00Z".parse().unwrap(),
+            checked_bytes: 1_376_256,
+        })
+    );
+    let written = serde_json::to_value(&point).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(POINT).unwrap();
+    assert_eq!(written, golden);
+}
+
+#[test]
+fn a_point_of_the_first_programs_lacks_fields_and_one_of_a_later_program_has_more() {
+    let mut json: serde_json::Value = serde_json::from_str(POINT).unwrap();
+    let stream = &mut json["streams"][0];
+    stream["read"] = serde_json::json!({"how": "by-telepathy", "depth": [1, 2]});
+    stream["colour"] = serde_json::json!("red");
+    json["weather"] = serde_json::json!({"rain": true});
+    let later: RestorePoint = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(later.streams[0].read, Some(StreamRead::Unknown));
+    for field in ["method", "left_out"] {
+        json.as_object_mut().unwrap().remove(field);
+    }
+    for field in ["read", "proof"] {
+        json["streams"][0].as_object_mut().unwrap().remove(field);
+    }
+    let earlier: RestorePoint = serde_json::from_value(json).unwrap();
+    assert_eq!((earlier.method, earlier.left_out), (None, Vec::new()));
+    let stream = &earlier.streams[0];
+    assert_eq!((&stream.read, &stream.proof), (&None, &None));
 }

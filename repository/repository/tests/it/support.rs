@@ -137,6 +137,8 @@ pub(crate) fn stream(device: &dyn BlockDevice) -> Stream {
         root: None,
         statistics: StreamStatistics::default(),
         cursor: None,
+        read: None,
+        proof: None,
     }
 }
 
@@ -165,10 +167,12 @@ pub(crate) fn store_point(
         started: now,
         finished: now,
         kind: PointKind::Full,
+        method: None,
         consistency: Consistency::Crash,
         consistency_reason: String::new(),
         parent: None,
         streams: vec![stream],
+        left_out: Vec::new(),
         configuration: None,
         warnings: Vec::new(),
         program: "test".to_owned(),
