@@ -139,10 +139,15 @@ impl Apartment {
 
     /// Gets an instance.
     pub(super) fn get(&mut self, path: &ObjectPath) -> Result<Instance, WmiError> {
-        let services = &self.namespace(path.namespace())?.services;
-        let object = method_call::get_object(services, &path.relative())
-            .map_err(|error| self.failed(&error, &format!("get {path}"), path.namespace()))?;
+        let object = self.get_object(path)?;
         class_object::read(&object, &mut Budget::new())
+    }
+
+    /// Gets an object that is not read yet.
+    pub(super) fn get_object(&mut self, path: &ObjectPath) -> Result<IWbemClassObject, WmiError> {
+        let services = &self.namespace(path.namespace())?.services;
+        method_call::get_object(services, &path.relative())
+            .map_err(|error| self.failed(&error, &format!("get {path}"), path.namespace()))
     }
 
     /// Calls a method.

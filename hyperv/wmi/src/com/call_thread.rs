@@ -194,3 +194,92 @@ fn wait_for_turn<T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+    const LATE: Duration = Duration::from_secs(60);
+
+    fn start() -> CallThread {
+        CallThread::start("HV1".to_owned()).unwrap()
+    }
+
+    /// A call that hangs until the sender is dropped.
+    fn hang(thread: &CallThread, until: Receiver<()>, limit: Duration) -> Result<(), WmiError> {
+        thread.run("hang", limit, move |_| {
+            let _ = until.recv();
+            Ok(())
+        })
+    }
+
+    fn thread_id(thread: &CallThread) -> Result<std::thread::ThreadId, WmiError> {
+        thread.run("who", LATE, |_| Ok(std::thread::current().id()))
+    }
+
+    #[test]
+    fn a_call_that_hangs_times_out_and_the_next_has_a_new_thread() {
+        let thread = start();
+        let first = thread_id(&thread).unwrap();
+        assert_eq!(thread_id(&thread).unwrap(), first);
+        let (_held, until) = channel();
+        let error = hang(&thread, until, SOON).unwrap_err();
+        assert_eq!(error.kind(), WmiErrorKind::Timeout);
+        assert!(error.to_string().starts_with("hang: "), "{error}");
+        assert_ne!(thread_id(&thread).unwrap(), first);
+    }
+
+    #[test]
+    fn what_waits_behind_a_call_that_hangs_is_told_and_never_done() {
+        let thread = start();
+        let stuck = thread.running("a test").unwrap();
+        let (release, until) = channel::<()>();
+        let (hangs, is_hanging) = channel();
+        thread.post(move |_| {
+            hangs.send(()).unwrap();
+            let _ = until.recv();
+        });
+        is_hanging.recv().unwrap();
+        let (done, was_done): (Sender<()>, _) = channel();
+        let (progress, answer) = mpsc::sync_channel(2);
+        let late = move |com: &mut Apartment| {
+            answer_call(com, move |_| Ok(done.send(()).unwrap()), &progress);
+        };
+        stuck.calls.send(CallBox(Box::new(late))).unwrap();
+        thread.lose(&stuck);
+        let error = wait_for_turn(&stuck, &answer, "late").unwrap_err();
+        assert_eq!(error.kind(), WmiErrorKind::Timeout);
+        assert!(error.to_string().contains("not tried"), "{error}");
+        drop((answer, release));
+        // Disconnected: the call was dropped undone.
+        assert!(was_done.recv().is_err());
+    }
+
+    #[test]
+    fn threads_are_not_lost_without_end() {
+        let thread = start();
+        let mut held = Vec::new();
+        for _ in 0..LOST_MAX {
+            let (hold, until) = channel();
+            held.push(hold);
+            let error = hang(&thread, until, SOON).unwrap_err();
+            assert!(error.to_string().contains("did not answer"), "{error}");
+        }
+        let error = thread_id(&thread).unwrap_err();
+        assert_eq!(error.kind(), WmiErrorKind::Timeout);
+        assert!(error.to_string().contains("not tried"), "{error}");
+    }
+
+    #[test]
+    fn a_call_that_panics_fails_alone() {
+        let thread = start();
+        let error = thread.run("break", LATE, |_| -> Result<(), WmiError> {
+            panic!("as planned")
+        });
+        assert_eq!(error.unwrap_err().kind(), WmiErrorKind::Unavailable);
+        assert!(thread_id(&thread).is_ok());
+    }
+}

@@ -44,8 +44,8 @@ impl SafeArray {
         }
         // SAFETY: the union holds a value of type `vt`, which is the array's own.
         let content = unsafe { &value.Anonymous.Anonymous.Anonymous };
-        let place = if self.item == VT_BSTR {
-            // SAFETY: for strings the call wants the string's own pointer, not its place; the
+        let place = if matches!(self.item, VT_BSTR | VT_UNKNOWN) {
+            // SAFETY: of strings and objects the call wants the pointer itself, not its place; the
             // variant says that it holds one, and this member reads it as it is, null or not.
             unsafe { content.byref.cast_const() }
         } else {

@@ -110,10 +110,11 @@ fn object(object: Option<&IUnknown>, budget: &mut Budget) -> Result<Value, WmiEr
 
 #[cfg(test)]
 mod tests {
-    use windows::Win32::System::Wmi::{CIM_SINT32, CIM_STRING};
+    use windows::Win32::System::Wmi::{CIM_OBJECT, CIM_SINT32, CIM_STRING};
     use windows::core::BSTR;
 
     use super::*;
+    use crate::com::apartment::Apartment;
     use crate::com::safe_array::SafeArray;
 
     fn read(variant: impl Into<VARIANT>, cim_type: CIMTYPE_ENUMERATION) -> Value {
@@ -145,5 +146,27 @@ mod tests {
         let cim_type = CIM_UINT8.0 | CIM_FLAG_ARRAY.0;
         let error = value(&array, cim_type, &mut Budget::new()).unwrap_err();
         assert_eq!(error.kind(), WmiErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn instances_inside_others_are_read() {
+        let mut com = Apartment::enter("HV1").unwrap();
+        let path = ObjectPath::new(crate::CIMV2, "Win32_LogicalDisk").with_key("DeviceID", "C:");
+        let disk = com.get_object(&path).unwrap();
+        let unknown: IUnknown = disk.cast().unwrap();
+        let Value::Instance(read) = read(unknown.clone(), CIM_OBJECT) else {
+            panic!("not an instance");
+        };
+        assert_eq!(read.text("DeviceID").as_deref(), Some("C:"));
+
+        let mut array = SafeArray::new(VT_UNKNOWN, 2).unwrap();
+        array.put(0, &unknown.into()).unwrap();
+        let array = array.into_variant();
+        let cim_type = CIM_OBJECT.0 | CIM_FLAG_ARRAY.0;
+        let values = value(&array, cim_type, &mut Budget::new()).unwrap();
+        assert_eq!(
+            values,
+            Value::List(vec![Value::Instance(read), Value::Null])
+        );
     }
 }
