@@ -3,8 +3,18 @@
 use hyperv_host::{HostError, HostErrorKind};
 use wmi::{WmiError, WmiErrorKind};
 
+/// Makes the host's error of a session that could not be made.
+pub fn host_error(error: WmiError) -> HostError {
+    let text = error.to_string();
+    with_cure(text, error)
+}
+
 /// Makes the host's error of a failed call. `doing` says what for, such as `listing the VMs`.
 pub(crate) fn host_failure(host: &str, doing: &str, error: WmiError) -> HostError {
+    with_cure(format!("{host}: {doing}: {error}"), error)
+}
+
+fn with_cure(text: String, error: WmiError) -> HostError {
     let (kind, hint) = match error.kind() {
         WmiErrorKind::Unreachable | WmiErrorKind::Timeout => (
             HostErrorKind::Unreachable,
@@ -32,7 +42,5 @@ pub(crate) fn host_failure(host: &str, doing: &str, error: WmiError) -> HostErro
             "look at the event log Hyper-V-VMMS/Admin on the host",
         ),
     };
-    HostError::new(kind, format!("{host}: {doing}: {error}"))
-        .hint(hint)
-        .caused_by(error)
+    HostError::new(kind, text).hint(hint).caused_by(error)
 }

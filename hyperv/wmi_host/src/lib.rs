@@ -7,4 +7,5 @@ mod facts;
 mod host_failure;
 mod wmi_host;
 
-pub use wmi_host::{HostOptions, WmiHost};
+pub use host_failure::host_error;
+pub use wmi_host::{WmiHost, WmiHostOptions};

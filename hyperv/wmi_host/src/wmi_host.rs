@@ -1,6 +1,7 @@
 //! The host.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,21 +20,24 @@ pub struct WmiHost {
     pub(crate) clock: Arc<dyn Clock>,
     /// Where the host's files are on this machine; without it nothing can be read.
     pub(crate) bytes: Option<Arc<dyn HostPaths>>,
-    pub(crate) options: HostOptions,
+    pub(crate) options: WmiHostOptions,
     /// What the last inventory read, and when.
     recent: Mutex<Option<(Timestamp, Arc<HostFacts>)>>,
 }
 
 /// How a host is talked to.
 #[derive(Debug, Clone)]
-pub struct HostOptions {
+pub struct WmiHostOptions {
+    /// Folder for what runs are about to make on the host. Without one nothing is backed up.
+    pub journal: Option<PathBuf>,
     /// How long plans may build upon what an inventory has read. A backup never does.
     pub facts_keep: Duration,
 }
 
-impl Default for HostOptions {
+impl Default for WmiHostOptions {
     fn default() -> Self {
         Self {
+            journal: None,
             facts_keep: Duration::from_secs(60),
         }
     }
@@ -50,7 +54,7 @@ impl WmiHost {
         session: Arc<dyn WmiSession>,
         clock: Arc<dyn Clock>,
         bytes: Option<Arc<dyn HostPaths>>,
-        options: HostOptions,
+        options: WmiHostOptions,
     ) -> Result<Self, HostError> {
         Ok(Self {
             session,

@@ -161,31 +161,22 @@ fn slot_of_id(instance_id: &str) -> Option<DiskSlot> {
     })
 }
 
-/// Numbers the controllers. IDE controllers say their number; SCSI controllers do not, and are
-/// counted in the order of their ids, which stays the same from run to run. Whether the host
-/// shows them in the same order is a guess. Contract: 1.3 [M]
+/// Numbers the controllers. IDE controllers say their number. SCSI controllers do not: they are
+/// counted in the order in which the host lists them, which is taken for that of the VM's
+/// configuration. Contract: 1.3 [M]
 fn controller_numbers(resources: &[&Instance]) -> HashMap<String, (ControllerKind, u32)> {
-    let ids = |resource_type: u16| {
-        let mut found: Vec<(String, &Instance)> = resources
+    let of_type = |resource_type: u16| {
+        let of_type = resources
             .iter()
-            .filter(|instance| instance.number("ResourceType") == Some(resource_type))
-            .filter_map(|instance| Some((comparable(&instance.text("InstanceID")?), *instance)))
-            .collect();
-        found.sort_by(|one, other| one.0.cmp(&other.0));
-        found
+            .filter(move |instance| instance.number("ResourceType") == Some(resource_type));
+        let with_id = of_type
+            .filter_map(|instance| Some((comparable(&instance.text("InstanceID")?), *instance)));
+        with_id.zip(0_u32..)
     };
-    let ide = ids(5).into_iter().zip(0..).map(|((id, instance), at)| {
-        (
-            id,
-            (
-                ControllerKind::Ide,
-                instance.number("Address").unwrap_or(at),
-            ),
-        )
+    let ide = of_type(5).map(|((id, instance), at)| {
+        let number = instance.number("Address").unwrap_or(at);
+        (id, (ControllerKind::Ide, number))
     });
-    let scsi = ids(6)
-        .into_iter()
-        .zip(0..)
-        .map(|((id, _), at)| (id, (ControllerKind::Scsi, at)));
+    let scsi = of_type(6).map(|((id, _), at)| (id, (ControllerKind::Scsi, at)));
     ide.chain(scsi).collect()
 }
