@@ -246,7 +246,11 @@ mod tests {
         let (done, was_done): (Sender<()>, _) = channel();
         let (progress, answer) = mpsc::sync_channel(2);
         let late = move |com: &mut Apartment| {
-            answer_call(com, move |_| Ok(done.send(()).unwrap()), &progress);
+            let tell = move |_: &mut Apartment| {
+                done.send(()).unwrap();
+                Ok(())
+            };
+            answer_call(com, tell, &progress);
         };
         stuck.calls.send(CallBox(Box::new(late))).unwrap();
         thread.lose(&stuck);
