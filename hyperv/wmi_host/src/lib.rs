@@ -3,8 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod cursor;
+mod disk_files;
 mod facts;
+mod findings;
 mod host_failure;
+mod inventory;
+mod plan;
 mod wmi_host;
 
 pub use host_failure::host_error;

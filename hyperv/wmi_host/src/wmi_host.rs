@@ -6,13 +6,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use disk_image::HostPaths;
-use hyperv_host::{HostError, HostErrorKind};
+use hyperv_host::{
+    BackupRequest, FrozenVm, HostError, HostErrorKind, HypervHost, Inventory, PreviousBackup,
+    StepObserver, VmEntry, VmPlan,
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 use wmi::{Clock, WmiSession};
 
 use crate::facts::{HostFacts, HostState, VmFacts};
 use crate::host_failure::host_failure;
+use crate::inventory::inventory;
+use crate::plan::plan;
 
 /// A Hyper-V host behind WMI.
 pub struct WmiHost {
@@ -77,16 +82,11 @@ impl WmiHost {
         Ok(facts)
     }
 
-    /// Returns what was read a short while ago, or reads it anew.
-    pub(crate) fn recent_facts(&self) -> Result<Arc<HostFacts>, HostError> {
-        let recent = self.recent.lock().ok().and_then(|recent| recent.clone());
-        if let Some((read, facts)) = recent {
-            let age = self.clock.now().duration_since(read).unsigned_abs();
-            if age <= self.options.facts_keep {
-                return Ok(facts);
-            }
-        }
-        self.host_facts()
+    /// Returns what was read a short while ago.
+    pub(crate) fn recent_facts(&self) -> Option<Arc<HostFacts>> {
+        let (read, facts) = self.recent.lock().ok()?.clone()?;
+        let age = self.clock.now().duration_since(read).unsigned_abs();
+        (age <= self.options.facts_keep).then_some(facts)
     }
 
     /// Reads what the host says of itself: a few calls.
@@ -110,6 +110,38 @@ impl WmiHost {
         VmFacts::read(&*self.session, id)
             .map_err(|error| host_failure(host, &format!("reading the VM {identity}"), error))?
             .ok_or_else(missing)
+    }
+}
+
+impl HypervHost for WmiHost {
+    fn name(&self) -> &str {
+        self.session.host()
+    }
+
+    fn inventory(&self) -> Result<Inventory, HostError> {
+        inventory(self)
+    }
+
+    fn plan(
+        &self,
+        vm: &VmEntry,
+        request: &BackupRequest,
+        previous: Option<&PreviousBackup>,
+    ) -> Result<VmPlan, HostError> {
+        plan(self, vm, request, previous)
+    }
+
+    fn begin_backup(
+        &self,
+        _vm: &VmEntry,
+        _request: &BackupRequest,
+        _previous: Option<&PreviousBackup>,
+        _observer: &dyn StepObserver,
+    ) -> Result<Box<dyn FrozenVm>, HostError> {
+        Err(HostError::new(
+            HostErrorKind::Refused,
+            "a backup through WMI is not built yet",
+        ))
     }
 }
 

@@ -11,6 +11,8 @@ use super::{HostState, VmFacts};
 pub(crate) struct HostFacts {
     /// The host itself.
     pub(crate) host: HostState,
+    /// The host shows any system at all, itself among them: the account may see them.
+    pub(crate) sees_systems: bool,
     /// Its VMs, ordered by name, then by identity.
     pub(crate) vms: Vec<VmFacts>,
 }
@@ -29,7 +31,11 @@ impl HostFacts {
                 .is_some_and(|cluster| cluster.vm(vm.id).is_some());
         }
         vms.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
-        Ok(Self { host, vms })
+        Ok(Self {
+            host,
+            sees_systems: !raw.systems.is_empty(),
+            vms,
+        })
     }
 
     /// Returns a VM.

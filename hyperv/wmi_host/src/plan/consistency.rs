@@ -1,0 +1,103 @@
+//! The consistency to expect of a VM's backup.
+
+use hyperv_host::{BackupRequest, Consistency, Finding, OnMissed, PowerState, Reached, Severity};
+
+use crate::facts::{CheckpointSetting, GuestService, VmFacts};
+
+/// The consistency to expect, and whether the guest is to be asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// The level that is reached if the guest does what it is asked for, and why.
+    pub(crate) reached: Reached,
+    /// Ask for an application-consistent checkpoint; else for a crash-consistent one.
+    pub(crate) ask_guest: bool,
+}
+
+/// Tells the consistency to expect (contract 1.5; requirements CONS-01 to CONS-10).
+pub(crate) fn expected(vm: &VmFacts) -> Expected {
+    match unasked(vm) {
+        Some(reason) => Expected {
+            reached: Reached {
+                level: Consistency::Crash,
+                reason,
+            },
+            ask_guest: false,
+        },
+        None => Expected {
+            reached: asked(vm),
+            ask_guest: true,
+        },
+    }
+}
+
+/// Why the guest is not asked to take part.
+fn unasked(vm: &VmFacts) -> Option<String> {
+    match vm.state {
+        PowerState::Running => {}
+        PowerState::Off => {
+            return Some("the VM is off: its disks are as its guest left them".to_owned());
+        }
+        PowerState::Saved => {
+            return Some("the VM is saved: its disks fit its saved memory".to_owned());
+        }
+        PowerState::Paused => {
+            return Some("the VM is paused, so its guest cannot take part".to_owned());
+        }
+        _ => return Some(format!("the VM is {}", vm.state_text)),
+    }
+    if vm.settings.checkpoints == CheckpointSetting::Standard {
+        let text = "VM setting: production checkpoints are switched off (checkpoint type Standard)";
+        return Some(text.to_owned());
+    }
+    let text = match vm.vss {
+        GuestService::Answers | GuestService::Degraded => return None,
+        GuestService::Absent => "the VM has no backup integration service",
+        GuestService::Disabled => {
+            "the backup integration service is switched off in the VM's settings"
+        }
+        GuestService::Silent if vm.guest.is_windows() == Some(false) => {
+            "the guest does not answer the backup integration service: hv_vss_daemon does not run"
+        }
+        GuestService::Silent => "the guest does not answer the backup integration service",
+    };
+    Some(text.to_owned())
+}
+
+/// The level that a guest reaches which is asked. The interface calls all of them
+/// application-consistent; only Windows has VSS writers, so no more is claimed for a guest that
+/// does not say that it is one. Contract: 1.5 [M]
+fn asked(vm: &VmFacts) -> Reached {
+    let (level, reason) = match (vm.guest.is_windows(), &vm.guest.system) {
+        (Some(true), _) => (
+            Consistency::Application,
+            "the guest's VSS writers take part".to_owned(),
+        ),
+        (Some(false), Some(system)) => (
+            Consistency::FileSystem,
+            format!("the guest ({system}) freezes its file systems"),
+        ),
+        _ => (
+            Consistency::FileSystem,
+            "the guest takes part, and does not say what it runs".to_owned(),
+        ),
+    };
+    Reached { level, reason }
+}
+
+/// Says that a required level is not to be had, where it is not.
+pub(crate) fn missed(expected: &Reached, request: &BackupRequest) -> Option<Finding> {
+    let required = request.require.filter(|level| *level > expected.level)?;
+    let severity = match request.on_missed {
+        OnMissed::Fail => Severity::Block,
+        OnMissed::Warn => Severity::Warn,
+        OnMissed::Accept => return None,
+    };
+    let text = format!(
+        "{} consistency is required, and {} is to be had: {}",
+        required.name(),
+        expected.level.name(),
+        expected.reason
+    );
+    let cure = "do what the VM's other findings say, or require less: --require, --on-missed";
+    Some(Finding::new("VM-CONSISTENCY", severity, text).cure(cure))
+}
