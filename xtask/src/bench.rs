@@ -16,6 +16,7 @@ mod measure;
 mod peers;
 mod random_reads;
 mod report;
+mod tracked;
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// Install rustic from its crate below the work folder first (takes half an hour).
     #[arg(long)]
     install_peers: bool,
+    /// Measure the same change on a disk of 4 GiB and on one of 256 GiB instead.
+    #[arg(long)]
+    tracked: bool,
     /// Leave the repositories in the work folder.
     #[arg(long)]
     keep: bool,
@@ -49,6 +53,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool, String> {
     let work = root.join(&options.work);
     let work = work.join(if options.quick { "quick" } else { "full" });
     create_folder(&work)?;
+    if options.tracked {
+        return tracked::run(&lifeboat::build_program(root)?, &work);
+    }
     let image = Image::prepare(&work, if options.quick { 8 } else { 1 })?;
     if options.install_peers {
         peers::install_rustic(&work)?;

@@ -15,6 +15,12 @@ pub(crate) struct Lifeboat {
 
 /// Builds the release program.
 pub(crate) fn build(root: &Path, place: Place) -> Result<Lifeboat, String> {
+    let program = build_program(root)?;
+    Ok(Lifeboat { program, place })
+}
+
+/// Builds the release program and returns its path.
+pub(crate) fn build_program(root: &Path) -> Result<PathBuf, String> {
     let output = Command::new("cargo")
         .args([
             "build",
@@ -31,9 +37,8 @@ pub(crate) fn build(root: &Path, place: Place) -> Result<Lifeboat, String> {
     if !output.status.success() {
         return Err("the release program does not build".into());
     }
-    let program = executable(&String::from_utf8_lossy(&output.stdout))
-        .ok_or("cargo built no program called lifeboat")?;
-    Ok(Lifeboat { program, place })
+    executable(&String::from_utf8_lossy(&output.stdout))
+        .ok_or_else(|| "cargo built no program called lifeboat".to_owned())
 }
 
 /// The path of the program in cargo's messages, one JSON object per line.
