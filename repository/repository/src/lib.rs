@@ -53,4 +53,4 @@ pub use read::RepositoryDisk;
 pub use repository::{InitOptions, Repository};
 pub use restore_point::{Consistency, LeftOutDisk, PointKind, PointVm, RestorePoint};
 pub use stream::{Proof, Stream, StreamRead, StreamRole, StreamRoot, StreamStatistics};
-pub use write::{RunWriter, StoredStream, StreamObserver};
+pub use write::{ProofReport, RunWriter, SampleBudget, StoredStream, StreamObserver};

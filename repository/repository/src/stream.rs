@@ -134,6 +134,29 @@ pub struct StreamStatistics {
     pub stored_bytes: u64,
 }
 
+impl Stream {
+    /// Makes the stream of a file of which nothing is stored yet.
+    pub fn of_file(role: StreamRole, name: &str, source_path: &str, size_bytes: u64) -> Self {
+        Self {
+            role,
+            number: 0,
+            name: name.to_owned(),
+            source_path: source_path.to_owned(),
+            slot: None,
+            format: None,
+            sector_bytes: 512,
+            physical_sector_bytes: 4096,
+            disk_id: None,
+            size_bytes,
+            root: None,
+            statistics: StreamStatistics::default(),
+            cursor: None,
+            read: None,
+            proof: None,
+        }
+    }
+}
+
 impl AddAssign for StreamStatistics {
     fn add_assign(&mut self, part: Self) {
         self.data_bytes += part.data_bytes;

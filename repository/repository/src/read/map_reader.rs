@@ -77,6 +77,11 @@ impl MapReader {
         })
     }
 
+    /// Returns where the map begins; `None` for an empty stream.
+    pub(crate) fn root(&self) -> Option<MapRoot> {
+        self.root
+    }
+
     /// Reads a node that should have this place in the map and this name.
     pub(crate) fn node(
         &self,

@@ -1,5 +1,7 @@
 //! How many nodes a disk map has, and what each covers (section 8).
 
+use std::ops::Range;
+
 use crate::format::{ENTRIES_MAX, LEVEL_MAX};
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -68,6 +70,13 @@ impl MapShape {
         usize::try_from(entries).unwrap_or(0)
     }
 
+    /// Returns what node `index` of `level` covers, in bytes of the stream.
+    pub(crate) fn span(self, level: u8, index: u64) -> Range<u64> {
+        let len = (0..=level).fold(self.chunk_bytes, |len, _| len.saturating_mul(FANOUT));
+        let start = index.saturating_mul(len);
+        start.min(self.size_bytes)..start.saturating_add(len).min(self.size_bytes)
+    }
+
     /// Returns the length of a chunk in bytes: the last one may be shorter.
     pub(crate) fn chunk_len(self, chunk: u64) -> usize {
         let start = chunk.saturating_mul(self.chunk_bytes);
@@ -101,6 +110,8 @@ mod tests {
         assert_eq!(facts(64 << 40), (1 << 30, 1 << 22, 3, 64));
         assert_eq!(shape((16 << 20) + 1).entries(0, 1), 1);
         assert_eq!(shape((16 << 20) + 1).chunk_len(256), 1);
+        assert_eq!(shape(4 << 30).span(0, 3), 48 << 20..64 << 20);
+        assert_eq!(shape(64 << 40).span(1, 1), 4 << 30..8 << 30);
         assert!(MapShape::new(u64::MAX, 65536).is_err());
     }
 }

@@ -58,6 +58,10 @@ impl IndexWriter {
                 unlisted.push((pack, object.size_bytes));
             }
         })?;
+        // A pack that an index lists was durable once.
+        if !listed.iter().all(|pack| self.known.has_pack(pack)) {
+            self.known.note_loss();
+        }
         for (pack, size_bytes) in unlisted {
             // A damaged pack is `repo check`'s to report; nothing is deduplicated against it.
             if let Ok((kind, frames)) = self.shared.read_trailer(pack, size_bytes) {

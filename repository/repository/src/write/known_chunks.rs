@@ -1,10 +1,11 @@
 //! Which chunks and nodes the repository has, and where.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
-use crate::format::{IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId, PackKind};
+use crate::format::{Entry, IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId, PackKind};
 use crate::repository::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -44,6 +45,8 @@ pub(crate) struct KnownChunks {
     /// Notified when something that others wait for was resolved, or will never be.
     resolved: Condvar,
     waiting: Mutex<bool>,
+    /// Something that the repository should have is not there.
+    lost: AtomicBool,
 }
 
 impl KnownChunks {
@@ -55,6 +58,7 @@ impl KnownChunks {
             present: RwLock::new(HashMap::new()),
             resolved: Condvar::new(),
             waiting: Mutex::new(false),
+            lost: AtomicBool::new(false),
         }
     }
 
@@ -100,6 +104,31 @@ impl KnownChunks {
         present.get(&locator.pack).is_some_and(|size| end <= *size)
     }
 
+    /// Says whether what an entry points to is there; what points to nothing is.
+    pub(crate) fn holds(&self, entry: &Entry) -> bool {
+        match entry {
+            Entry::Stored { locator, .. } => self.usable(locator),
+            Entry::NotAllocated | Entry::Zero | Entry::Skipped => true,
+        }
+    }
+
+    /// Remembers that the repository has lost something: for the rest of the run no part of an
+    /// earlier map is shared unread.
+    pub(crate) fn note_loss(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Says whether the repository is known to have lost something.
+    pub(crate) fn lost_something(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Says whether a pack is in the store.
+    pub(crate) fn has_pack(&self, pack: &PackId) -> bool {
+        let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+        present.contains_key(pack)
+    }
+
     /// Looks a name up, and claims it where nobody has it.
     ///
     /// What the index knows counts only if `accept` says so.
@@ -114,11 +143,11 @@ impl KnownChunks {
         }
         // Looked at again: somebody may have claimed it while the indexes were read.
         match self.shard(name).entry(*name) {
-            Entry::Occupied(entry) => match entry.get() {
+            hash_map::Entry::Occupied(entry) => match entry.get() {
                 Fresh::Stored(locator) => Claim::Known(*locator),
                 Fresh::Pending => Claim::Pending,
             },
-            Entry::Vacant(entry) => {
+            hash_map::Entry::Vacant(entry) => {
                 entry.insert(Fresh::Pending);
                 Claim::Mine
             }

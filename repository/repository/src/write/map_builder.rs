@@ -54,10 +54,7 @@ impl RunWriter {
             return false;
         };
         let whole = match node.level {
-            0 => found.entries.iter().all(|entry| match entry {
-                Entry::Stored { locator, .. } => self.known().usable(locator),
-                Entry::NotAllocated | Entry::Zero | Entry::Skipped => true,
-            }),
+            0 => found.entries.iter().all(|entry| self.known().holds(entry)),
             _ => found == *node,
         };
         actual == name && whole

@@ -1,5 +1,8 @@
 //! Writing: chunks into packs, packs into the store, streams into maps, a run as a whole.
 
+mod changed_tree;
+mod changed_writer;
+mod chunk_source;
 mod index_writer;
 mod known_chunks;
 mod map_builder;
@@ -9,9 +12,15 @@ mod pack_buffer;
 mod pack_builder;
 mod pack_ticket;
 mod pack_uploader;
+mod proof;
 mod run_writer;
+mod sample_budget;
 mod span_worker;
+mod stream_job;
+mod stream_tally;
 mod stream_writer;
 
+pub use proof::ProofReport;
 pub use run_writer::RunWriter;
+pub use sample_budget::SampleBudget;
 pub use stream_writer::{StoredStream, StreamObserver};

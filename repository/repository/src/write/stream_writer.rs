@@ -1,16 +1,12 @@
-//! Stores a block device as a stream.
-
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+//! Stores a block device as a stream, reading all of it.
 
 use block_io::BlockDevice;
 
-use crate::format::Entry;
-use crate::read::{MapReader, MapShape};
+use crate::read::MapShape;
 use crate::stream::{Stream, StreamRoot, StreamStatistics};
 use crate::write::RunWriter;
-use crate::write::known_chunks::KnownChunks;
-use crate::write::span_worker::SpanWorker;
+use crate::write::chunk_source::ChunkSource;
+use crate::write::stream_job::{LeafNumbers, Selection, StreamJob};
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Hears how a stream gets on. Called from several threads.
@@ -27,59 +23,31 @@ pub trait StreamObserver: Sync {
 pub struct StoredStream {
     /// Where its map begins; none for an empty stream.
     pub root: Option<StreamRoot>,
-    /// What was read and stored.
+    /// What it is, and what was read and stored.
     pub statistics: StreamStatistics,
+    /// Bytes that the source calls unchanged and that were read nevertheless, because the
+    /// repository has lost what the earlier stream had there. Part of `read_bytes` where the
+    /// source says that they hold data.
+    pub mended_bytes: u64,
 }
 
 /// Leaves that are kept in memory while a stream is stored, 64 bytes each: 256 TiB at 64 KiB.
-const LEAVES_MAX: usize = 1 << 24;
+const LEAVES_MAX: u64 = 1 << 24;
 
-/// What the workers of a stream share.
-pub(crate) struct StreamJob<'a> {
-    pub(crate) run: &'a RunWriter,
-    pub(crate) device: &'a dyn BlockDevice,
-    pub(crate) shape: MapShape,
-    pub(crate) previous: Option<&'a MapReader>,
-    pub(crate) observer: &'a dyn StreamObserver,
-}
-
-/// Tells those who wait for a worker's claims that it has given up.
-struct AbandonOnDrop<'a>(&'a KnownChunks);
-
-impl Drop for AbandonOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.abandon();
+/// Returns the shape of a stream of this size, unless it is too large to be stored.
+pub(crate) fn shape_to_store(
+    run: &RunWriter,
+    device: &dyn BlockDevice,
+) -> Result<MapShape, RepositoryError> {
+    let shape = MapShape::new(device.size_bytes(), run.repository().chunk_bytes())?;
+    if shape.leaves() <= LEAVES_MAX {
+        return Ok(shape);
     }
-}
-
-/// The first failure of several threads; the others stop when they see it.
-#[derive(Default)]
-struct FirstFailure {
-    failed: AtomicBool,
-    error: Mutex<Option<RepositoryError>>,
-}
-
-impl FirstFailure {
-    fn set(&self, error: RepositoryError) {
-        self.failed.store(true, Ordering::Release);
-        let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
-        // A thread that gave up because another failed must not hide why.
-        let replaces = first
-            .as_ref()
-            .is_none_or(|e| e.kind() == RepositoryErrorKind::Poisoned);
-        if replaces {
-            *first = Some(error);
-        }
-    }
-
-    fn take(&self) -> Result<(), RepositoryError> {
-        let error = self
-            .error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        error.map_or(Ok(()), Err)
-    }
+    let what = format!(
+        "a disk of {} bytes is too large for this version",
+        shape.size_bytes
+    );
+    Err(RepositoryError::new(RepositoryErrorKind::Unsupported, what))
 }
 
 impl RunWriter {
@@ -95,67 +63,33 @@ impl RunWriter {
         observer: &dyn StreamObserver,
     ) -> Result<StoredStream, RepositoryError> {
         let _turn = self.begin_stream();
-        let shape = MapShape::new(device.size_bytes(), self.repository().chunk_bytes())?;
+        let shape = shape_to_store(self, device)?;
         // A map that cannot be read is no reason to fail: all is looked up instead.
         let previous = previous.and_then(|stream| self.repository().open_map(stream).ok());
         let job = StreamJob {
             run: self,
-            device,
-            shape,
+            source: ChunkSource { device, shape },
             previous: previous.as_ref(),
+            selection: Selection::Everything,
             observer,
         };
-        let leaf_count = usize::try_from(shape.leaves()).unwrap_or(usize::MAX);
-        if leaf_count > LEAVES_MAX {
-            let what = format!(
-                "a disk of {} bytes is too large for this version",
-                shape.size_bytes
-            );
-            return Err(RepositoryError::new(RepositoryErrorKind::Unsupported, what));
-        }
-        let leaves = Mutex::new(vec![Entry::NotAllocated; leaf_count]);
-        let total = Mutex::new(StreamStatistics::default());
-        let next = AtomicU64::new(0);
-        let failure = FirstFailure::default();
-        let work = || -> Result<(), RepositoryError> {
-            let mut worker = SpanWorker::new(&job)?;
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= shape.leaves() || failure.failed.load(Ordering::Acquire) {
-                    break;
-                }
-                let entry = worker.store_leaf(index)?;
-                let mut leaves = leaves.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(leaf) = usize::try_from(index).ok().and_then(|i| leaves.get_mut(i)) {
-                    *leaf = entry;
-                }
-            }
-            *total.lock().unwrap_or_else(PoisonError::into_inner) += worker.statistics;
-            Ok(())
-        };
-        let workers = self.workers().min(leaf_count.max(1));
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    // Also when a worker panics nobody may wait for what it claimed.
-                    let guard = AbandonOnDrop(self.known());
-                    match work() {
-                        Ok(()) => std::mem::forget(guard),
-                        Err(error) => failure.set(error),
-                    }
-                });
-            }
-        });
-        // What the store says comes first: workers that waited only know that somebody failed.
-        self.check()?;
-        failure.take()?;
-        let leaves = leaves.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (root, stored) = self.build_upper_levels(shape, leaves)?;
-        let mut statistics = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.store_every_leaf(&job)
+    }
+
+    /// Stores a stream by visiting all of its leaves.
+    pub(crate) fn store_every_leaf(
+        &self,
+        job: &StreamJob<'_>,
+    ) -> Result<StoredStream, RepositoryError> {
+        let shape = job.source.shape;
+        let leaves = job.store(&LeafNumbers::All(shape.leaves()))?;
+        let (root, stored) = self.build_upper_levels(shape, leaves.entries)?;
+        let mut statistics = leaves.tally.of_all();
         statistics.stored_bytes += stored;
         Ok(StoredStream {
             root: root.map(StreamRoot::from_map),
             statistics,
+            mended_bytes: leaves.tally.mended_bytes,
         })
     }
 }

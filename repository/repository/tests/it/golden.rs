@@ -68,8 +68,7 @@ fn a_repository_of_version_1_reads_as_it_did_when_it_was_made() {
         // Both points have the same time in this test; the one with a parent map of two chunks
         // more is told by its size.
         for disk in disks() {
-            let of_size =
-                |p: &&RestorePoint| p.streams[0].size_bytes == disk.len() as u64;
+            let of_size = |p: &&RestorePoint| p.streams[0].size_bytes == disk.len() as u64;
             let point = points.iter().find(of_size).unwrap();
             assert_eq!(read_back(&repository, point).unwrap(), disk);
         }
