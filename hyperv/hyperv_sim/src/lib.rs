@@ -5,6 +5,7 @@
 mod clock;
 mod cluster;
 mod drive;
+mod face;
 mod guest;
 mod guid;
 mod host_state;
@@ -27,6 +28,10 @@ mod vm_spec;
 mod volume;
 
 pub use cluster::Cluster;
+pub use face::{
+    CallCount, Effect, Fault, FaultPlan, FaultPoint, METHODS, SimClock, SimSession, When, WmiCall,
+    conflict_text,
+};
 pub use guest::{Component, ComponentKind, Consistency, Guest};
 pub use job::{Job, JobElement, JobFault, JobKind, JobState};
 pub use mounted_image::MountedImage;

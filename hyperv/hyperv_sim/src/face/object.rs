@@ -1,0 +1,150 @@
+//! What has a place in the host's WMI: every instance is one of these, projected.
+
+use uuid::Uuid;
+use vm_config::DiskSlot;
+
+use crate::ComponentKind;
+
+/// Whose settings: a VM's own, or those of one of its checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// The VM.
+    pub(crate) vm: Uuid,
+    /// Its checkpoint.
+    pub(crate) snapshot: Option<Uuid>,
+}
+
+impl Owner {
+    /// Returns the GUID that stands in the `InstanceID`s of the settings. That those of a
+    /// checkpoint begin with the checkpoint's own is a guess. Contract: 1.3 [M]
+    pub(crate) fn guid(self) -> Uuid {
+        self.snapshot.unwrap_or(self.vm)
+    }
+}
+
+/// Something that has a place in the host's WMI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Object {
+    /// `Msvm_ComputerSystem` of the host.
+    Host,
+    /// `Msvm_ComputerSystem` of a VM.
+    Vm(Uuid),
+    /// `Msvm_VirtualSystemSettingData`
+    Settings(Owner),
+    /// `Msvm_ResourceAllocationSettingData` of a controller; the slot is its first.
+    Controller(Owner, DiskSlot),
+    /// `Msvm_ResourceAllocationSettingData` of a disk drive.
+    Drive(Owner, DiskSlot),
+    /// `Msvm_StorageAllocationSettingData` of the disk in a drive.
+    Media(Owner, DiskSlot),
+    /// The DVD drive that VMs of generation 1 have.
+    DvdDrive(Owner, DiskSlot),
+    /// The image in it.
+    DvdMedia(Owner, DiskSlot),
+    /// `Msvm_SyntheticEthernetPortSettingData`, by number.
+    Adapter(Owner, usize),
+    /// `Msvm_EthernetPortAllocationSettingData`, by number.
+    Connection(Owner, usize),
+    /// `Msvm_ProcessorSettingData`
+    Processor(Owner),
+    /// `Msvm_MemorySettingData`
+    Memory(Owner),
+    /// `Msvm_SecuritySettingData`
+    Security(Owner),
+    /// `Msvm_DiskMergeSettingData`
+    MergeSettings(Uuid, DiskSlot),
+    /// `Msvm_VirtualSystemExportSettingData`: the template.
+    ExportSettings(Uuid),
+    /// An integration component of a VM.
+    Component(Uuid, ComponentKind),
+    /// `Msvm_VirtualSystemReferencePoint`: VM and its own GUID.
+    ReferencePoint(Uuid, Uuid),
+    /// `Msvm_ConcreteJob`
+    Job(Uuid),
+    /// One of Hyper-V's services, by class.
+    Service(&'static str),
+    /// `Msvm_VirtualSystemManagementServiceSettingData`
+    ServiceSettings,
+    /// `Msvm_VirtualEthernetSwitch`, by name.
+    Switch(String),
+    /// `Win32_OperatingSystem`
+    OperatingSystem,
+    /// `Win32_ComputerSystem`
+    Computer,
+    /// `Win32_Volume`, by number.
+    Volume(usize),
+    /// `Win32_LogicalDisk`, by number.
+    LogicalDisk(usize),
+    /// `Win32_Service`, by name.
+    WindowsService(&'static str),
+    /// `MSCluster_Cluster`
+    Cluster,
+    /// `MSCluster_Node`, by number.
+    ClusterNode(usize),
+    /// `MSCluster_ResourceGroup` of a VM.
+    ClusterGroup(Uuid),
+    /// `MSCluster_Resource` of a VM.
+    ClusterResource(Uuid),
+}
+
+/// Hyper-V's services that the simulated host has.
+pub(crate) const SERVICES: [&str; 4] = [
+    "Msvm_VirtualSystemManagementService",
+    "Msvm_VirtualSystemSnapshotService",
+    "Msvm_VirtualSystemReferencePointService",
+    "Msvm_ImageManagementService",
+];
+
+/// The integration components of every VM.
+pub(crate) const COMPONENTS: [ComponentKind; 4] = [
+    ComponentKind::Vss,
+    ComponentKind::Shutdown,
+    ComponentKind::Heartbeat,
+    ComponentKind::KeyValueExchange,
+];
+
+/// Returns the class of a component.
+pub(crate) fn component_class(kind: ComponentKind) -> &'static str {
+    match kind {
+        ComponentKind::Vss => "Msvm_VssComponent",
+        ComponentKind::Shutdown => "Msvm_ShutdownComponent",
+        ComponentKind::Heartbeat => "Msvm_HeartbeatComponent",
+        ComponentKind::KeyValueExchange => "Msvm_KvpExchangeComponent",
+    }
+}
+
+impl Object {
+    /// Returns the class of its instance.
+    pub(crate) fn class(&self) -> &'static str {
+        match self {
+            Self::Host | Self::Vm(_) => "Msvm_ComputerSystem",
+            Self::Settings(_) => "Msvm_VirtualSystemSettingData",
+            Self::Controller(..) | Self::Drive(..) | Self::DvdDrive(..) => {
+                "Msvm_ResourceAllocationSettingData"
+            }
+            Self::Media(..) | Self::DvdMedia(..) => "Msvm_StorageAllocationSettingData",
+            Self::Adapter(..) => "Msvm_SyntheticEthernetPortSettingData",
+            Self::Connection(..) => "Msvm_EthernetPortAllocationSettingData",
+            Self::Processor(_) => "Msvm_ProcessorSettingData",
+            Self::Memory(_) => "Msvm_MemorySettingData",
+            Self::Security(_) => "Msvm_SecuritySettingData",
+            Self::MergeSettings(..) => "Msvm_DiskMergeSettingData",
+            Self::ExportSettings(_) => "Msvm_VirtualSystemExportSettingData",
+            Self::Component(_, kind) => component_class(*kind),
+            Self::ReferencePoint(..) => "Msvm_VirtualSystemReferencePoint",
+            Self::Job(..) => "Msvm_ConcreteJob",
+            Self::Service(class) => class,
+            Self::ServiceSettings => "Msvm_VirtualSystemManagementServiceSettingData",
+            Self::Switch(_) => "Msvm_VirtualEthernetSwitch",
+            Self::OperatingSystem => "Win32_OperatingSystem",
+            Self::Computer => "Win32_ComputerSystem",
+            Self::Volume(_) => "Win32_Volume",
+            Self::LogicalDisk(_) => "Win32_LogicalDisk",
+            Self::WindowsService(_) => "Win32_Service",
+            Self::Cluster => "MSCluster_Cluster",
+            Self::ClusterNode(_) => "MSCluster_Node",
+            Self::ClusterGroup(_) => "MSCluster_ResourceGroup",
+            Self::ClusterResource(_) => "MSCluster_Resource",
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! From the host's state to instances.
+
+mod cluster;
+mod component;
+mod computer_system;
+mod hardware;
+mod job;
+mod network;
+mod reference_point;
+mod service;
+mod storage;
+mod vm_settings;
+mod windows;
+
+use wmi::{Instance, ObjectPath, key_properties};
+
+use super::object::Object;
+use super::schema;
+use super::view::HostView;
+
+pub(crate) use job::error_text;
+pub(crate) use network::switches;
+pub(crate) use windows::WINDOWS_SERVICES;
+
+/// Makes the instance of an object with what has a value, and its path; `None`: it is not there.
+pub(crate) fn project(view: HostView<'_>, object: &Object) -> Option<Instance> {
+    let mut instance = values(view, object)?;
+    instance.path = Some(path_of(view, &instance)?);
+    Some(instance)
+}
+
+fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
+    match object {
+        Object::Host => Some(computer_system::host(view)),
+        Object::Vm(id) => Some(computer_system::vm(view, view.vm(*id)?)),
+        Object::Settings(owner) => vm_settings::settings(view, *owner),
+        Object::ExportSettings(id) => Some(vm_settings::export_template(view.vm(*id)?)),
+        Object::MergeSettings(id, slot) => Some(vm_settings::merge_settings(view.vm(*id)?, *slot)),
+        Object::Controller(owner, slot) => storage::controller(view, *owner, *slot),
+        Object::Drive(owner, slot) => storage::drive(view, *owner, *slot),
+        Object::Media(owner, slot) => storage::media(view, *owner, *slot),
+        Object::DvdDrive(owner, slot) => storage::dvd_drive(view, *owner, *slot),
+        Object::DvdMedia(owner, slot) => storage::dvd_media(view, *owner, *slot),
+        Object::Adapter(owner, number) => network::adapter(view, *owner, *number),
+        Object::Connection(owner, number) => network::connection(view, *owner, *number),
+        Object::Switch(name) => Some(network::switch(name)),
+        Object::Processor(owner) => hardware::processor(view.vm(owner.vm)?, *owner),
+        Object::Memory(owner) => hardware::memory(view.vm(owner.vm)?, *owner),
+        Object::Security(owner) => hardware::security(view.vm(owner.vm)?, *owner),
+        Object::Component(id, kind) => Some(component::component(view, view.vm(*id)?, *kind)),
+        Object::ReferencePoint(vm, id) => reference_point::reference_point(view.vm(*vm)?, *id),
+        Object::Job(id) => job::job(view, *id),
+        Object::Service(class) => Some(service::service(view, class)),
+        Object::ServiceSettings => Some(service::settings(view)),
+        Object::OperatingSystem => Some(windows::operating_system(view)),
+        Object::Computer => Some(windows::computer(view)),
+        Object::Volume(number) => windows::volume(view, *number),
+        Object::LogicalDisk(number) => windows::logical_disk(view, *number),
+        Object::WindowsService(name) => Some(windows::service(view, name)),
+        Object::Cluster => cluster::cluster(view),
+        Object::ClusterNode(number) => cluster::node(view, *number),
+        Object::ClusterGroup(id) => Some(cluster::group(view, view.vm(*id)?)),
+        Object::ClusterResource(id) => Some(cluster::resource(view, view.vm(*id)?)),
+    }
+}
+
+/// Makes the path of an instance out of its keys.
+fn path_of(view: HostView<'_>, instance: &Instance) -> Option<ObjectPath> {
+    let class = schema::class(&instance.class)?;
+    let mut path = ObjectPath::new(class.namespace, class.name).on_host(view.host_name());
+    for key in keys(class.name) {
+        path = path.with_key(key, instance.value(key).to_text()?);
+    }
+    Some(path)
+}
+
+/// Returns the keys of a class; those of the cluster and of Windows' services are names.
+fn keys(class: &str) -> &'static [&'static str] {
+    if class.starts_with("MSCluster_") || class == "Win32_Service" {
+        return &["Name"];
+    }
+    key_properties(class)
+}

@@ -1,0 +1,59 @@
+//! Hyper-V's services, and the settings of the host (contract 1.6).
+
+use wmi::Instance;
+
+use super::super::view::HostView;
+
+pub(crate) fn service(view: HostView<'_>, class: &'static str) -> Instance {
+    let name = match class {
+        "Msvm_VirtualSystemManagementService" => "Hyper-V Virtual System Management Service",
+        "Msvm_VirtualSystemSnapshotService" => "Hyper-V Virtual System Snapshot Service",
+        "Msvm_VirtualSystemReferencePointService" => {
+            "Hyper-V Virtual System Reference Point Service"
+        }
+        _ => "Hyper-V Image Management Service",
+    };
+    // Names are keys: they are the same in every language.
+    let key = match class {
+        "Msvm_VirtualSystemManagementService" => "vmms",
+        "Msvm_VirtualSystemSnapshotService" => "vssnapsvc",
+        "Msvm_VirtualSystemReferencePointService" => "vsrefpointsvc",
+        _ => "vhdsvc",
+    };
+    Instance::new(class)
+        .with("Caption", name)
+        .with("ElementName", name)
+        .with("SystemCreationClassName", "Msvm_ComputerSystem")
+        .with("SystemName", view.host_name())
+        .with("CreationClassName", class)
+        .with("Name", key)
+        .with("Started", true)
+        .with("EnabledState", 2_u16)
+        .with("HealthState", 5_u16)
+        .with("OperationalStatus", vec![2_u16])
+}
+
+pub(crate) fn settings(_view: HostView<'_>) -> Instance {
+    let name = "Hyper-V Virtual System Management Service";
+    Instance::new("Msvm_VirtualSystemManagementServiceSettingData")
+        .with("InstanceID", "Microsoft:host")
+        .with("Caption", name)
+        .with(
+            "Description",
+            "Settings for the Virtual System Management Service",
+        )
+        .with("ElementName", name)
+        .with(
+            "DefaultExternalDataRoot",
+            r"C:\ProgramData\Microsoft\Windows\Hyper-V",
+        )
+        .with(
+            "DefaultVirtualHardDiskPath",
+            r"C:\Hyper-V\Virtual Hard Disks",
+        )
+        .with("MinimumMacAddress", "00155D010000")
+        .with("MaximumMacAddress", "00155D0100FF")
+        .with("NumaSpanningEnabled", true)
+        .with("PrimaryOwnerName", "Administrators")
+        .with("EnhancedSessionModeEnabled", false)
+}

@@ -1,0 +1,138 @@
+//! Windows itself: `root\CIMV2`.
+
+use wmi::Instance;
+
+use super::super::instance_ids::cim_time;
+use super::super::view::HostView;
+use crate::VolumeRoom;
+use crate::guid::guid_text;
+
+/// Windows' services that the simulated host has: name, display name, whether it runs.
+pub(crate) const WINDOWS_SERVICES: [(&str, &str, bool); 3] = [
+    ("vmms", "Hyper-V Virtual Machine Management", true),
+    ("VSS", "Volume Shadow Copy", false),
+    ("WinRM", "Windows Remote Management (WS-Management)", true),
+];
+
+pub(crate) fn operating_system(view: HostView<'_>) -> Instance {
+    let profile = view.profile();
+    let caption = profile.windows_caption();
+    let version = profile.windows_version();
+    let build = version.rsplit('.').next().unwrap_or_default();
+    Instance::new("Win32_OperatingSystem")
+        .with(
+            "Name",
+            format!(r"{caption}|C:\Windows|\Device\Harddisk0\Partition3"),
+        )
+        .with("Caption", caption)
+        .with("Version", version)
+        .with("BuildNumber", build)
+        .with("CSName", view.host_name())
+        .with("InstallDate", cim_time(view.state.facts.booted))
+        .with("LastBootUpTime", cim_time(view.state.facts.booted))
+        .with("LocalDateTime", cim_time(view.state.now))
+        .with("Locale", view.localized("0409", "0407"))
+        .with(
+            "OSLanguage",
+            if view.state.facts.behavior.localized {
+                1031_u32
+            } else {
+                1033
+            },
+        )
+        .with("MUILanguages", vec![view.localized("en-US", "de-DE")])
+        .with("OSArchitecture", view.localized("64-bit", "64-Bit"))
+        .with("OperatingSystemSKU", 7_u32)
+        .with("ProductType", 3_u32)
+        .with("SystemDirectory", r"C:\Windows\system32")
+        .with("SystemDrive", "C:")
+        .with("WindowsDirectory", r"C:\Windows")
+        .with("TotalVisibleMemorySize", 128_u64 << 20)
+        .with("FreePhysicalMemory", 64_u64 << 20)
+        .with("Status", "OK")
+}
+
+pub(crate) fn computer(view: HostView<'_>) -> Instance {
+    Instance::new("Win32_ComputerSystem")
+        .with("Name", view.host_name())
+        .with("Caption", view.host_name())
+        .with("DNSHostName", view.host_name())
+        .with("Domain", "WORKGROUP")
+        .with("PartOfDomain", false)
+        .with("DomainRole", 2_u16)
+        .with("Manufacturer", "Lifeboat")
+        .with("Model", "Simulated host")
+        .with("NumberOfProcessors", 2_u32)
+        .with("NumberOfLogicalProcessors", 32_u32)
+        .with("TotalPhysicalMemory", 128_u64 << 30)
+        .with("HypervisorPresent", true)
+        .with("Status", "OK")
+}
+
+pub(crate) fn volume(view: HostView<'_>, number: usize) -> Option<Instance> {
+    let room = room(view, number)?;
+    let volume = &room.volume;
+    let letter = volume.drive.trim_end_matches('\\');
+    Some(
+        Instance::new("Win32_Volume")
+            .with(
+                "DeviceID",
+                format!("\\\\?\\Volume{{{}}}\\", guid_text(volume.id).to_lowercase()),
+            )
+            .with("Name", volume.drive.as_str())
+            .with("Caption", volume.drive.as_str())
+            .with("Label", volume.label.as_str())
+            .with("DriveLetter", letter)
+            .with("DriveType", 3_u32)
+            .with("Capacity", volume.capacity_bytes)
+            .with("FreeSpace", room.free_bytes)
+            .with("FileSystem", "NTFS")
+            .with("BlockSize", 4096_u64)
+            .with("BootVolume", letter == "C:")
+            .with("SystemVolume", false)
+            .with("Compressed", false),
+    )
+}
+
+pub(crate) fn logical_disk(view: HostView<'_>, number: usize) -> Option<Instance> {
+    let room = room(view, number)?;
+    let volume = &room.volume;
+    let letter = volume.drive.trim_end_matches('\\');
+    Some(
+        Instance::new("Win32_LogicalDisk")
+            .with("DeviceID", letter)
+            .with("Name", letter)
+            .with("Caption", letter)
+            .with(
+                "Description",
+                view.localized("Local Fixed Disk", "Lokale Festplatte"),
+            )
+            .with("DriveType", 3_u32)
+            .with("FileSystem", "NTFS")
+            .with("Size", volume.capacity_bytes)
+            .with("FreeSpace", room.free_bytes)
+            .with("VolumeName", volume.label.as_str()),
+    )
+}
+
+pub(crate) fn service(view: HostView<'_>, name: &'static str) -> Instance {
+    let found = WINDOWS_SERVICES.iter().find(|(own, ..)| *own == name);
+    let (_, display, runs) = found.copied().unwrap_or((name, name, false));
+    Instance::new("Win32_Service")
+        .with("Name", name)
+        .with("Caption", display)
+        .with("DisplayName", display)
+        .with("State", if runs { "Running" } else { "Stopped" })
+        .with("Started", runs)
+        .with("StartMode", if runs { "Auto" } else { "Manual" })
+        .with("Status", "OK")
+        .with("SystemName", view.host_name())
+}
+
+fn room(view: HostView<'_>, number: usize) -> Option<VolumeRoom> {
+    let volume = view.state.facts.volumes.get(number)?;
+    Some(VolumeRoom {
+        volume: volume.clone(),
+        free_bytes: volume.capacity_bytes.saturating_sub(volume.consumed_bytes),
+    })
+}
