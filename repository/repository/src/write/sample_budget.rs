@@ -40,10 +40,14 @@ impl SampleBudget {
         let unit = shape.chunk_bytes;
         let disk = 0..shape.chunks();
         let mut taken = changed.rounded(unit, shape.size_bytes);
-        let window = self.window.start / unit..self.window.end.div_ceil(unit).min(disk.end);
+        let window = self.window.start..self.window.end.min(shape.size_bytes);
+        let window = if window.is_empty() {
+            0..0
+        } else {
+            window.start / unit..window.end.div_ceil(unit)
+        };
         let mut chosen = gaps(&taken, unit, window.clone());
-        let window_bytes = window.end.saturating_sub(window.start).saturating_mul(unit);
-        taken.insert(window.start.saturating_mul(unit), window_bytes);
+        taken.insert(window.start * unit, (window.end - window.start) * unit);
         let rest = gaps(&taken, unit, disk);
         let mut draws = Draws::new(&self.seed);
         let ranks = draws.distinct(self.random_chunks.into(), total(&rest));

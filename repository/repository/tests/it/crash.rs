@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use block_io::MemoryDisk;
+use block_io::{ByteRanges, MemoryDisk};
 use object_store::FolderStore;
 use repository::{Repository, RepositoryError, RestorePoint};
 use store_faults::{Fault, FaultySystem};
 
 use crate::support::{
-    CHUNK, PASSWORD, Quiet, back_up, disk_bytes, init, open, read_back, store_point,
+    CHUNK, PASSWORD, Quiet, back_up, disk_bytes, init, open, read_back, store_changed_point,
+    store_point,
 };
 
 const LEN: usize = 700 * CHUNK;
@@ -19,20 +20,29 @@ fn second_backup(
     folder: &Path,
     system: &FaultySystem,
     bytes: &[u8],
+    changed: Option<&ByteRanges>,
 ) -> Result<RestorePoint, RepositoryError> {
     let store = Arc::new(FolderStore::with_system(folder, system.clone()).unwrap());
     let repository = Repository::open(store, &PASSWORD)?;
     let previous = repository.points_of("vm")?.pop();
     let run = repository.begin_run(2)?;
-    store_point(
-        &run,
-        "vm",
-        &MemoryDisk::new(bytes.to_vec()),
-        previous.as_ref(),
-    )
+    let disk = MemoryDisk::new(bytes.to_vec());
+    match (changed, &previous) {
+        (Some(changed), Some(previous)) => {
+            store_changed_point(&run, "vm", &disk, previous, changed)
+        }
+        _ => store_point(&run, "vm", &disk, previous.as_ref()),
+    }
 }
 
+/// The second backup reads all, or what changed.
 fn survives(fault: impl Fn(usize) -> Fault) {
+    survives_with(&fault, None);
+    let changed = ByteRanges::from_iter([0..400 * CHUNK as u64]);
+    survives_with(&fault, Some(&changed));
+}
+
+fn survives_with(fault: &impl Fn(usize) -> Fault, changed: Option<&ByteRanges>) {
     let first_bytes = disk_bytes(1, LEN);
     let mut second_bytes = first_bytes.clone();
     second_bytes[..400 * CHUNK].copy_from_slice(&disk_bytes(2, 400 * CHUNK));
@@ -41,7 +51,7 @@ fn survives(fault: impl Fn(usize) -> Fault) {
         let folder = tempfile::tempdir().unwrap();
         let first = back_up(&init(folder.path()), "vm", &first_bytes);
         let system = FaultySystem::new(fault(step));
-        let result = second_backup(folder.path(), &system, &second_bytes);
+        let result = second_backup(folder.path(), &system, &second_bytes, changed);
         let struck = system.struck();
         system.lose_what_was_not_flushed().unwrap();
 

@@ -1,10 +1,16 @@
 //! The repository as a whole, through its public interface.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod changed;
+mod changed_cost;
+mod counted_disk;
 mod crash;
 mod damage;
 mod golden;
 mod keys;
+mod lost_packs;
+mod proving;
+mod recorded_store;
 mod round_trip;
 mod sharing;
 mod support;

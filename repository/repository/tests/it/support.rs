@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, Extent, ExtentKind, MemoryDisk};
+use block_io::{BlockDevice, ByteRanges, DiskError, Extent, ExtentKind, MemoryDisk};
 use object_store::{FolderStore, ObjectStore};
 use repository::{
     Consistency, InitOptions, PasswordCost, PointKind, PointVm, Repository, RepositoryError,
-    RestorePoint, RunWriter, Stream, StreamObserver, StreamRole, StreamStatistics, Unlock,
-    VerifyObserver,
+    RestorePoint, RunWriter, StoredStream, Stream, StreamObserver, StreamRole, StreamStatistics,
+    Unlock, VerifyObserver,
 };
 use store_faults::{Fault, FaultySystem};
 
@@ -28,7 +28,7 @@ pub(crate) fn options() -> InitOptions {
 }
 
 /// A store that does not wait for the disk: the file system's own flush is not what is tested.
-fn store(folder: &Path) -> Arc<dyn ObjectStore> {
+pub(crate) fn store(folder: &Path) -> Arc<dyn ObjectStore> {
     let system = FaultySystem::new(Fault::None);
     Arc::new(FolderStore::with_system(folder, system).unwrap())
 }
@@ -150,6 +150,27 @@ pub(crate) fn store_point(
     previous: Option<&RestorePoint>,
 ) -> Result<RestorePoint, RepositoryError> {
     let stored = run.store_stream(device, previous.map(|point| &point.streams[0]), &Quiet)?;
+    publish(run, vm, device, stored)
+}
+
+/// Stores what changed of a disk, and publishes a point likewise.
+pub(crate) fn store_changed_point(
+    run: &RunWriter,
+    vm: &str,
+    device: &dyn BlockDevice,
+    previous: &RestorePoint,
+    changed: &ByteRanges,
+) -> Result<RestorePoint, RepositoryError> {
+    let stored = run.store_changed(device, &previous.streams[0], changed, &Quiet)?;
+    publish(run, vm, device, stored)
+}
+
+fn publish(
+    run: &RunWriter,
+    vm: &str,
+    device: &dyn BlockDevice,
+    stored: StoredStream,
+) -> Result<RestorePoint, RepositoryError> {
     let mut stream = stream(device);
     stream.root = stored.root;
     stream.statistics = stored.statistics;

@@ -1,0 +1,148 @@
+//! What is shared unread, when the repository has lost some of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use block_io::{ByteRanges, MemoryDisk};
+use repository::{RestorePoint, SampleBudget, StoredStream};
+
+use crate::counted_disk::CountedDisk;
+use crate::support::{
+    CHUNK, Quiet, back_up, disk_bytes, init, listing, open, read_back, store_changed_point,
+};
+
+const LEN: usize = 2000 * CHUNK;
+
+/// Returns the packs of a kind (byte 8 of a pack), in order of their names.
+fn packs(folder: &Path, kind: u8) -> Vec<PathBuf> {
+    listing(folder)
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("packs/"))
+        .map(|(name, _)| folder.join(name))
+        .filter(|path| fs::read(path).unwrap()[8] == kind)
+        .collect()
+}
+
+/// A backed-up disk that is about to change in one chunk.
+struct Case {
+    folder: tempfile::TempDir,
+    first: RestorePoint,
+    disk: CountedDisk<MemoryDisk>,
+    bytes: Vec<u8>,
+    changed: ByteRanges,
+}
+
+impl Case {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = disk_bytes(1, LEN);
+        let first = back_up(&init(folder.path()), "vm", &bytes);
+        bytes[CHUNK + 5] ^= 1;
+        Self {
+            folder,
+            first,
+            disk: CountedDisk::new(MemoryDisk::new(bytes.clone())),
+            bytes,
+            changed: ByteRanges::from_iter([CHUNK as u64..CHUNK as u64 + 100]),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn store(&self) -> StoredStream {
+        let run = open(self.path()).unwrap().begin_run(2).unwrap();
+        run.store_changed(&self.disk, &self.first.streams[0], &self.changed, &Quiet)
+            .unwrap()
+    }
+
+    /// Makes a point in a run of its own, and says whether it reads as the disk is.
+    fn point_is_whole(&self) -> bool {
+        let repository = open(self.path()).unwrap();
+        let run = repository.begin_run(2).unwrap();
+        let point =
+            store_changed_point(&run, "vm", &self.disk, &self.first, &self.changed).unwrap();
+        read_back(&repository, &point).is_ok_and(|bytes| bytes == self.bytes)
+    }
+}
+
+#[test]
+fn lost_data_is_read_again_and_nothing_else() {
+    let case = Case::new();
+    let data = packs(case.path(), 1);
+    assert!(data.len() > 2, "too few packs to mean anything");
+    let lost = fs::metadata(&data[1]).unwrap().len();
+    fs::remove_file(&data[1]).unwrap();
+    assert!(read_back(&open(case.path()).unwrap(), &case.first).is_err());
+    let stored = case.store();
+    assert!(stored.mended_bytes > lost / 2, "{stored:?}");
+    let read = case.disk.take_set().total_bytes();
+    assert!(read < LEN as u64 * 2 / 3, "{read} of {LEN} bytes were read");
+    // The changed chunk may have been in the lost pack, and is read in any case.
+    let changed = CHUNK as u64;
+    assert!([0, changed].contains(&(read - stored.mended_bytes)));
+    assert_eq!(stored.statistics.read_bytes, read);
+    assert!(case.point_is_whole());
+    let run = open(case.path()).unwrap().begin_run(2).unwrap();
+    let all = run.store_stream(&case.disk, None, &Quiet).unwrap();
+    assert_eq!(all.statistics.data_bytes, stored.statistics.data_bytes);
+    assert_eq!(all.statistics.zero_bytes, stored.statistics.zero_bytes);
+}
+
+#[test]
+fn a_lost_or_damaged_map_costs_a_full_read_and_no_backup() {
+    let case = Case::new();
+    for path in packs(case.path(), 2) {
+        fs::remove_file(path).unwrap();
+    }
+    let stored = case.store();
+    assert_eq!(stored.mended_bytes, LEN as u64 - CHUNK as u64);
+    assert!(case.point_is_whole());
+
+    // All packs are there, and one byte of a node is wrong.
+    let case = Case::new();
+    for path in packs(case.path(), 2) {
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[100] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+    let touched = ByteRanges::from_iter([0..LEN as u64]);
+    let case = Case {
+        changed: touched,
+        ..case
+    };
+    assert!(case.point_is_whole());
+}
+
+#[test]
+fn what_no_index_lists_is_missed_by_a_change_and_found_by_check_and_by_proof() {
+    let case = Case::new();
+    fs::remove_dir_all(case.path().join("index")).unwrap();
+    let data = packs(case.path(), 1);
+    let last = data.iter().find(|path| !holds_first_chunk(path, &data));
+    fs::remove_file(last.unwrap()).unwrap();
+    // Nothing on the way to the change says that a pack is gone.
+    assert!(!case.point_is_whole());
+    let repository = open(case.path()).unwrap();
+    assert_ne!(repository.check(false, &Quiet).unwrap().damage, []);
+    // The proof comes by, and the same run reads again what is lost.
+    let run = repository.begin_run(2).unwrap();
+    let stream = &case.first.streams[0];
+    let budget = SampleBudget::new(0, 0..LEN as u64).unwrap();
+    let report = run
+        .prove_unchanged(&case.disk, stream, &case.changed, &budget, &Quiet)
+        .unwrap();
+    assert_eq!(report.different_chunks, 0);
+    assert!(report.lost_chunks > 0);
+    let point = store_changed_point(&run, "vm", &case.disk, &case.first, &case.changed).unwrap();
+    assert_eq!(read_back(&repository, &point).unwrap(), case.bytes);
+}
+
+/// The packs are filled one after the other, so the largest of them are full; the smallest was
+/// the last.
+fn holds_first_chunk(path: &Path, all: &[PathBuf]) -> bool {
+    let len = |path: &Path| fs::metadata(path).unwrap().len();
+    let least = all.iter().map(|path| len(path)).min().unwrap();
+    len(path) != least
+}
