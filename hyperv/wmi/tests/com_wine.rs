@@ -3,6 +3,7 @@
 
 #![cfg(windows)]
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use wmi::com::ComSession;
@@ -98,6 +99,19 @@ fn a_query_is_read_to_its_end_or_to_where_its_reader_says() {
     });
     assert_eq!(error.unwrap_err().to_string(), "enough");
     assert_eq!(left, 0);
+}
+
+#[test]
+fn a_query_goes_on_beyond_its_first_batch() {
+    let wql = "SELECT Name FROM Win32_Service";
+    let services = session().query_all(CIMV2, wql).unwrap();
+    let names: BTreeSet<String> = services
+        .iter()
+        .map(|service| service.required_text("Name").unwrap())
+        .collect();
+    // Batches have 16, and Wine some 20 services.
+    assert!(names.len() > 16, "{names:?}");
+    assert_eq!(names.len(), services.len());
 }
 
 #[test]

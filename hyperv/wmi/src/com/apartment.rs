@@ -23,7 +23,7 @@ use super::method_call::{self, Signatures};
 use crate::{Instance, MethodOutput, ObjectPath, Value, WmiError, WmiErrorKind};
 
 /// Instances that are fetched at once.
-const BATCH: usize = 32;
+const BATCH: usize = 16;
 /// How long a batch may take, in milliseconds. One instance of Hyper-V takes some.
 const BATCH_TIMEOUT_MS: i32 = 120_000;
 /// `WBEM_FLAG_CONNECT_USE_MAX_WAIT`: a connection attempt ends after two minutes.

@@ -192,6 +192,14 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_text_is_a_text_and_not_null() {
+        let empty = variant(&Value::from(""), CIM_STRING.0, "HV1").unwrap();
+        // SAFETY: the variant holds a string; its pointer is only compared.
+        let pointer = unsafe { empty.Anonymous.Anonymous.Anonymous.byref };
+        assert!(!pointer.is_null());
+    }
+
+    #[test]
     fn arrays_come_back_in_order() {
         let array = |cim_type: CIMTYPE_ENUMERATION| cim_type.0 | CIM_FLAG_ARRAY.0;
         let texts = Value::from(vec!["C:\\a.vhdx", "", "b"]);
