@@ -50,6 +50,7 @@ pub mod limits;
 mod object_path;
 mod session;
 mod value;
+pub mod wsman;
 
 pub use clock::{Clock, SystemClock};
 pub use embedded::{CimType, EmbeddedInstance};

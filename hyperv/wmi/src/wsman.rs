@@ -1,0 +1,4 @@
+//! WMI of another machine, over WS-Management (WinRM).
+
+pub mod codec;
+pub mod sealed;
