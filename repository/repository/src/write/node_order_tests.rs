@@ -12,13 +12,14 @@ use object_store::{FolderStore, ObjectInfo, ObjectStore, StoreError, StoreErrorK
 use store_faults::{Fault, FaultySystem};
 
 use crate::format::{Entry, MapNode, PackId, PackKind};
-use crate::{InitOptions, PasswordCost, Repository, StreamObserver, Unlock};
+use crate::{InitOptions, PasswordCost, Repository, Stream, StreamObserver, StreamRole, Unlock};
 
 const LEAVES: u64 = 120;
 const CHUNK: u64 = 4096;
 
-/// A disk on which every chunk is another one and compresses well.
-struct Numbered;
+/// A disk on which every chunk is another one and compresses well, and another one for each
+/// generation.
+struct Numbered(u8);
 
 impl BlockDevice for Numbered {
     fn size_bytes(&self) -> u64 {
@@ -27,7 +28,7 @@ impl BlockDevice for Numbered {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
         let chunks = buf.chunks_mut(usize::try_from(CHUNK).unwrap());
         for (chunk, number) in chunks.zip(offset / CHUNK..) {
-            chunk.fill(7);
+            chunk.fill(self.0);
             chunk[..8].copy_from_slice(&number.to_le_bytes());
         }
         Ok(())
@@ -53,7 +54,8 @@ struct Watching {
     whole: Mutex<HashSet<PackId>>,
     nodes: Mutex<Vec<(PackId, HashSet<PackId>)>>,
     writes: AtomicUsize,
-    fail: Option<usize>,
+    /// The write that fails; none: `usize::MAX`.
+    fail: AtomicUsize,
 }
 
 impl ObjectStore for Watching {
@@ -73,7 +75,7 @@ impl ObjectStore for Watching {
             // Others get every chance to run ahead.
             (0..2000).for_each(|_| std::thread::yield_now());
         }
-        if self.fail == Some(write) {
+        if self.fail.load(Ordering::Relaxed) == write {
             return Err(StoreError::new(
                 StoreErrorKind::NoSpace,
                 name,
@@ -101,8 +103,9 @@ impl ObjectStore for Watching {
     }
 }
 
-/// Stores the disk; returns whether that worked, and how many node packs were looked through.
-fn store_and_look(fail: Option<usize>) -> (bool, usize) {
+/// Stores the disk, or what changed of it in each leaf; returns whether that worked, and how many
+/// node packs were looked through.
+fn store_and_look(fail: usize, changed: bool) -> (bool, usize) {
     let folder = tempfile::tempdir().unwrap();
     let system = FaultySystem::new(Fault::None);
     let store = Arc::new(Watching {
@@ -110,7 +113,7 @@ fn store_and_look(fail: Option<usize>) -> (bool, usize) {
         whole: Mutex::default(),
         nodes: Mutex::default(),
         writes: AtomicUsize::new(0),
-        fail,
+        fail: AtomicUsize::new(usize::MAX),
     });
     let options = InitOptions {
         chunk_bytes: u32::try_from(CHUNK).unwrap(),
@@ -122,11 +125,36 @@ fn store_and_look(fail: Option<usize>) -> (bool, usize) {
     };
     let unlocks = [Unlock::Password("order")];
     let repository = Repository::init(store.clone(), &unlocks, options).unwrap();
+    let mut disk = Numbered(1);
+    let mut stream = Stream::of_file(StreamRole::Disk, "disk", "disk", disk.size_bytes());
+    if changed {
+        let run = repository.begin_run(6).unwrap();
+        let stored = run.store_stream(&disk, None, &disk).unwrap();
+        run.flush().unwrap();
+        (stream.root, stream.statistics) = (stored.root, stored.statistics);
+        disk = Numbered(2);
+        store.nodes.lock().unwrap().clear();
+    }
+    let first = store.writes.load(Ordering::Relaxed);
+    store
+        .fail
+        .store(first.saturating_add(fail), Ordering::Relaxed);
     let run = repository.begin_run(6).unwrap();
-    let stored = run
-        .store_stream(&Numbered, None, &Numbered)
-        .and_then(|_| run.flush());
+    let stored = if changed {
+        // Half of each leaf.
+        let half = 128 * CHUNK;
+        let ranges = (0..LEAVES).map(|leaf| 2 * leaf * half..(2 * leaf + 1) * half);
+        run.store_changed(&disk, &stream, &ranges.collect(), &disk)
+    } else {
+        run.store_stream(&disk, None, &disk)
+    };
+    let stored = stored.and_then(|_| run.flush());
     drop(run);
+    (stored.is_ok(), look_through(&repository, &store))
+}
+
+/// Looks through the node packs that are in the store; returns how many.
+fn look_through(repository: &Repository, store: &Watching) -> usize {
     let whole = store.whole.lock().unwrap().clone();
     let nodes = store.nodes.lock().unwrap().clone();
     let present = nodes.iter().filter(|(pack, _)| whole.contains(pack));
@@ -158,22 +186,24 @@ fn store_and_look(fail: Option<usize>) -> (bool, usize) {
         }
         looked += 1;
     }
-    (stored.is_ok(), looked)
+    looked
 }
 
 #[test]
 fn nodes_are_written_after_what_they_point_to_whatever_fails() {
-    let (stored, looked) = store_and_look(None);
-    assert!(stored);
-    assert!(
-        looked >= 3,
-        "only {looked} node packs: too few to mean anything"
-    );
-    for write in 0..8 {
-        // It fails, and above all it ends.
+    for changed in [false, true] {
+        let (stored, looked) = store_and_look(usize::MAX, changed);
+        assert!(stored);
         assert!(
-            !store_and_look(Some(write)).0,
-            "write {write} failed and nobody noticed"
+            looked >= 3,
+            "only {looked} node packs: too few to mean anything"
         );
+        for write in 0..8 {
+            // It fails, and above all it ends.
+            assert!(
+                !store_and_look(write, changed).0,
+                "write {write} failed and nobody noticed"
+            );
+        }
     }
 }

@@ -89,7 +89,7 @@ fn no_change_reads_nothing_and_adds_the_restore_point_alone() {
         let disk = CountedDisk::new(MemoryDisk::new(bytes));
         let run = repository.begin_run(2).unwrap();
         // What lies beyond the end of the disk is no change.
-        let beyond = ByteRanges::from_iter([len as u64..len as u64 + 5000]);
+        let beyond: ByteRanges = std::iter::once(len as u64..len as u64 + 5000).collect();
         for changed in [ByteRanges::new(), beyond] {
             let stored = run
                 .store_changed(&disk, &first.streams[0], &changed, &Quiet)

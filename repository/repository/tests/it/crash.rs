@@ -38,7 +38,7 @@ fn second_backup(
 /// The second backup reads all, or what changed.
 fn survives(fault: impl Fn(usize) -> Fault) {
     survives_with(&fault, None);
-    let changed = ByteRanges::from_iter([0..400 * CHUNK as u64]);
+    let changed: ByteRanges = std::iter::once(0..400 * CHUNK as u64).collect();
     survives_with(&fault, Some(&changed));
 }
 

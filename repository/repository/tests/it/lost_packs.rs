@@ -43,7 +43,7 @@ impl Case {
             first,
             disk: CountedDisk::new(MemoryDisk::new(bytes.clone())),
             bytes,
-            changed: ByteRanges::from_iter([CHUNK as u64..CHUNK as u64 + 100]),
+            changed: std::iter::once(CHUNK as u64..CHUNK as u64 + 100).collect(),
         }
     }
 
@@ -107,7 +107,7 @@ fn a_lost_or_damaged_map_costs_a_full_read_and_no_backup() {
         bytes[100] ^= 1;
         fs::write(path, bytes).unwrap();
     }
-    let touched = ByteRanges::from_iter([0..LEN as u64]);
+    let touched: ByteRanges = std::iter::once(0..LEN as u64).collect();
     let case = Case {
         changed: touched,
         ..case

@@ -21,7 +21,7 @@ fn a_lie_is_found_when_the_sweep_comes_by_and_healed_by_reading_all() {
     // The host tells of one write and keeps another one for itself.
     bytes[10 * CHUNK] ^= 1;
     bytes[613 * CHUNK + 77] ^= 1;
-    let changed = ByteRanges::from_iter([10 * CHUNK_BYTES..10 * CHUNK_BYTES + 1]);
+    let changed: ByteRanges = std::iter::once(10 * CHUNK_BYTES..10 * CHUNK_BYTES + 1).collect();
     let disk = CountedDisk::new(MemoryDisk::new(bytes.clone()));
     let run = open(folder.path()).unwrap().begin_run(2).unwrap();
     let stream = &first.streams[0];
