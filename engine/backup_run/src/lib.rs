@@ -1,19 +1,37 @@
 //! One backup run: the VMs of a host into a repository.
 //!
-//! For each VM in turn: open it, store its disks and files as streams, see that nothing of it
-//! changed meanwhile, publish the restore point. A VM that fails leaves no point and does not keep
-//! the others from theirs; a repository that fails ends the run. Whatever was stored before a run
-//! was cancelled or died is used by the next.
+//! ```text
+//!   begin_backup: the host holds the VM still
+//!     ├─ prove    some of what the host calls unchanged is read and compared with the last point
+//!     ├─ store    files; of each disk what changed, or all of it, and then the report says why
+//!     ├─ flush    all of it is durable
+//!     ├─ seal     the host lets the VM go and gives its tracking ids
+//!     ├─ publish  the restore point, with these ids as cursors
+//!     └─ commit   what the point before needed of the host is removed
+//! ```
+//!
+//! A VM that fails leaves no point, nothing on the host, and does not keep the others from theirs;
+//! a repository that fails ends the run. Whatever was stored before a run was cancelled or died is
+//! used by the next. One VM is read at a time; the next one may be frozen meanwhile.
 
 #![forbid(unsafe_code)]
 
+mod disk_backup;
 mod observer;
+mod options;
+mod plan;
+mod previous;
+mod proof;
 mod report;
 mod run;
 mod selection;
+mod throttle;
 mod vm_backup;
 
 pub use observer::{RunEvent, RunObserver};
-pub use report::{Outcome, RunFailure, RunItem, RunReport};
-pub use run::{BackupOptions, back_up};
+pub use options::BackupOptions;
+pub use plan::{PlannedVm, plan_backup};
+pub use proof::ProofPolicy;
+pub use report::{DiskItem, Outcome, RunFailure, RunItem, RunReport};
+pub use run::back_up;
 pub use selection::{SelectError, select_vms};

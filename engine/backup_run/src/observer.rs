@@ -6,7 +6,14 @@ use crate::RunItem;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunEvent<'a> {
-    /// A VM's turn came: the `number`-th of `count`, from 1.
+    /// The host does something for a VM: a short line such as `making a recovery checkpoint`.
+    Step {
+        /// The VM's name.
+        vm: &'a str,
+        /// What it does.
+        text: &'a str,
+    },
+    /// A VM's turn to be read came: the `number`-th of `count`, from 1.
     VmStarted {
         /// Position among the VMs of the run, from 1.
         number: usize,

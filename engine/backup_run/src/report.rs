@@ -1,6 +1,7 @@
 //! What a run did.
 
 use block_io::DiskErrorKind;
+use hyperv_host::{FullReason, HostError, HostErrorKind, LeftOut, Reached, VmEntry};
 use jiff::Timestamp;
 use repository::{RepositoryError, RepositoryErrorKind, StreamStatistics};
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub enum Outcome {
 /// What a run did.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunReport {
+    /// Id of the run; what it made on the host carried it.
+    pub run: String,
     /// The host.
     pub host: String,
     /// When it began.
@@ -49,12 +52,39 @@ pub struct RunItem {
     pub outcome: Outcome,
     /// Id of the point, where one was made.
     pub point: Option<String>,
+    /// How it was held still, such as `recovery-checkpoint`, as far as it got.
+    pub method: Option<String>,
+    /// The consistency that was reached, and why.
+    pub consistency: Option<Reached>,
+    /// What was done with each disk.
+    pub disks: Vec<DiskItem>,
+    /// Disks that are not in the point.
+    pub left_out: Vec<LeftOut>,
     /// Sum over its disks and files.
     pub statistics: StreamStatistics,
     /// What went less well than it should.
     pub warnings: Vec<String>,
     /// Why there is no point.
     pub failure: Option<RunFailure>,
+}
+
+/// What a run did with a disk.
+#[derive(Debug, Clone, Serialize)]
+pub struct DiskItem {
+    /// Position among the VM's disks, from 0.
+    pub number: u32,
+    /// File name.
+    pub name: String,
+    /// Why all of it was read; `None`: only what the host called changed.
+    pub full: Option<FullReason>,
+    /// The same as a sentence, for people.
+    pub why: String,
+    /// Bytes that the host called changed, where it said so.
+    pub changed_ranges_bytes: Option<u64>,
+    /// Bytes of what it called unchanged that were read again and compared.
+    pub proved_bytes: u64,
+    /// What was read and stored.
+    pub statistics: StreamStatistics,
 }
 
 /// Why a VM has no point.
@@ -69,6 +99,9 @@ pub struct RunFailure {
     /// The disk's kind of failure, where it was a disk, or a finding about one.
     #[serde(skip)]
     pub disk: Option<DiskErrorKind>,
+    /// The host's kind of failure, where it was the host.
+    #[serde(skip)]
+    pub host: Option<HostErrorKind>,
     /// The repository's kind of failure, where it was the repository.
     #[serde(skip)]
     pub repository: Option<RepositoryErrorKind>,
@@ -82,6 +115,7 @@ impl RunFailure {
             hint: None,
             kind: "failed".to_owned(),
             disk: None,
+            host: None,
             repository: None,
         };
         let mut next = Some(error);
@@ -93,6 +127,11 @@ impl RunFailure {
             if let Some(error) = error.downcast_ref::<block_io::DiskError>() {
                 failure.kind = error.kind().name().to_owned();
                 failure.disk = Some(error.kind());
+                failure.hint = error.hint_text().map(str::to_owned).or(failure.hint);
+            }
+            if let Some(error) = error.downcast_ref::<HostError>() {
+                failure.kind = error.kind().name().to_owned();
+                failure.host = Some(error.kind());
                 failure.hint = error.hint_text().map(str::to_owned).or(failure.hint);
             }
             if let Some(error) = error.downcast_ref::<RepositoryError>() {
@@ -110,6 +149,25 @@ impl RunFailure {
             next = error.source();
         }
         failure
+    }
+}
+
+impl RunItem {
+    /// Makes the item of a VM whose turn has not come.
+    pub(crate) fn skipped(vm: &VmEntry) -> Self {
+        Self {
+            vm: vm.name.clone(),
+            identity: vm.identity.clone(),
+            outcome: Outcome::Skipped,
+            point: None,
+            method: None,
+            consistency: None,
+            disks: Vec::new(),
+            left_out: Vec::new(),
+            statistics: StreamStatistics::default(),
+            warnings: Vec::new(),
+            failure: None,
+        }
     }
 }
 

@@ -1,20 +1,15 @@
-//! A run: one VM after the other.
+//! A run: VM after VM, the next one being frozen while one is read.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use hyperv_host::{HypervHost, VmEntry};
 use jiff::Timestamp;
-use repository::{Repository, RepositoryError, RepositoryErrorKind, StreamStatistics};
+use repository::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint, RunWriter};
 
+use crate::throttle::Throttle;
 use crate::vm_backup::VmBackup;
-use crate::{Outcome, RunEvent, RunFailure, RunItem, RunObserver, RunReport};
-
-/// How a run goes about it.
-#[derive(Debug, Clone, Default)]
-pub struct BackupOptions {
-    /// Threads that read and encode; 0: one more than the machine has processors.
-    pub workers: usize,
-    /// Program and version, as points name it.
-    pub program: String,
-}
+use crate::{BackupOptions, Outcome, RunEvent, RunFailure, RunItem, RunObserver, RunReport};
 
 /// Backs VMs of a host up into a repository.
 ///
@@ -27,61 +22,116 @@ pub fn back_up(
     observer: &dyn RunObserver,
 ) -> Result<RunReport, RepositoryError> {
     let started = Timestamp::now();
-    let run = repository.begin_run(options.workers)?;
-    let mut items = Vec::new();
-    // Once the repository has failed, or the person asked to stop, no VM is begun any more.
-    let mut ended: Option<Outcome> = None;
-    for (number, vm) in vms.iter().enumerate() {
-        let mut item = RunItem {
-            vm: vm.name.clone(),
-            identity: vm.identity.clone(),
-            outcome: Outcome::Skipped,
-            point: None,
-            statistics: StreamStatistics::default(),
-            warnings: Vec::new(),
-            failure: None,
-        };
-        if ended.is_none() {
-            let backup = VmBackup {
-                host,
-                run: &run,
-                vm,
-                options,
-                observer,
-            };
-            let count = vms.len();
-            match backup.run(number + 1, count, &mut item) {
-                Ok(()) if item.warnings.is_empty() => item.outcome = Outcome::Success,
-                Ok(()) => item.outcome = Outcome::Warning,
-                Err(error) => {
-                    let failure = RunFailure::of(&*error);
-                    let cancelled = failure.kind == RepositoryErrorKind::Cancelled.name();
-                    item.outcome = if cancelled {
-                        Outcome::Cancelled
-                    } else {
-                        Outcome::Failed
-                    };
-                    if cancelled || failure.repository.is_some() {
-                        ended = Some(item.outcome);
-                    }
-                    item.failure = Some(failure);
-                }
-            }
-        }
-        observer.event(RunEvent::VmFinished(&item));
-        items.push(item);
+    let mut options = options.clone();
+    if options.request.run.is_empty() {
+        options.request.run = RestorePoint::new_id()?;
     }
-    if ended == Some(Outcome::Cancelled) {
-        // What was done until now is kept for the next run. If that fails too, it is done again.
-        drop(run.flush());
-    }
-    let outcome = RunReport::outcome_of(&items);
-    let host = host.name().to_owned();
-    Ok(RunReport {
+    let writer = repository.begin_run(options.workers)?;
+    let run = Run {
         host,
+        writer: &writer,
+        vms,
+        options: &options,
+        observer,
+        throttle: options.bytes_per_second.map(Throttle::new),
+        next: AtomicUsize::new(0),
+        reading: Mutex::new(()),
+        ended: Mutex::new(None),
+        items: Mutex::new((0..vms.len()).map(|_| None).collect()),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..options.vms_at_once.clamp(1, vms.len().max(1)) {
+            scope.spawn(|| run.work());
+        }
+    });
+    if run.ended() == Some(Outcome::Cancelled) {
+        // What was done until now is kept for the next run. If that fails too, it is done again.
+        drop(writer.flush());
+    }
+    let items = run
+        .items
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let items: Vec<RunItem> = items.into_iter().flatten().collect();
+    let outcome = RunReport::outcome_of(&items);
+    Ok(RunReport {
+        run: options.request.run,
+        host: host.name().to_owned(),
         started,
         finished: Timestamp::now(),
         outcome,
         items,
     })
+}
+
+/// What the threads of a run share.
+struct Run<'a> {
+    host: &'a dyn HypervHost,
+    writer: &'a RunWriter,
+    vms: &'a [VmEntry],
+    options: &'a BackupOptions,
+    observer: &'a dyn RunObserver,
+    throttle: Option<Throttle>,
+    /// The VM whose turn comes next.
+    next: AtomicUsize,
+    /// Held while a VM is read: the cores are shared, and so is the host's storage.
+    reading: Mutex<()>,
+    /// How the run ended before its last VM, if it did: then no VM is begun any more.
+    ended: Mutex<Option<Outcome>>,
+    items: Mutex<Vec<Option<RunItem>>>,
+}
+
+impl Run<'_> {
+    fn ended(&self) -> Option<Outcome> {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes VMs until there are no more.
+    fn work(&self) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(vm) = self.vms.get(number) else {
+                return;
+            };
+            let mut item = RunItem::skipped(vm);
+            if self.ended().is_none() {
+                self.back_up(number, vm, &mut item);
+            }
+            self.observer.event(RunEvent::VmFinished(&item));
+            let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(place) = items.get_mut(number) {
+                *place = Some(item);
+            }
+        }
+    }
+
+    fn back_up(&self, number: usize, vm: &VmEntry, item: &mut RunItem) {
+        let backup = VmBackup {
+            host: self.host,
+            run: self.writer,
+            vm,
+            options: self.options,
+            observer: self.observer,
+            throttle: self.throttle.as_ref(),
+            reading: &self.reading,
+        };
+        match backup.run(number + 1, self.vms.len(), item) {
+            Ok(()) if item.warnings.is_empty() => item.outcome = Outcome::Success,
+            Ok(()) => item.outcome = Outcome::Warning,
+            Err(error) => {
+                let failure = RunFailure::of(&*error);
+                let cancelled = failure.kind == RepositoryErrorKind::Cancelled.name();
+                item.outcome = if cancelled {
+                    Outcome::Cancelled
+                } else {
+                    Outcome::Failed
+                };
+                if cancelled || failure.repository.is_some() {
+                    let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+                    ended.get_or_insert(item.outcome);
+                }
+                item.failure = Some(failure);
+            }
+        }
+    }
 }

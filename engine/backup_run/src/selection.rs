@@ -121,6 +121,7 @@ mod tests {
         let vm = |(identity, name): &(&str, &str)| VmEntry {
             identity: (*identity).to_owned(),
             name: (*name).to_owned(),
+            state: None,
             generation: None,
             version: None,
             disks: Vec::new(),

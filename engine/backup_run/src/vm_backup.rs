@@ -1,20 +1,26 @@
 //! One VM into one restore point.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use block_io::{BlockDevice, DiskError, DiskErrorKind, FileStamp, ImageFile, LayeredDisk};
+use block_io::{BlockDevice as _, DiskError, ImageFile};
 use disk_image::RawLayer;
-use hyperv_host::{DiskSource, FileRole, FileSource, HypervHost, Severity, VmEntry, VmSource};
+use hyperv_host::{
+    Consistency, FileRole, FileSource, FrozenVm, HostError, HypervHost, Sealed, Severity,
+    StepObserver, VmEntry,
+};
 use jiff::Timestamp;
 use repository::{
-    Consistency, PointKind, PointVm, RestorePoint, RunWriter, Stream, StreamObserver, StreamRole,
+    LeftOutDisk, PointKind, PointVm, RestorePoint, RunWriter, Stream, StreamObserver, StreamRole,
     StreamStatistics,
 };
 
+use crate::disk_backup::DiskBackup;
+use crate::previous::{packed, previous_backup};
+use crate::throttle::Throttle;
 use crate::{BackupOptions, RunEvent, RunItem, RunObserver};
 
-type BackupError = Box<dyn Error + Send + Sync>;
+pub(crate) type BackupError = Box<dyn Error + Send + Sync>;
 
 /// One VM's turn in a run.
 pub(crate) struct VmBackup<'a> {
@@ -23,20 +29,65 @@ pub(crate) struct VmBackup<'a> {
     pub(crate) vm: &'a VmEntry,
     pub(crate) options: &'a BackupOptions,
     pub(crate) observer: &'a dyn RunObserver,
+    pub(crate) throttle: Option<&'a Throttle>,
+    pub(crate) reading: &'a Mutex<()>,
 }
 
-struct Progress<'a>(&'a dyn RunObserver);
+/// Tells what the host does for the VM.
+struct Steps<'a> {
+    vm: &'a str,
+    observer: &'a dyn RunObserver,
+}
+
+impl StepObserver for Steps<'_> {
+    fn step(&self, text: &str) {
+        self.observer.event(RunEvent::Step { vm: self.vm, text });
+    }
+
+    fn cancelled(&self) -> bool {
+        self.observer.cancelled()
+    }
+}
+
+/// Tells how far the reading is, and stops it when the person or the host cannot bear it longer.
+pub(crate) struct Progress<'a> {
+    observer: &'a dyn RunObserver,
+    frozen: &'a dyn FrozenVm,
+    unbearable: Mutex<Option<HostError>>,
+}
+
+impl Progress<'_> {
+    /// Returns what the host could not bear, in place of the cancellation that it led to.
+    fn explain(&self, error: BackupError) -> BackupError {
+        let mut unbearable = self
+            .unbearable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unbearable.take().map_or(error, Into::into)
+    }
+}
 
 impl StreamObserver for Progress<'_> {
     fn advanced(&self, stream_bytes: u64, stored_bytes: u64) {
-        self.0.event(RunEvent::Progress {
+        self.observer.event(RunEvent::Progress {
             stream_bytes,
             stored_bytes,
         });
     }
 
     fn cancelled(&self) -> bool {
-        self.0.cancelled()
+        if self.observer.cancelled() {
+            return true;
+        }
+        let Err(error) = self.frozen.check_bearable() else {
+            return false;
+        };
+        let mut unbearable = self
+            .unbearable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unbearable.get_or_insert(error);
+        true
     }
 }
 
@@ -48,147 +99,120 @@ impl VmBackup<'_> {
         count: usize,
         item: &mut RunItem,
     ) -> Result<(), BackupError> {
-        let started = Timestamp::now();
-        let source = self.open()?;
-        item.warnings = warnings(&source);
-        let sizes: Vec<u64> = source
-            .files
-            .iter()
-            .map(|file| file_size(&*file.file))
-            .collect::<Result<_, DiskError>>()?;
-        let stamps: Vec<Option<FileStamp>> = source
-            .files
-            .iter()
-            .map(|file| stamp(&*file.file))
-            .collect::<Result<_, DiskError>>()?;
-        let size_bytes = source
-            .disks
-            .iter()
-            .map(|disk| disk.device.size_bytes())
-            .chain(sizes)
-            .sum();
-        let vm = self.vm.name.as_str();
-        self.observer.event(RunEvent::VmStarted {
-            number,
-            count,
-            vm,
-            size_bytes,
-        });
         let parent = self.run.repository().points_of(&self.vm.identity)?.pop();
-        let mut streams = Vec::new();
-        // Configuration first: it is small, and a VM that starts meanwhile changes it.
-        for file in &source.files {
-            streams.push(self.store_file(file, parent.as_ref())?);
-        }
-        for disk in &source.disks {
-            streams.push(self.store_disk(disk, parent.as_ref())?);
-        }
-        for disk in &source.disks {
-            (disk.check_unchanged)()?;
-        }
-        // At the end like the disks: together they are the VM at one time.
-        for (file, before) in source.files.iter().zip(stamps) {
-            check_unchanged(&*file.file, before)?;
-        }
-        // The point says when it was durable, so it must be by then.
+        let previous = parent.as_ref().map(previous_backup);
+        let request = self.options.request_for(self.vm);
+        let steps = Steps {
+            vm: &self.vm.name,
+            observer: self.observer,
+        };
+        let mut frozen = self
+            .host
+            .begin_backup(self.vm, &request, previous.as_ref(), &steps)?;
+        let turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = self.read(&mut *frozen, parent.as_ref(), (number, count), item);
+        drop(turn);
+        let left = match &result {
+            Ok(()) => frozen.commit(),
+            Err(_) => frozen.abandon(),
+        };
+        add_warnings(item, &left);
+        result
+    }
+
+    /// Reads all of the VM and publishes the point.
+    fn read(
+        &self,
+        frozen: &mut dyn FrozenVm,
+        parent: Option<&RestorePoint>,
+        turn: (usize, usize),
+        item: &mut RunItem,
+    ) -> Result<(), BackupError> {
+        let source = frozen.source();
+        item.method = Some(source.method.name().to_owned());
+        item.consistency = Some(source.consistency.clone());
+        item.left_out.clone_from(&source.left_out);
+        add_warnings(item, &source.entry.findings);
+        add_warnings(item, &source.findings);
+        let sizes = source.files.iter().map(|file| file_size(&*file.file));
+        let sizes = sizes.collect::<Result<Vec<u64>, DiskError>>()?;
+        let disks = source.disks.iter().map(|disk| disk.device.size_bytes());
+        self.observer.event(RunEvent::VmStarted {
+            number: turn.0,
+            count: turn.1,
+            vm: &self.vm.name,
+            size_bytes: disks.chain(sizes).sum(),
+        });
+        let progress = Progress {
+            observer: self.observer,
+            frozen,
+            unbearable: Mutex::new(None),
+        };
+        let stored = self.store(frozen, parent, &progress, item);
+        let streams = stored.map_err(|error| progress.explain(error))?;
+        drop(progress);
+        // The host lets the VM go only when nothing of it has to be read again.
         self.run.flush()?;
-        streams
-            .iter()
-            .for_each(|stream| item.statistics += stream.statistics);
-        let kind = if parent.is_some() {
-            PointKind::Incremental
-        } else {
-            PointKind::Full
-        };
-        let point = RestorePoint {
-            version: 1,
-            id: RestorePoint::new_id()?,
-            vm: PointVm {
-                identity: self.vm.identity.clone(),
-                name: self.vm.name.clone(),
-                generation: self.vm.generation,
-                configuration_version: self.vm.version.clone(),
-            },
-            host: self.host.name().to_owned(),
-            started,
-            finished: Timestamp::now(),
-            kind,
-            consistency: Consistency::Crash,
-            consistency_reason: "files of a folder, read as they lie: as after a power cut".into(),
-            parent: parent.map(|parent| parent.id),
-            streams,
-            configuration: source
-                .configuration
-                .and_then(|c| serde_json::to_value(c).ok()),
-            warnings: item.warnings.clone(),
-            program: self.options.program.clone(),
-        };
+        let sealed = frozen.seal()?;
+        add_warnings(item, &sealed.findings);
+        let point = self.point(frozen, parent, streams, sealed, item)?;
         self.run.publish(&point)?;
         item.point = Some(point.id);
         Ok(())
     }
 
-    /// Opens the VM, unless a check says that this cannot work.
-    fn open(&self) -> Result<VmSource, BackupError> {
-        let blocked = self
-            .vm
-            .findings
-            .iter()
-            .find(|finding| finding.severity == Severity::Block);
-        if let Some(finding) = blocked {
-            let text = format!("{}: {}", finding.id, finding.text);
-            let error = DiskError::new(DiskErrorKind::Blocked, text);
-            let cure = finding
-                .cure
-                .as_deref()
-                .unwrap_or("see what `lifeboat vm list` says");
-            return Err(error.hint(cure).into());
-        }
-        Ok(self.host.open_vm(&self.vm.identity)?)
-    }
-
-    fn store_disk(
+    /// Stores the files and disks, in this order: files are small, and a VM that starts meanwhile
+    /// changes them.
+    fn store(
         &self,
-        disk: &DiskSource,
+        frozen: &dyn FrozenVm,
         parent: Option<&RestorePoint>,
-    ) -> Result<Stream, BackupError> {
-        let previous = parent.and_then(|point| {
-            let same_path = |stream: &&Stream| stream.source_path == disk.configured_path;
-            point
-                .disks()
-                .find(same_path)
-                .or_else(|| point.disks().find(|s| s.number == disk.number))
-        });
-        let new = Stream {
-            role: StreamRole::Disk,
-            number: disk.number,
-            name: disk.base_name.clone(),
-            source_path: disk.configured_path.clone(),
-            slot: disk.slot.and_then(|slot| serde_json::to_value(slot).ok()),
-            format: Some(disk.format.clone()),
-            sector_bytes: disk.device.sector_bytes(),
-            physical_sector_bytes: disk.device.physical_sector_bytes(),
-            disk_id: disk.disk_id.clone(),
-            size_bytes: disk.device.size_bytes(),
-            root: None,
-            statistics: StreamStatistics::default(),
-            cursor: None,
-        };
-        self.store(new, &*disk.device, previous)
+        progress: &Progress<'_>,
+        item: &mut RunItem,
+    ) -> Result<Vec<Stream>, BackupError> {
+        let source = frozen.source();
+        let mut streams = Vec::new();
+        for file in &source.files {
+            streams.push(self.store_file(file, parent, progress)?);
+        }
+        for disk in &source.disks {
+            self.observer.event(RunEvent::StreamStarted {
+                vm: &self.vm.name,
+                stream: &disk.base_name,
+                size_bytes: disk.device.size_bytes(),
+            });
+            let backup = DiskBackup {
+                run: self.run,
+                disk,
+                parent,
+                options: self.options,
+                throttle: self.throttle,
+                progress,
+            };
+            let (stream, done) = backup.store(&mut item.warnings)?;
+            streams.push(stream);
+            item.disks.push(done);
+        }
+        for stream in &streams {
+            item.statistics += stream.statistics;
+        }
+        Ok(streams)
     }
 
     fn store_file(
         &self,
         file: &FileSource,
         parent: Option<&RestorePoint>,
+        progress: &Progress<'_>,
     ) -> Result<Stream, BackupError> {
         let previous = parent.and_then(|point| {
             point
                 .files()
                 .find(|stream| stream.name == file.relative_path)
         });
-        let device = LayeredDisk::new(vec![Arc::new(RawLayer::open(Arc::clone(&file.file))?)])?;
-        let new = Stream {
+        let layer = Arc::new(RawLayer::open(Arc::clone(&file.file))?);
+        let device = block_io::LayeredDisk::new(vec![layer])?;
+        let mut stream = Stream {
             role: role(file.role),
             number: 0,
             name: file.relative_path.clone(),
@@ -202,59 +226,97 @@ impl VmBackup<'_> {
             root: None,
             statistics: StreamStatistics::default(),
             cursor: None,
+            read: None,
+            proof: None,
         };
-        self.store(new, &device, previous)
-    }
-
-    fn store(
-        &self,
-        mut stream: Stream,
-        device: &dyn BlockDevice,
-        previous: Option<&Stream>,
-    ) -> Result<Stream, BackupError> {
         self.observer.event(RunEvent::StreamStarted {
             vm: &self.vm.name,
             stream: &stream.name,
             size_bytes: stream.size_bytes,
         });
-        let stored = self
-            .run
-            .store_stream(device, previous, &Progress(self.observer))?;
+        let stored = self.run.store_stream(&device, previous, progress)?;
         stream.root = stored.root;
         stream.statistics = stored.statistics;
         Ok(stream)
     }
-}
 
-/// What the person should know although the backup works.
-fn warnings(source: &VmSource) -> Vec<String> {
-    let findings = source.entry.findings.iter();
-    findings
-        .filter(|finding| finding.severity == Severity::Warn)
-        .map(|finding| format!("{}: {}", finding.id, finding.text))
-        .collect()
-}
-
-fn unreadable(file: &dyn ImageFile, error: std::io::Error) -> DiskError {
-    DiskError::io(file.name(), "cannot look at this file", error)
-}
-
-fn stamp(file: &dyn ImageFile) -> Result<Option<FileStamp>, DiskError> {
-    file.stamp().map_err(|error| unreadable(file, error))
-}
-
-fn check_unchanged(file: &dyn ImageFile, before: Option<FileStamp>) -> Result<(), DiskError> {
-    if stamp(file)? == before {
-        return Ok(());
+    fn point(
+        &self,
+        frozen: &dyn FrozenVm,
+        parent: Option<&RestorePoint>,
+        mut streams: Vec<Stream>,
+        sealed: Sealed,
+        item: &RunItem,
+    ) -> Result<RestorePoint, BackupError> {
+        let source = frozen.source();
+        let disks = streams
+            .iter_mut()
+            .filter(|stream| stream.role == StreamRole::Disk);
+        for (stream, cursor) in disks.zip(sealed.cursors) {
+            stream.cursor = cursor.as_deref().map(packed);
+        }
+        let kind = match parent {
+            Some(_) => PointKind::Incremental,
+            None => PointKind::Full,
+        };
+        let left_out = source.left_out.iter().map(|disk| LeftOutDisk {
+            slot: disk.slot.and_then(|slot| serde_json::to_value(slot).ok()),
+            path: disk.path.clone(),
+            reason: disk.reason.clone(),
+        });
+        Ok(RestorePoint {
+            version: 1,
+            id: RestorePoint::new_id()?,
+            vm: PointVm {
+                identity: self.vm.identity.clone(),
+                name: self.vm.name.clone(),
+                generation: self.vm.generation,
+                configuration_version: self.vm.version.clone(),
+            },
+            host: self.host.name().to_owned(),
+            started: source.taken,
+            finished: Timestamp::now(),
+            kind,
+            method: Some(source.method.name().to_owned()),
+            consistency: consistency(source.consistency.level),
+            consistency_reason: source.consistency.reason.clone(),
+            parent: parent.map(|parent| parent.id.clone()),
+            streams,
+            left_out: left_out.collect(),
+            configuration: source
+                .configuration
+                .as_ref()
+                .and_then(|c| serde_json::to_value(c).ok()),
+            warnings: item.warnings.clone(),
+            program: self.options.program.clone(),
+        })
     }
-    let what = "the file changed while the VM was read";
-    Err(DiskError::new(DiskErrorKind::Changed, what)
-        .in_file(file.name())
-        .hint("run the backup again while nobody writes to the VM's files"))
+}
+
+/// Adds what the person should know although there is a point.
+fn add_warnings(item: &mut RunItem, findings: &[hyperv_host::Finding]) {
+    let worth = findings
+        .iter()
+        .filter(|finding| finding.severity >= Severity::Warn);
+    for finding in worth {
+        let text = format!("{}: {}", finding.id, finding.text);
+        if !item.warnings.contains(&text) {
+            item.warnings.push(text);
+        }
+    }
 }
 
 fn file_size(file: &dyn ImageFile) -> Result<u64, DiskError> {
-    file.size_bytes().map_err(|error| unreadable(file, error))
+    file.size_bytes()
+        .map_err(|error| DiskError::io(file.name(), "cannot look at this file", error))
+}
+
+fn consistency(level: Consistency) -> repository::Consistency {
+    match level {
+        Consistency::Application => repository::Consistency::Application,
+        Consistency::FileSystem => repository::Consistency::FileSystem,
+        Consistency::Crash => repository::Consistency::Crash,
+    }
 }
 
 fn role(role: FileRole) -> StreamRole {

@@ -4,8 +4,8 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use backup_run::{BackupOptions, Outcome, RunEvent, RunObserver, RunReport, back_up};
@@ -14,11 +14,17 @@ use block_io::{
     MemoryFile,
 };
 use hyperv_host::{
-    DiskSource, FileRole, FileSource, HostError, HypervHost, Inventory, VmEntry, VmSource,
+    BackupMethod, BackupRequest, Consistency, DiskChanges, DiskSource, FileRole, FileSource,
+    Finding, FrozenVm, FullReason, HostError, HostErrorKind, HypervHost, Inventory, LeftOut,
+    PreviousBackup, Reached, Sealed, StepObserver, VmEntry, VmPlan, VmSource,
 };
+use jiff::Timestamp;
 use object_store::FolderStore;
 use repository::{InitOptions, PasswordCost, Repository, Unlock};
 use store_faults::{Fault, FaultySystem};
+
+/// Several chunks, and a part of one.
+const DISK_BYTES: usize = 5 * 65_536 + 100;
 
 /// A file that says how often it was written.
 struct StampedFile {
@@ -84,18 +90,68 @@ impl BlockDevice for HugeDisk {
     }
 }
 
-/// Its VMs are called `quiet`, `busy` and `huge`; each has an empty file and a full one.
-struct MadeUpHost;
+/// Its VMs are called `quiet`, `busy`, `huge`, `tracked`, `lied` and `cramped`; each has an empty
+/// file and a full one. It writes down what is asked of it.
+#[derive(Default)]
+struct MadeUpHost {
+    calls: Arc<Mutex<Vec<String>>>,
+}
 
 fn entry(name: &str) -> VmEntry {
     VmEntry {
         identity: name.to_owned(),
         name: name.to_owned(),
+        state: None,
         generation: None,
         version: None,
         disks: Vec::new(),
         checkpoints: 0,
         findings: Vec::new(),
+    }
+}
+
+/// A VM that is held still, in a way of its own.
+struct HeldVm {
+    source: VmSource,
+    writes: Arc<AtomicU64>,
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+impl HeldVm {
+    fn note(&self, call: &str) {
+        let line = format!("{call} {}", self.source.entry.name);
+        self.calls.lock().unwrap().push(line);
+    }
+}
+
+impl FrozenVm for HeldVm {
+    fn source(&self) -> &VmSource {
+        &self.source
+    }
+    fn check_bearable(&self) -> Result<(), HostError> {
+        if self.source.entry.name == "cramped" {
+            return Err(HostError::new(HostErrorKind::NoRoom, "C: is about to fill"));
+        }
+        Ok(())
+    }
+    fn seal(&mut self) -> Result<Sealed, HostError> {
+        self.note("seal");
+        if self.writes.load(Ordering::SeqCst) > 0 {
+            let changed = DiskError::new(DiskErrorKind::Changed, "a file changed");
+            return Err(HostError::new(HostErrorKind::Disk, "a file changed").caused_by(changed));
+        }
+        Ok(Sealed {
+            cursors: vec![Some("{\"id\":7}".to_owned())],
+            findings: Vec::new(),
+        })
+    }
+    fn commit(self: Box<Self>) -> Vec<Finding> {
+        self.note("commit");
+        Vec::new()
+    }
+    fn abandon(self: Box<Self>) -> Vec<Finding> {
+        self.note("abandon");
+        Vec::new()
     }
 }
 
@@ -111,10 +167,32 @@ impl HypervHost for MadeUpHost {
         })
     }
 
-    fn open_vm(&self, identity: &str) -> Result<VmSource, HostError> {
+    fn plan(
+        &self,
+        _: &VmEntry,
+        _: &BackupRequest,
+        _: Option<&PreviousBackup>,
+    ) -> Result<VmPlan, HostError> {
+        Err(HostError::new(HostErrorKind::Refused, "nobody plans here"))
+    }
+
+    fn begin_backup(
+        &self,
+        vm: &VmEntry,
+        _: &BackupRequest,
+        previous: Option<&PreviousBackup>,
+        _: &dyn StepObserver,
+    ) -> Result<Box<dyn FrozenVm>, HostError> {
         let writes = Arc::new(AtomicU64::new(0));
-        let bytes = MemoryDisk::new(vec![7; 100_000]);
-        let device: Arc<dyn BlockDevice> = match identity {
+        let mut bytes = vec![7; DISK_BYTES];
+        if previous.is_some() {
+            bytes[..10].fill(8);
+        }
+        if previous.is_some() && vm.name == "lied" {
+            bytes[DISK_BYTES - 10..].fill(9);
+        }
+        let bytes = MemoryDisk::new(bytes);
+        let device: Arc<dyn BlockDevice> = match vm.name.as_str() {
             "huge" => Arc::new(HugeDisk),
             "busy" => Arc::new(BusyDisk {
                 bytes,
@@ -130,8 +208,17 @@ impl HypervHost for MadeUpHost {
                 writes: Arc::clone(&writes),
             }),
         };
-        Ok(VmSource {
-            entry: entry(identity),
+        let known = previous.and_then(|previous| previous.disks[0].cursor.clone());
+        let changes = match known.as_deref() {
+            Some("{\"id\":7}") => DiskChanges::Ranges {
+                ranges: std::iter::once(0..10).collect(),
+                previous: 0,
+            },
+            Some(other) => panic!("the cursor came back as {other}"),
+            None => DiskChanges::Everything(FullReason::FirstBackup),
+        };
+        let source = VmSource {
+            entry: entry(&vm.name),
             configuration: None,
             disks: vec![DiskSource {
                 number: 0,
@@ -142,10 +229,29 @@ impl HypervHost for MadeUpHost {
                 disk_id: None,
                 chain: Vec::new(),
                 device,
+                changes,
                 check_unchanged: Box::new(|| Ok(())),
             }],
             files: vec![file("empty.vmrs", b""), file("full.vmrs", b"state")],
-        })
+            // The host's own time, which need not be ours.
+            taken: Timestamp::from_second(previous.map_or(100, |_| 200)).unwrap(),
+            method: BackupMethod::RecoveryCheckpoint,
+            consistency: Reached {
+                level: Consistency::Application,
+                reason: "writers took part".to_owned(),
+            },
+            left_out: vec![LeftOut {
+                slot: None,
+                path: "PhysicalDrive1".to_owned(),
+                reason: "pass-through".to_owned(),
+            }],
+            findings: Vec::new(),
+        };
+        Ok(Box::new(HeldVm {
+            source,
+            writes,
+            calls: Arc::clone(&self.calls),
+        }))
     }
 }
 
@@ -173,14 +279,8 @@ fn repository(folder: &Path) -> Repository {
 
 fn run(repository: &Repository, vms: &[&str]) -> RunReport {
     let vms: Vec<VmEntry> = vms.iter().map(|name| entry(name)).collect();
-    back_up(
-        &MadeUpHost,
-        repository,
-        &vms,
-        &BackupOptions::default(),
-        &Quiet,
-    )
-    .unwrap()
+    let host = MadeUpHost::default();
+    back_up(&host, repository, &vms, &BackupOptions::default(), &Quiet).unwrap()
 }
 
 #[test]
@@ -215,4 +315,102 @@ fn a_disk_that_is_too_large_fails_its_vm_alone() {
     let failure = report.items[0].failure.as_ref().unwrap();
     assert_eq!(failure.kind, "unsupported");
     assert_eq!(failure.repository, None);
+}
+
+#[test]
+fn a_point_says_how_it_was_taken_and_the_second_reads_what_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = repository(folder.path());
+    let first = run(&repository, &["tracked"]);
+    assert_eq!(first.items[0].disks[0].full, Some(FullReason::FirstBackup));
+    let second = run(&repository, &["tracked"]);
+    let disk = &second.items[0].disks[0];
+    assert_eq!(disk.full, None, "{disk:?}");
+    assert_eq!(disk.changed_ranges_bytes, Some(10));
+    assert_eq!(disk.statistics.read_bytes, 65_536 + disk.proved_bytes);
+    let points = repository.points_of("tracked").unwrap();
+    assert_eq!(points[1].method.as_deref(), Some("recovery-checkpoint"));
+    assert_eq!(points[1].consistency, repository::Consistency::Application);
+    assert_eq!(points[1].started.as_second(), 200);
+    assert_eq!(points[1].left_out[0].reason, "pass-through");
+    let stored = repository
+        .open_stream(points[1].disks().next().unwrap())
+        .unwrap();
+    let mut bytes = vec![0; DISK_BYTES];
+    stored.read_at(0, &mut bytes).unwrap();
+    assert!(bytes[..10].iter().all(|byte| *byte == 8));
+    assert!(bytes[10..].iter().all(|byte| *byte == 7));
+}
+
+#[test]
+fn a_host_that_calls_changes_unchanged_is_found_out_and_the_disk_read_in_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = repository(folder.path());
+    run(&repository, &["lied"]);
+    // Random chunks alone may miss one; these prove every one of them.
+    let mut options = BackupOptions::default();
+    options.proof.random_chunks = 64;
+    let host = MadeUpHost::default();
+    let report = back_up(&host, &repository, &[entry("lied")], &options, &Quiet).unwrap();
+    let item = &report.items[0];
+    assert_eq!(item.outcome, Outcome::Warning, "{item:?}");
+    assert_eq!(item.disks[0].full, Some(FullReason::TrackingWrong));
+    assert!(
+        item.warnings[0].starts_with("DISK-TRACKING-WRONG"),
+        "{item:?}"
+    );
+    let points = repository.points_of("lied").unwrap();
+    let stored = repository
+        .open_stream(points[1].disks().next().unwrap())
+        .unwrap();
+    let mut end = [0; 10];
+    stored.read_at(DISK_BYTES as u64 - 10, &mut end).unwrap();
+    assert_eq!(end, [9; 10]);
+}
+
+#[test]
+fn a_vm_is_let_go_after_its_point_or_given_up_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = repository(folder.path());
+    let host = MadeUpHost::default();
+    let vms = ["quiet", "cramped", "busy"].map(entry);
+    let options = BackupOptions {
+        vms_at_once: 1,
+        ..BackupOptions::default()
+    };
+    let report = back_up(&host, &repository, &vms, &options, &Quiet).unwrap();
+    let calls = host.calls.lock().unwrap().clone();
+    let expected = [
+        "seal quiet",
+        "commit quiet",
+        "abandon cramped",
+        "seal busy",
+        "abandon busy",
+    ];
+    assert_eq!(calls, expected);
+    let failure = report.items[1].failure.as_ref().unwrap();
+    assert_eq!(failure.host, Some(HostErrorKind::NoRoom), "{failure:?}");
+    assert_eq!(report.items[1].outcome, Outcome::Failed);
+}
+
+#[test]
+fn several_vms_at_once_all_get_their_points_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = repository(folder.path());
+    let names: Vec<String> = (0..12).map(|n| format!("vm{n}")).collect();
+    let vms: Vec<VmEntry> = names.iter().map(|name| entry(name)).collect();
+    let options = BackupOptions {
+        vms_at_once: 4,
+        ..BackupOptions::default()
+    };
+    let host = MadeUpHost::default();
+    let report = back_up(&host, &repository, &vms, &options, &Quiet).unwrap();
+    assert_eq!(report.outcome, Outcome::Success, "{report:?}");
+    let done: Vec<&str> = report.items.iter().map(|item| item.vm.as_str()).collect();
+    assert_eq!(done, names);
+    assert!(
+        names
+            .iter()
+            .all(|name| repository.points_of(name).unwrap().len() == 1)
+    );
 }

@@ -1,0 +1,52 @@
+//! How a run goes about it.
+
+use hyperv_host::{BackupRequest, VmEntry};
+use vm_config::DiskSlot;
+
+use crate::ProofPolicy;
+
+/// How a run goes about it.
+#[derive(Debug, Clone)]
+pub struct BackupOptions {
+    /// Threads that read and encode; 0: one more than the machine has processors.
+    pub workers: usize,
+    /// VMs that are held still at the same time. One is read while the next is being frozen and
+    /// the last one let go; however many there are, one disk is read at a time.
+    pub vms_at_once: usize,
+    /// Most bytes that are read from the host in a second; `None`: as many as it gives.
+    pub bytes_per_second: Option<u64>,
+    /// What is asked of the host for each VM.
+    pub request: BackupRequest,
+    /// Disks that are left out on purpose: VM by name or identity, and where the disk is attached.
+    pub exclude: Vec<(String, DiskSlot)>,
+    /// How much of what a host calls unchanged is read all the same.
+    pub proof: ProofPolicy,
+    /// Program and version, as points name it.
+    pub program: String,
+}
+
+impl Default for BackupOptions {
+    fn default() -> Self {
+        Self {
+            workers: 0,
+            vms_at_once: 2,
+            bytes_per_second: None,
+            request: BackupRequest::default(),
+            exclude: Vec::new(),
+            proof: ProofPolicy::default(),
+            program: String::new(),
+        }
+    }
+}
+
+impl BackupOptions {
+    /// Returns what is asked of the host for one VM.
+    pub(crate) fn request_for(&self, vm: &VmEntry) -> BackupRequest {
+        let mut request = self.request.clone();
+        let own = self.exclude.iter().filter(|(name, _)| {
+            name.to_lowercase() == vm.name.to_lowercase() || name.eq_ignore_ascii_case(&vm.identity)
+        });
+        request.exclude.extend(own.map(|(_, slot)| *slot));
+        request
+    }
+}
