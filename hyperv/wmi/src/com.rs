@@ -163,3 +163,29 @@ fn computer_name() -> Option<String> {
         .ok()
         .filter(|name| !name.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Held by tests that ask WMI: Wine's crashes when threads use it at the same time.
+    pub(super) static WINE: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn a_query_is_closed_when_its_reader_ends_it() {
+        let _alone = WINE.lock();
+        let session = ComSession::open().unwrap();
+        let wql = "SELECT Name FROM Win32_Process";
+        let enough = session.query(crate::CIMV2, wql, &mut |_| {
+            Err(WmiError::new(WmiErrorKind::Failed, "enough"))
+        });
+        assert!(enough.is_err());
+        session.query_all(crate::CIMV2, wql).unwrap();
+        let open = session
+            .thread
+            .run("look", READ_LIMIT, |com| Ok(com.open_queries()));
+        assert_eq!(open.unwrap(), 0);
+    }
+}

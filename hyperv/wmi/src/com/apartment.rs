@@ -14,7 +14,7 @@ use windows::Win32::System::Wmi::{
     IEnumWbemClassObject, IWbemClassObject, IWbemLocator, IWbemServices, WBEM_FLAG_FORWARD_ONLY,
     WBEM_FLAG_RETURN_IMMEDIATELY, WBEM_GENERIC_FLAG_TYPE, WBEM_S_TIMEDOUT, WbemLocator,
 };
-use windows::core::{BSTR, Error, IUnknown, Interface};
+use windows::core::{BSTR, Error, IUnknown, Param};
 
 use super::budget::Budget;
 use super::class_object;
@@ -135,6 +135,11 @@ impl Apartment {
     /// Ends a query.
     pub(super) fn close_query(&mut self, id: u64) {
         self.queries.remove(&id);
+    }
+
+    #[cfg(test)]
+    pub(super) fn open_queries(&self) -> usize {
+        self.queries.len()
     }
 
     /// Gets an instance.
@@ -265,13 +270,15 @@ impl Drop for Com {
 /// Lets the host act as who runs the program, over an encrypted connection: the cluster's
 /// namespace takes no weaker one, and the others take it as well.
 ///
+/// A blanket is an interface's own, so `proxy` is the interface that will be called, not another
+/// of the same object.
+///
 /// Contract: 0.1
-fn set_blanket<T: Interface>(proxy: &T) -> Result<(), Error> {
-    let proxy: IUnknown = proxy.cast()?;
+fn set_blanket(proxy: impl Param<IUnknown>) -> Result<(), Error> {
     // SAFETY: a plain call on an interface of ours; null pointers mean the defaults.
     let set = unsafe {
         CoSetProxyBlanket(
-            &proxy,
+            proxy,
             RPC_C_AUTHN_WINNT,
             RPC_C_AUTHZ_NONE,
             None,

@@ -150,6 +150,7 @@ mod tests {
 
     #[test]
     fn instances_inside_others_are_read() {
+        let _alone = crate::com::tests::WINE.lock();
         let mut com = Apartment::enter("HV1").unwrap();
         let path = ObjectPath::new(crate::CIMV2, "Win32_LogicalDisk").with_key("DeviceID", "C:");
         let disk = com.get_object(&path).unwrap();
