@@ -65,6 +65,8 @@ pub(crate) enum Object {
     Service(&'static str),
     /// `Msvm_VirtualSystemManagementServiceSettingData`
     ServiceSettings,
+    /// `Msvm_MountedStorageImage`
+    MountedImage(Uuid),
     /// `Msvm_VirtualEthernetSwitch`, by name.
     Switch(String),
     /// `Win32_OperatingSystem`
@@ -135,6 +137,7 @@ impl Object {
             Self::Job(..) => "Msvm_ConcreteJob",
             Self::Service(class) => class,
             Self::ServiceSettings => "Msvm_VirtualSystemManagementServiceSettingData",
+            Self::MountedImage(_) => "Msvm_MountedStorageImage",
             Self::Switch(_) => "Msvm_VirtualEthernetSwitch",
             Self::OperatingSystem => "Win32_OperatingSystem",
             Self::Computer => "Win32_ComputerSystem",

@@ -71,6 +71,12 @@ fn of_the_host(view: HostView<'_>, class: &str, scope: Scope) -> Vec<Object> {
     match class {
         "Msvm_ComputerSystem" if scope == Scope::All => vec![Object::Host],
         "Msvm_VirtualSystemManagementServiceSettingData" => vec![Object::ServiceSettings],
+        "Msvm_MountedStorageImage" => {
+            let mounted = view.state.facts.mounted.iter();
+            mounted
+                .map(|image| Object::MountedImage(image.id))
+                .collect()
+        }
         "Msvm_VirtualEthernetSwitch" => switches(view).into_iter().map(Object::Switch).collect(),
         "Win32_OperatingSystem" => vec![Object::OperatingSystem],
         "Win32_ComputerSystem" => vec![Object::Computer],

@@ -280,6 +280,10 @@ Msvm_VirtualEthernetSwitch < CIM_ComputerSystem CIM_System CIM_ManagedElement :
 InstanceID Caption Description ElementName InstallDate OperationalStatus StatusDescriptions Status
 HealthState EnabledState RequestedState EnabledDefault CreationClassName Name
 
+Msvm_MountedStorageImage < CIM_LogicalElement CIM_ManagedElement :
+InstanceID Caption Description ElementName InstallDate Name OperationalStatus StatusDescriptions
+Status HealthState Type Access PortNumber PathId TargetId Lun PnpDevicePath
+
 Msvm_VirtualSystemSnapshotService < CIM_VirtualSystemSnapshotService CIM_Service
 CIM_ManagedElement :
 InstanceID Caption Description ElementName SystemCreationClassName SystemName CreationClassName

@@ -29,8 +29,9 @@ use serde::{Deserialize, Serialize};
 pub use plan::{FaultPlan, WmiCall};
 
 /// The methods that the simulated host carries out, and at which faults can strike.
-pub const METHODS: [&str; 19] = [
+pub const METHODS: [&str; 22] = [
     "ApplySnapshot",
+    "AttachVirtualHardDisk",
     "ConvertToReferencePoint",
     "CreateReferencePoint",
     "CreateSnapshot",
@@ -38,7 +39,9 @@ pub const METHODS: [&str; 19] = [
     "DestroySnapshot",
     "DestroySnapshotTree",
     "DestroySystem",
+    "DetachVirtualHardDisk",
     "ExportSystemDefinition",
+    "FindMountedStorageImageInstance",
     "FormatError",
     "GetError",
     "GetErrorEx",

@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use disk_image::{DriveMap, ImageFormat, OpenOptions};
+use uuid::Uuid;
 use wmi::{CimType, EmbeddedInstance, Instance};
 
 use super::super::view::HostView;
@@ -139,8 +140,47 @@ pub(crate) fn disk_state(
     ))
 }
 
-/// Returns whether a VM that is not off has the file in one of its chains.
+/// `AttachVirtualHardDisk`: attaches an image to the host itself.
+pub(crate) fn attach(
+    state: &mut HostState,
+    parameters: &Parameters<'_>,
+) -> Result<Outcome, SimError> {
+    let path = parameters.required_text("Path")?;
+    existing_file(state, &path)?;
+    let read_only = parameters.value("ReadOnly").to_bool().unwrap_or(false);
+    state.mount_image(&path, read_only)?;
+    Ok(Outcome::Done(Instance::new("__PARAMETERS")))
+}
+
+/// `FindMountedStorageImageInstance`; 32789: it is not attached.
+pub(crate) fn find_mounted(
+    state: &HostState,
+    parameters: &Parameters<'_>,
+) -> Result<Outcome, SimError> {
+    let path = parameters.required_text("SelectionCriterion")?;
+    let mut mounted = state.facts.mounted.iter();
+    let Some(image) = mounted.find(|image| image.path.eq_ignore_ascii_case(&path)) else {
+        return Ok(Outcome::Refused(32789));
+    };
+    let class = "Msvm_MountedStorageImage";
+    let path = HostView::new(state).instance_path(class, &guid_text(image.id));
+    Ok(Outcome::Done(
+        Instance::new("__PARAMETERS").with("Image", path),
+    ))
+}
+
+/// `DetachVirtualHardDisk`
+pub(crate) fn detach(state: &mut HostState, id: Uuid) -> Result<Outcome, SimError> {
+    state.unmount_image(id)?;
+    Ok(Outcome::Done(Instance::new("__PARAMETERS")))
+}
+
+/// Returns whether a VM that is not off has the file in one of its chains, or the host itself.
 fn is_in_use(view: HostView<'_>, path: &str) -> bool {
+    let mut mounted = view.state.facts.mounted.iter();
+    if mounted.any(|image| image.path.eq_ignore_ascii_case(path)) {
+        return true;
+    }
     let mut running = view.state.vms.values().filter(|vm| vm.power.has_memory());
     running.any(|vm| vm.files.keys().any(|own| own.eq_ignore_ascii_case(path)))
 }

@@ -114,6 +114,9 @@ fn work(
         }
         (_, "GetVirtualHardDiskSettingData") => disk_images::setting_data(state, parameters),
         (_, "GetVirtualHardDiskState") => disk_images::disk_state(state, parameters),
+        (_, "AttachVirtualHardDisk") => disk_images::attach(state, parameters),
+        (_, "FindMountedStorageImageInstance") => disk_images::find_mounted(state, parameters),
+        (Object::MountedImage(id), "DetachVirtualHardDisk") => disk_images::detach(state, *id),
         (_, "ModifySystemSettings") => systems::modify_settings(state, parameters),
         (_, "ModifyDiskMergeSettings") => systems::modify_merging(state, parameters),
         (_, "ExportSystemDefinition") => systems::export(state, parameters),

@@ -100,6 +100,7 @@ const METHODS: &[Signature] = &[
     method(IMAGES, "SetParentVirtualHardDisk", &["ChildPath", "ParentPath", "LeafPath", "IgnoreIDMismatch"]),
     method(IMAGES, "SetVirtualHardDiskSettingData", &["VirtualDiskSettingData"]),
     method(IMAGES, "ValidateVirtualHardDisk", &["Path"]),
+    method("Msvm_MountedStorageImage", "DetachVirtualHardDisk", &[]),
     method("Msvm_ComputerSystem", "RequestStateChange", &["RequestedState", "TimeoutPeriod"]),
     method("Msvm_ConcreteJob", "RequestStateChange", &["RequestedState", "TimeoutPeriod"]),
     method("Msvm_ConcreteJob", "GetError", &[]),

@@ -43,6 +43,7 @@ fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
         Object::DvdMedia(owner, slot) => storage::dvd_media(view, *owner, *slot),
         Object::Adapter(owner, number) => network::adapter(view, *owner, *number),
         Object::Connection(owner, number) => network::connection(view, *owner, *number),
+        Object::MountedImage(id) => service::mounted_image(view, *id),
         Object::Switch(name) => Some(network::switch(name)),
         Object::Processor(owner) => hardware::processor(view.vm(owner.vm)?, *owner),
         Object::Memory(owner) => hardware::memory(view.vm(owner.vm)?, *owner),

@@ -1,8 +1,10 @@
 //! Hyper-V's services, and the settings of the host (contract 1.6).
 
+use uuid::Uuid;
 use wmi::Instance;
 
 use super::super::view::HostView;
+use crate::guid::guid_text;
 
 pub(crate) fn service(view: HostView<'_>, class: &'static str) -> Instance {
     let name = match class {
@@ -56,4 +58,19 @@ pub(crate) fn settings(_view: HostView<'_>) -> Instance {
         .with("NumaSpanningEnabled", true)
         .with("PrimaryOwnerName", "Administrators")
         .with("EnhancedSessionModeEnabled", false)
+}
+
+/// Makes `Msvm_MountedStorageImage` of an image that is attached to the host (contract 2.7).
+pub(crate) fn mounted_image(view: HostView<'_>, id: Uuid) -> Option<Instance> {
+    let image = view.state.facts.mounted.iter().find(|own| own.id == id)?;
+    Some(
+        Instance::new("Msvm_MountedStorageImage")
+            .with("InstanceID", guid_text(id))
+            .with("Caption", "Mounted Storage Image")
+            .with("ElementName", "Mounted Storage Image")
+            .with("Name", image.path.as_str())
+            .with("OperationalStatus", vec![2_u16])
+            .with("HealthState", 5_u16)
+            .with("Access", if image.read_only { 1_u16 } else { 3 }),
+    )
 }
