@@ -4,7 +4,7 @@
 //! code that writes and reads them, over any [`object_store::ObjectStore`].
 //!
 //! ```text
-//!   BlockDevice ──RunWriter::store_stream──► chunks ─► packs ─┐
+//!   BlockDevice ──RunWriter::store_…───────► chunks ─► packs ─┐
 //!                                              └► map nodes ──┼─► index ─► RestorePoint (last)
 //!   BlockDevice ◄──RepositoryDisk── frames ◄── disk map ◄─────┘
 //! ```
@@ -16,6 +16,21 @@
 //! threads: workers pull 16 MiB spans of the source, hash, look up, compress and encrypt them;
 //! two threads write finished packs. Memory is bounded by the pack size and the number of
 //! workers, plus about 11 bits for each chunk that the repository holds.
+//!
+//! # Reading only what changed
+//!
+//! | | Reads of the source | Reads of the repository |
+//! |---|---|---|
+//! | [`RunWriter::store_stream`] | all that is not empty | the earlier map, leaf by leaf |
+//! | [`RunWriter::store_changed`] | the changed ranges in whole chunks | the nodes on the way to them |
+//! | [`RunWriter::prove_unchanged`] | the [`SampleBudget`] | the nodes on the way to it |
+//!
+//! All three name the same content the same way, so any of them can follow any other. What
+//! `store_changed` does not look at is as the earlier point has it: it relies on the source's word,
+//! which `prove_unchanged` tests, and on the repository's packs. Nothing of a map is shared unread
+//! while a pack that an index lists is missing, and what is found to be lost is read from the
+//! source again; a lost pack that no index lists, or wrong bytes, only show to `check`, to
+//! `verify_point`, and to the proof when its window comes by.
 //!
 //! # What a crash leaves
 //!

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use repository::{RepositoryErrorKind, SampleBudget, StreamStatistics};
 
-use crate::counted_disk::{CountedDisk, SectorDisk};
+use crate::counted_disk::{CountedDisk, Pattern, PatternDisk, SectorDisk};
 use crate::support::{
     CHUNK, Quiet, back_up, disk_bytes, init, open, read_back, store_changed_point, store_point,
 };
@@ -103,6 +103,68 @@ fn no_change_reads_nothing_and_adds_the_restore_point_alone() {
         }
         assert_eq!(disk.take(), []);
     }
+}
+
+#[test]
+fn one_byte_at_either_end_of_a_chunk_reads_this_chunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = init(folder.path());
+    let mut bytes = full_disk(600 * CHUNK + 1);
+    let mut point = back_up(&repository, "vm", &bytes);
+    let run = repository.begin_run(2).unwrap();
+    for at in [
+        0,
+        CHUNK,
+        3 * CHUNK - 1,
+        256 * CHUNK - 1,
+        256 * CHUNK,
+        600 * CHUNK,
+    ] {
+        bytes[at] ^= 0x55;
+        let disk = CountedDisk::new(MemoryDisk::new(bytes.clone()));
+        let changed: ByteRanges = std::iter::once(at as u64..at as u64 + 1).collect();
+        point = store_changed_point(&run, "vm", &disk, &point, &changed).unwrap();
+        let start = at / CHUNK * CHUNK;
+        let end = (start + CHUNK).min(bytes.len());
+        assert_eq!(disk.take(), vec![start as u64..end as u64; 1]);
+        assert_eq!(read_back(&repository, &point).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn a_whole_branch_of_the_map_comes_and_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = init(folder.path());
+    // Three nodes of 256 MiB below the root.
+    let mut disk = PatternDisk {
+        empty: true,
+        size_bytes: 600 << 20,
+        chunk_bytes: CHUNK_BYTES,
+        exceptions: [(5, Pattern::Data(1))].into(),
+    };
+    let run = repository.begin_run(2).unwrap();
+    let mut point = store_point(&run, "vm", &disk, None).unwrap();
+    for (chunk, pattern) in [
+        (70_000, Pattern::Data(2)),
+        (70_000, Pattern::NotAllocated),
+        (140_000, Pattern::Zero),
+        (5, Pattern::NotAllocated),
+        (140_000, Pattern::NotAllocated),
+        (65_536, Pattern::Data(3)),
+    ] {
+        disk.exceptions.insert(chunk, pattern);
+        let at = chunk * CHUNK_BYTES;
+        let changed: ByteRanges = std::iter::once(at..at + 1).collect();
+        point = store_changed_point(&run, "vm", &disk, &point, &changed).unwrap();
+        let all = run.store_stream(&disk, None, &Quiet).unwrap();
+        let name = all.root.as_ref().unwrap().name();
+        assert_eq!(point.streams[0].root.as_ref().unwrap().name(), name);
+        assert_eq!(
+            content(point.streams[0].statistics),
+            content(all.statistics)
+        );
+    }
+    assert_eq!(repository.check(true, &Quiet).unwrap().damage, []);
 }
 
 #[test]

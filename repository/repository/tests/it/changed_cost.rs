@@ -65,6 +65,7 @@ fn cost(size_bytes: u64) -> Cost {
     };
     let repository = Repository::init(store.clone(), &[PASSWORD], options).unwrap();
     let mut disk = PatternDisk {
+        empty: false,
         size_bytes,
         chunk_bytes: CHUNK,
         exceptions: BTreeMap::new(),

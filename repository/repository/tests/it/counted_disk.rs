@@ -115,10 +115,12 @@ pub(crate) enum Pattern {
     Data(u64),
 }
 
-/// A disk of any size that follows from chunk numbers, with exceptions: every leaf of its map is
-/// another one, and hardly anything of it must be read.
+/// A disk of any size that follows from chunk numbers, with exceptions.
 #[derive(Clone)]
 pub(crate) struct PatternDisk {
+    /// Nothing is allocated but for the exceptions. Otherwise every leaf of its map is another
+    /// one; even so hardly anything of it must be read.
+    pub(crate) empty: bool,
     pub(crate) size_bytes: u64,
     pub(crate) chunk_bytes: u64,
     pub(crate) exceptions: BTreeMap<u64, Pattern>,
@@ -128,6 +130,9 @@ impl PatternDisk {
     fn chunk(&self, number: u64) -> Pattern {
         if let Some(pattern) = self.exceptions.get(&number) {
             return *pattern;
+        }
+        if self.empty {
+            return Pattern::NotAllocated;
         }
         let (leaf, slot) = (number / 256, number % 256);
         match slot {

@@ -23,6 +23,13 @@ fn packs(folder: &Path, kind: u8) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Returns the pack of chunks that was filled last, which has nothing of the beginning of the disk:
+/// the others are full.
+fn last_pack(folder: &Path) -> PathBuf {
+    let len = |path: &PathBuf| fs::metadata(path).unwrap().len();
+    packs(folder, 1).into_iter().min_by_key(len).unwrap()
+}
+
 /// A backed-up disk that is about to change in one chunk.
 struct Case {
     folder: tempfile::TempDir,
@@ -91,6 +98,30 @@ fn lost_data_is_read_again_and_nothing_else() {
 }
 
 #[test]
+fn a_pack_that_an_index_lists_is_missed_wherever_the_change_is() {
+    let case = Case::new();
+    fs::remove_file(last_pack(case.path())).unwrap();
+    assert!(case.point_is_whole());
+}
+
+#[test]
+fn a_lost_node_beside_the_way_to_the_change_is_read_again() {
+    let mut case = Case::new();
+    let nodes = packs(case.path(), 2);
+    // A second point, whose root and first leaf lie in a pack of their own.
+    let repository = open(case.path()).unwrap();
+    let run = repository.begin_run(2).unwrap();
+    case.first = store_changed_point(&run, "vm", &case.disk, &case.first, &case.changed).unwrap();
+    drop(run);
+    // No index tells that the first pack is missing.
+    fs::remove_dir_all(case.path().join("index")).unwrap();
+    nodes.iter().for_each(|path| fs::remove_file(path).unwrap());
+    case.disk.take();
+    assert!(case.point_is_whole());
+    assert!(case.disk.take_set().total_bytes() > LEN as u64 / 2);
+}
+
+#[test]
 fn a_lost_or_damaged_map_costs_a_full_read_and_no_backup() {
     let case = Case::new();
     for path in packs(case.path(), 2) {
@@ -119,9 +150,7 @@ fn a_lost_or_damaged_map_costs_a_full_read_and_no_backup() {
 fn what_no_index_lists_is_missed_by_a_change_and_found_by_check_and_by_proof() {
     let case = Case::new();
     fs::remove_dir_all(case.path().join("index")).unwrap();
-    let data = packs(case.path(), 1);
-    let last = data.iter().find(|path| !holds_first_chunk(path, &data));
-    fs::remove_file(last.unwrap()).unwrap();
+    fs::remove_file(last_pack(case.path())).unwrap();
     // Nothing on the way to the change says that a pack is gone.
     assert!(!case.point_is_whole());
     let repository = open(case.path()).unwrap();
@@ -137,12 +166,4 @@ fn what_no_index_lists_is_missed_by_a_change_and_found_by_check_and_by_proof() {
     assert!(report.lost_chunks > 0);
     let point = store_changed_point(&run, "vm", &case.disk, &case.first, &case.changed).unwrap();
     assert_eq!(read_back(&repository, &point).unwrap(), case.bytes);
-}
-
-/// The packs are filled one after the other, so the largest of them are full; the smallest was
-/// the last.
-fn holds_first_chunk(path: &Path, all: &[PathBuf]) -> bool {
-    let len = |path: &Path| fs::metadata(path).unwrap().len();
-    let least = all.iter().map(|path| len(path)).min().unwrap();
-    len(path) != least
 }
