@@ -26,6 +26,7 @@ mod vm;
 mod vm_disk;
 mod vm_spec;
 mod volume;
+pub mod wsman;
 
 pub use cluster::Cluster;
 pub use face::{

@@ -23,6 +23,6 @@ mod message;
 mod sealing;
 
 pub(super) use account::Account;
-pub(super) use handshake::{Challenge, NtlmError};
+pub(super) use handshake::Challenge;
 pub(super) use message::SIGNATURE;
 pub(super) use sealing::Session;

@@ -2,6 +2,9 @@
 
 use rc4::{KeyInit, Rc4, StreamCipher};
 
+use wmi::wsman::sealed::{Seal, SealedParts};
+use wmi::{WmiError, WmiErrorKind};
+
 use super::digest::{hmac_md5, md5};
 
 /// The keys of an authenticated connection, of which each message uses up a part.
@@ -27,22 +30,6 @@ impl Session {
         key
     }
 
-    /// Seals a message for the client; returns its signature and the sealed bytes.
-    pub(in super::super) fn seal(&mut self, plain: &[u8]) -> ([u8; 16], Vec<u8>) {
-        let mut bytes = plain.to_vec();
-        self.outgoing.cipher.apply_keystream(&mut bytes);
-        (self.outgoing.sign(plain), bytes)
-    }
-
-    /// Opens a client's message; none where its signature is wrong. Nothing that follows can be
-    /// opened then.
-    pub(in super::super) fn unseal(&mut self, signature: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        let mut bytes = sealed.to_vec();
-        self.incoming.cipher.apply_keystream(&mut bytes);
-        let expected = self.incoming.sign(&bytes);
-        is_same(&expected, signature).then_some(bytes)
-    }
-
     /// Checks the client's code over the list of mechanisms and makes the server's. It counts as
     /// a message, and leaves the ciphers as they were ([MS-SPNG] section 3.3.5.1).
     pub(in super::super) fn exchange_codes(
@@ -52,6 +39,30 @@ impl Session {
     ) -> Option<[u8; 16]> {
         let expected = self.incoming.sign_aside(mechanisms);
         is_same(&expected, code).then(|| self.outgoing.sign_aside(mechanisms))
+    }
+}
+
+impl Seal for Session {
+    fn seal(&mut self, plain: &[u8]) -> Result<SealedParts, WmiError> {
+        let mut sealed = plain.to_vec();
+        self.outgoing.cipher.apply_keystream(&mut sealed);
+        Ok(SealedParts {
+            signature: self.outgoing.sign(plain).to_vec(),
+            sealed,
+        })
+    }
+
+    /// After a wrong signature nothing that follows can be opened either.
+    fn unseal(&mut self, parts: SealedParts) -> Result<Vec<u8>, WmiError> {
+        let mut plain = parts.sealed;
+        self.incoming.cipher.apply_keystream(&mut plain);
+        match is_same(&self.incoming.sign(&plain), &parts.signature) {
+            true => Ok(plain),
+            false => Err(WmiError::new(
+                WmiErrorKind::Protocol,
+                "the signature is not that of the message",
+            )),
+        }
     }
 }
 
@@ -134,7 +145,7 @@ mod tests {
         // [MS-NLMP] section 4.2.4.4: the message is `Plaintext`, the session key sixteen 0x55.
         let mut client = client([0x55; 16]);
         let plain = super::super::digest::utf16("Plaintext");
-        let (signature, sealed) = client.seal(&plain);
+        let SealedParts { signature, sealed } = client.seal(&plain).unwrap();
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         assert_eq!(hex(&sealed), "54e50165bf1936dc996020c1811b0f06fb5f");
         assert_eq!(hex(&signature), "010000007fb38ec5c55d497600000000");
@@ -148,14 +159,13 @@ mod tests {
         let answer = server.exchange_codes(list, &code).unwrap();
         assert_eq!(answer, client.incoming.sign_aside(list));
         for text in ["one", "", "three"] {
-            let (signature, sealed) = client.seal(text.as_bytes());
-            assert_eq!(server.unseal(&signature, &sealed).unwrap(), text.as_bytes());
-            let (signature, sealed) = server.seal(text.as_bytes());
-            assert_eq!(client.unseal(&signature, &sealed).unwrap(), text.as_bytes());
+            let parts = client.seal(text.as_bytes()).unwrap();
+            assert_eq!(server.unseal(parts).unwrap(), text.as_bytes());
+            let parts = server.seal(text.as_bytes()).unwrap();
+            assert_eq!(client.unseal(parts).unwrap(), text.as_bytes());
         }
-        let (signature, mut sealed) = client.seal(b"changed");
-        sealed[0] ^= 1;
-        assert_eq!(server.unseal(&signature, &sealed), None);
-        assert_eq!(server.unseal(&[], &[]), None);
+        let mut parts = client.seal(b"changed").unwrap();
+        parts.sealed[0] ^= 1;
+        assert!(server.unseal(parts).is_err());
     }
 }
