@@ -1,0 +1,143 @@
+//! LB-20nn: what a VM is like.
+
+use hyperv_host::HostErrorKind;
+use hyperv_host::Severity::{Block, Info, Warn};
+
+use super::BLANK;
+use crate::Explanation;
+
+pub(super) const PAGES: &[Explanation] = &[
+    Explanation {
+        code: "LB-2001",
+        id: "VM-NOT-FOUND",
+        title: "no VM has this identity",
+        severity: Block,
+        means: "The VM was deleted, or moved to another host, or the name was mistyped.",
+        matters: "It is not backed up here. Its points stay in the repository.",
+        cure: "See what `lifeboat vm list` says. A VM that was made anew under the same name is another VM, with a history of its own.",
+        errors: &[HostErrorKind::NoSuchVm],
+        is_finding: false,
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2002",
+        id: "VM-SAME-NAME",
+        title: "several VMs have the same name",
+        severity: Info,
+        means: "Hyper-V lets VMs have equal names. Their identity is their GUID, and each has a history of its own.",
+        matters: "Where a name is asked for it names several of them, and choosing one would be a guess.",
+        cure: "Name the VM by its id, or rename one; a renamed VM keeps its history.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2003",
+        id: "VM-DUPLICATE-ID",
+        title: "different configurations have the same id",
+        severity: Block,
+        means: "Two folders hold copies of one VM that are not the same any more.",
+        matters: "Which of them the VM is cannot be told, and their points would be mixed.",
+        cure: "Name a folder that holds only one of them.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2004",
+        id: "VM-CONFIG-UNREADABLE",
+        title: "the VM's configuration cannot be read from the host's files",
+        severity: Warn,
+        means: "The VM's disks can be reached, and its configuration file cannot, or makes no sense.",
+        matters: "The point has the disks. A restore has to be told what else the VM is made of.",
+        cure: "Let the account that runs lifeboat read the folder of the VM's configuration on the host.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2005",
+        id: "VM-ELSEWHERE",
+        title: "the VM is on another node of the cluster",
+        severity: Block,
+        means: "A clustered VM is known to the node that owns it, and to no other.",
+        matters: "It cannot be frozen from here.",
+        cure: "Name the node that the finding tells as the host.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2006",
+        id: "VM-NOBACKUP-TAG",
+        title: "the VM's notes say nobackup",
+        severity: Info,
+        means: "The word nobackup or no-backup stands in the VM's notes.",
+        matters: "Somebody decided that this VM is not to be protected.",
+        cure: "Take the word out of the notes if the VM is to be backed up with all others.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2008",
+        id: "VM-OLD-VERSION",
+        title: "the VM's configuration version is below 8.0",
+        severity: Warn,
+        means: "The VM came from Windows Server 2012 R2 or earlier, and its configuration was not upgraded. Hyper-V tracks changes from version 8.0 on.",
+        matters: "Every backup reads its disks in full. What is known is not stored again.",
+        cure: "If the VM never has to go back to an older host: shut it down, Update-VMVersion, start it.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2009",
+        id: "VM-SHIELDED",
+        title: "the VM is shielded",
+        severity: Block,
+        means: "A shielded VM keeps its disks and its memory from everybody but its owner, the host's administrators among them.",
+        matters: "A copy made through the host could not be opened, and would only look like a backup.",
+        cure: "Back it up from inside, as its owner.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2010",
+        id: "VM-VTPM",
+        title: "the VM has a virtual TPM",
+        severity: Info,
+        means: "The state of the TPM is in the VM's guest state file (.vmgs), which is part of the point. It is sealed to keys that the host keeps among its certificates.",
+        matters: "On another host the VM is restored, and its TPM does not open without those keys: BitLocker asks for the recovery key.",
+        cure: "Export the certificates of the host's \"Shielded VM Local Certificates\" store with their private keys, import them where the VM is to run, and keep BitLocker recovery keys.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2011",
+        id: "VM-REPLICA",
+        title: "the VM is a replica of one on another host",
+        severity: Warn,
+        means: "Hyper-V Replica sends it the changes of its primary. Its guest does not run here. While changes are applied, or when the replication is not in order, Hyper-V refuses backups of it on purpose.",
+        matters: "A point of it is crash-consistent at best, and not to be had at all times.",
+        cure: "Back up the VM on its primary host. Where that cannot be, pause the replication for the time of the backup.",
+        more: &["LB-2107"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2012",
+        id: "VM-CHECKPOINT-TYPE",
+        title: "the VM's checkpoint setting is not Production",
+        severity: Info,
+        means: "With the setting Standard the guest is not asked to take part in checkpoints, and a run keeps to that. Disabled concerns only checkpoints that people make: the run's own one is made and removed all the same.",
+        matters: "With Standard a point is crash-consistent.",
+        cure: "If that is not on purpose: Set-VM -CheckpointType Production.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2013",
+        id: "VM-OLD-CHECKPOINTS",
+        title: "a checkpoint is older than a month",
+        severity: Warn,
+        means: "Since a checkpoint was made, all that the guest writes goes to another file, which grows until the checkpoint is removed.",
+        matters: "A checkpoint is no backup: it lies on the same volume as the disk that it would protect, and is worth nothing without it. The older it is the longer its merge takes. Going back to it can harm databases and domain controllers.",
+        cure: "Make a restore point, keep that, and remove the checkpoint.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2014",
+        id: "VM-LONG-CHAIN",
+        title: "the VM runs upon many checkpoints",
+        severity: Warn,
+        means: "Each checkpoint adds a file to each disk. What is read is looked for in the newest first, then in the one below, and so on.",
+        matters: "Reading becomes slower with each file, and one damaged file takes all above it along.",
+        cure: "Remove checkpoints that are not needed any more, and wait for their merge.",
+        ..BLANK
+    },
+];

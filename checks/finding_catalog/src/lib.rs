@@ -1,0 +1,22 @@
+//! Every finding and every failure of a host: what it means, why it matters, what to do.
+//!
+//! A finding says in one line what was found and what to do. Here stands the rest, as
+//! `lifeboat explain` prints it, without asking anybody.
+//!
+//! ```text
+//!   LB-1nnn  the host        LB-3nnn  disks
+//!   LB-2nnn  the VM          LB-4nnn  the guest
+//! ```
+//!
+//! A code stays what it is for good: people search for it. One that is not used any more is never
+//! given out again.
+//!
+//! A test reads the sources of the crates that make findings, and holds this table to them: no
+//! finding without a page, no page without a finding.
+
+#![forbid(unsafe_code)]
+
+mod entries;
+mod explanation;
+
+pub use explanation::{Explanation, all, find, of_error, of_return_code};
