@@ -17,8 +17,11 @@ pub(in super::super) enum NtlmError {
     Denied,
 }
 
-/// What the client must do.
-const REQUIRED: u32 = flags::UNICODE | flags::EXTENDED_SESSION_SECURITY | flags::KEY_128;
+/// What the client must offer.
+const OFFERED: u32 = flags::EXTENDED_SESSION_SECURITY | flags::KEY_128;
+/// What the client must do. requests-ntlm does not offer Unicode in its first message, which is
+/// never in Unicode itself, and speaks it then; Windows lets it.
+const REQUIRED: u32 = OFFERED | flags::UNICODE;
 /// What the client may do, and is then done.
 const OPTIONAL: u32 = flags::SIGN
     | flags::SEAL
@@ -54,7 +57,7 @@ impl Challenge {
         time: u64,
     ) -> Result<Self, NtlmError> {
         let offered = negotiate_flags(negotiate).ok_or(NtlmError::Malformed)?;
-        if offered & REQUIRED != REQUIRED {
+        if offered & OFFERED != OFFERED {
             return Err(NtlmError::TooWeak);
         }
         let flags = (offered & OPTIONAL) | REQUIRED | OWN;
