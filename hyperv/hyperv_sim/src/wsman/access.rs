@@ -17,6 +17,17 @@ pub(super) struct Access {
     session: Option<Box<Session>>,
 }
 
+#[cfg(test)]
+impl Access {
+    /// Makes the state of a connection whose client is in.
+    pub(super) fn of(session: Session) -> Self {
+        Self {
+            session: Some(Box::new(session)),
+            ..Self::default()
+        }
+    }
+}
+
 /// A request, as far as HTTP knows it.
 pub(super) struct Question {
     /// `Authorization`; empty where there is none.

@@ -49,7 +49,7 @@ impl ServerOptions {
             envelope_bytes_max: 500 << 10,
             batch_items_max: 32_000,
             enumerations_max: 1500,
-            enumeration_bytes_max: 256 << 20,
+            enumeration_bytes_max: 64 << 20,
             enumeration_timeout: Duration::from_secs(240),
             connections_max: 300,
             silence_max: Duration::from_secs(120),

@@ -172,3 +172,118 @@ fn clear(reply: Reply) -> Answer {
 fn refusal_of_clear_text() -> Answer {
     Answer::empty(StatusCode::INTERNAL_SERVER_ERROR)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use wmi::wsman::codec::{EnumerateRequest, RequestHeader};
+    use wmi::wsman::sealed::Seal;
+    use wmi::{Instance, MethodOutput, ObjectPath, VIRTUALIZATION, Value, WmiError};
+
+    use super::super::ntlm::Session;
+    use super::*;
+
+    /// A host with nothing on it.
+    struct Nothing;
+
+    impl WmiSession for Nothing {
+        fn host(&self) -> &str {
+            "HV1"
+        }
+        fn query(
+            &self,
+            _: &str,
+            _: &str,
+            _: &mut dyn FnMut(Instance) -> Result<(), WmiError>,
+        ) -> Result<(), WmiError> {
+            Ok(())
+        }
+        fn get(&self, path: &ObjectPath) -> Result<Instance, WmiError> {
+            Ok(Instance::new(path.class()))
+        }
+        fn invoke(
+            &self,
+            _: &ObjectPath,
+            _: &str,
+            _: &[(&str, Value)],
+        ) -> Result<MethodOutput, WmiError> {
+            Ok(MethodOutput::default())
+        }
+    }
+
+    fn service() -> Service {
+        Service::new(Arc::new(Nothing), ServerOptions::new("user", "password"))
+    }
+
+    fn request() -> Vec<u8> {
+        let header = RequestHeader {
+            to: "http://h/wsman".to_owned(),
+            action: names::ACTION_ENUMERATE.to_owned(),
+            message_id: "uuid:1".to_owned(),
+            target: ObjectPath::new(VIRTUALIZATION, "X"),
+            envelope_bytes_max: Some(100_000),
+            timeout: None,
+        };
+        let body = EnumerateRequest {
+            elements_max: Some(5),
+            ..EnumerateRequest::default()
+        };
+        header.envelope(Some(body.element())).to_xml().into_bytes()
+    }
+
+    fn sealed(body: Vec<u8>) -> Question {
+        Question {
+            authorization: String::new(),
+            content_type: CONTENT_TYPE.to_owned(),
+            is_identification: false,
+            body,
+        }
+    }
+
+    #[test]
+    fn a_sealed_body_that_cannot_be_opened_ends_connection_and_session() {
+        let service = service();
+        let honest = |client: &mut dyn Seal| seal_body(&request(), client).unwrap();
+        let mut changed = honest(&mut Session::pair().1);
+        let last = changed.len() - 30;
+        changed[last] ^= 1;
+        let garbage = [&b"--Encrypted Boundary\r\n"[..], &[7; 500]].concat();
+        let clear = request();
+        let mut later = Session::pair().1;
+        honest(&mut later);
+        for body in [changed, garbage, clear, honest(&mut later)] {
+            let (session, mut client) = Session::pair();
+            let access = Mutex::new(Access::of(session));
+            let refused = service.answer(&sealed(body), &access);
+            assert!(refused.is_last && refused.body.is_empty());
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+            let next = service.answer(&sealed(honest(&mut client)), &access);
+            assert_eq!(next.status, StatusCode::UNAUTHORIZED);
+        }
+        let (session, mut client) = Session::pair();
+        let access = Mutex::new(Access::of(session));
+        for _ in 0..3 {
+            let answer = service.answer(&sealed(honest(&mut client)), &access);
+            assert_eq!(answer.status, StatusCode::OK);
+            let plain = unseal_body(CONTENT_TYPE, &answer.body, &mut client).unwrap();
+            assert!(String::from_utf8(plain).unwrap().contains("EndOfSequence"));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_message_is_answered(
+            at in any::<prop::sample::Index>(),
+            length in 0_usize..40,
+            put in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let mut bytes = request();
+            let start = at.index(bytes.len());
+            let end = bytes.len().min(start + length);
+            bytes.splice(start..end, put);
+            let reply = service().reply(&bytes);
+            prop_assert!(Envelope::parse(reply.xml.as_bytes()).is_ok(), "{}", reply.xml);
+        }
+    }
+}

@@ -23,6 +23,18 @@ impl Session {
         }
     }
 
+    /// Makes the server's and the client's side of a session.
+    #[cfg(test)]
+    pub(in super::super) fn pair() -> (Self, Self) {
+        let session_key = [0x55; 16];
+        let mirrored = Self::of_server(session_key, true);
+        let client = Self {
+            incoming: mirrored.outgoing,
+            outgoing: mirrored.incoming,
+        };
+        (Self::of_server(session_key, true), client)
+    }
+
     /// Decrypts the session key that a client chose.
     pub(super) fn decrypt_key(exchange_key: [u8; 16], encrypted: [u8; 16]) -> [u8; 16] {
         let mut key = encrypted;
@@ -131,19 +143,10 @@ fn is_same(expected: &[u8; 16], given: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// The client's side of the same session.
-    fn client(session_key: [u8; 16]) -> Session {
-        let server = Session::of_server(session_key, true);
-        Session {
-            incoming: server.outgoing,
-            outgoing: server.incoming,
-        }
-    }
-
     #[test]
     fn sealing_is_that_of_the_specification() {
         // [MS-NLMP] section 4.2.4.4: the message is `Plaintext`, the session key sixteen 0x55.
-        let mut client = client([0x55; 16]);
+        let mut client = Session::pair().1;
         let plain = super::super::digest::utf16("Plaintext");
         let SealedParts { signature, sealed } = client.seal(&plain).unwrap();
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn messages_arrive_in_order_and_unchanged_or_not_at_all() {
-        let (mut client, mut server) = (client([7; 16]), Session::of_server([7; 16], true));
+        let (mut server, mut client) = Session::pair();
         let list = b"mechanisms";
         let code = client.outgoing.sign_aside(list);
         let answer = server.exchange_codes(list, &code).unwrap();
