@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::facts::VmFacts;
+
 /// A longer text is no cursor of ours.
 const TEXT_BYTES_MAX: usize = 32 << 10;
 /// Characters of a tracking id: `VIRTUAL_DISK_MAXIMUM_CHANGE_TRACKING_ID_LENGTH` of virtdisk.h.
@@ -61,6 +63,20 @@ pub(crate) struct VmMark {
     /// `InstanceID` of the checkpoint that was applied last.
     #[serde(default)]
     pub(crate) last_applied_snapshot: Option<String>,
+}
+
+impl VmMark {
+    /// Takes what a VM looks like right before its checkpoint is made: afterwards its state
+    /// derives from that.
+    pub(crate) fn of(vm: &VmFacts) -> Self {
+        Self {
+            id: vm.id,
+            created: vm.settings.created.clone(),
+            configuration_root: vm.settings.configuration_root.clone(),
+            parent_snapshot: vm.settings.parent.clone(),
+            last_applied_snapshot: vm.last_applied.clone(),
+        }
+    }
 }
 
 /// A disk, as its cursor describes it.

@@ -37,5 +37,5 @@ pub(crate) use settings_facts::{CheckpointSetting, ConfigurationVersion, Setting
 pub(crate) use snapshot_facts::{SnapshotFacts, SnapshotKind};
 pub(crate) use vm_facts::VmFacts;
 pub(crate) use vm_state::VmOperation;
-pub(crate) use volume::VolumeFacts;
+pub(crate) use volume::{VolumeFacts, volume_of};
 pub(crate) use windows_version::WindowsVersion;

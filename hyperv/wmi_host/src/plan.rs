@@ -8,4 +8,4 @@ mod vm_plan;
 pub(crate) use consistency::{Expected, expected, missed};
 pub(crate) use full_reason::{DiskNow, TrackedSince, tracked_since};
 pub(crate) use room::no_room;
-pub(crate) use vm_plan::{plan, split_disks};
+pub(crate) use vm_plan::{plan, plan_of, split_disks};

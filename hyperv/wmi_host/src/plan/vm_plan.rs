@@ -22,36 +22,47 @@ pub(crate) fn plan(
     previous: Option<&PreviousBackup>,
 ) -> Result<VmPlan, HostError> {
     let (facts, state) = host.facts_for_plan(&vm.identity)?;
-    let expected = expected(&facts);
-    let mut findings = findings::of_vm(&facts, &state, host.clock.now());
+    Ok(plan_of(host, &facts, &state, request, previous))
+}
+
+/// As [`plan`], from facts that were read for it. No call is made.
+pub(crate) fn plan_of(
+    host: &WmiHost,
+    facts: &VmFacts,
+    state: &HostState,
+    request: &BackupRequest,
+    previous: Option<&PreviousBackup>,
+) -> VmPlan {
+    let expected = expected(facts);
+    let mut findings = findings::of_vm(facts, state, host.clock.now());
     let missing_bytes = host.bytes.is_none();
     findings.extend(missing_bytes.then(|| findings::no_bytes(&state.computer)));
-    findings.extend(findings::old_host(&state));
-    let (read, left_out) = split_disks(&facts, request);
-    sharpen(&mut findings, &facts, &left_out, request);
-    findings.extend(excluded(&facts, request));
+    findings.extend(findings::old_host(state));
+    let (read, left_out) = split_disks(facts, request);
+    sharpen(&mut findings, facts, &left_out, request);
+    findings.extend(excluded(facts, request));
     findings.extend(missed(&expected.reached, request));
     let disks: Vec<(&DiskFacts, DiskFiles)> = read
         .into_iter()
-        .map(|disk| (disk, DiskFiles::look(&facts, disk, host.bytes.as_ref())))
+        .map(|disk| (disk, DiskFiles::look(facts, disk, host.bytes.as_ref())))
         .collect();
     findings.extend(disks.iter().filter_map(|(_, files)| files.problem.clone()));
     let sizes = disks.iter().map(|(disk, files)| (*disk, files.size_bytes));
-    findings.extend(no_room(sizes, &state, &request.room));
+    findings.extend(no_room(sizes, state, &request.room));
     let disks = disks
         .iter()
-        .map(|(disk, files)| disk_plan(&facts, &state, disk, files, request, previous))
+        .map(|(disk, files)| disk_plan(facts, state, disk, files, request, previous))
         .collect::<Vec<_>>();
     findings.extend(disks.iter().filter_map(full_although_tracked));
     findings.sort_by(|one, other| other.severity.cmp(&one.severity));
-    Ok(VmPlan {
+    VmPlan {
         method: BackupMethod::RecoveryCheckpoint,
         consistency: expected.reached,
         interruption: "none".to_owned(),
         disks,
         left_out,
         findings,
-    })
+    }
 }
 
 /// Tells the disks that a backup reads from those that it leaves out, with the reason.

@@ -1,0 +1,245 @@
+//! A VM with a recovery checkpoint of ours.
+
+use std::time::Duration;
+
+use block_io::{DiskError, DiskErrorKind, FileStamp, ImageFile};
+use hyperv_host::{
+    BackupMethod, BackupMode, DiskSource, Finding, FrozenVm, HostError, HostErrorKind, LeftOut,
+    Retry, Sealed, Severity, VmEntry, VmSource,
+};
+use wmi::MethodError;
+
+use super::begin::MERGE_WAIT;
+use super::checkpoint;
+use super::cursors::cursors;
+use super::freeze::Frozen;
+use super::frozen_disk::DiskMarks;
+use super::kept_files::KeptFiles;
+use super::let_go::let_go;
+use super::link::Link;
+use super::patience::Tries;
+use super::reference_point;
+use super::refusal::is_gone;
+use super::room_watch::RoomWatch;
+use crate::facts::{ReferencePointFacts, SnapshotFacts, VmFacts};
+use crate::journal::OpenEntry;
+use crate::residue::{Fate, settle};
+
+/// A VM with a recovery checkpoint of ours.
+pub(super) struct FrozenCheckpoint {
+    link: Link,
+    /// `None` before it is handed over, and once the run has ended.
+    entry: Option<OpenEntry>,
+    /// The VM right before the checkpoint.
+    vm: VmFacts,
+    snapshot: SnapshotFacts,
+    source: VmSource,
+    marks: DiskMarks,
+    /// What the kept files looked like before they were read.
+    stamps: Vec<Option<FileStamp>>,
+    watch: RoomWatch,
+    mode: BackupMode,
+    retry: Retry,
+}
+
+/// What a frozen VM is put together from.
+pub(super) struct Parts {
+    pub(super) entry: VmEntry,
+    pub(super) disks: Vec<DiskSource>,
+    pub(super) kept: KeptFiles,
+    pub(super) left_out: Vec<LeftOut>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) marks: DiskMarks,
+    pub(super) watch: RoomWatch,
+    pub(super) mode: BackupMode,
+    pub(super) retry: Retry,
+}
+
+impl FrozenCheckpoint {
+    /// Puts it together.
+    pub(super) fn new(link: Link, frozen: Frozen, parts: Parts) -> Result<Self, HostError> {
+        let taken = frozen.snapshot.created.unwrap_or_else(|| link.clock.now());
+        let stamps = parts.kept.files.iter().map(|file| stamp(&*file.file));
+        Ok(Self {
+            stamps: stamps.collect::<Result<_, DiskError>>().map_err(of_disk)?,
+            source: VmSource {
+                entry: parts.entry,
+                configuration: parts.kept.configuration,
+                disks: parts.disks,
+                files: parts.kept.files,
+                taken,
+                method: BackupMethod::RecoveryCheckpoint,
+                consistency: frozen.reached,
+                left_out: parts.left_out,
+                findings: parts.findings,
+            },
+            link,
+            entry: None,
+            vm: frozen.vm,
+            snapshot: frozen.snapshot,
+            marks: parts.marks,
+            watch: parts.watch,
+            mode: parts.mode,
+            retry: parts.retry,
+        })
+    }
+
+    /// Hands the journal's entry over.
+    pub(super) fn with_entry(mut self, entry: OpenEntry) -> Self {
+        self.entry = Some(entry);
+        self
+    }
+
+    fn check_unchanged(&self) -> Result<(), HostError> {
+        for disk in &self.source.disks {
+            (disk.check_unchanged)().map_err(of_disk)?;
+        }
+        for (file, before) in self.source.files.iter().zip(&self.stamps) {
+            check_file(&*file.file, *before).map_err(of_disk)?;
+        }
+        Ok(())
+    }
+
+    fn is_tracked(&self) -> bool {
+        let mut disks = self.marks.disks.iter();
+        self.mode == BackupMode::Tracked && disks.any(|disk| disk.is_tracked)
+    }
+
+    /// Turns the checkpoint into a reference point, or says why that failed. What is left of a
+    /// failure is settled with the run's end.
+    fn convert(&mut self) -> Result<ReferencePointFacts, String> {
+        let entry = self.entry.as_mut().ok_or("the run has ended")?;
+        let noted = entry.change(|entry| entry.converting = true);
+        noted.map_err(|error| error.to_string())?;
+        let mut tries = Tries::new(self.retry);
+        let made = loop {
+            match reference_point::convert(&self.link, &self.snapshot.path) {
+                Ok(made) => break made,
+                Err(error) if error.is_conflict() => match tries.next_pause() {
+                    Some(pause) => self.link.pause(pause, None),
+                    None => return Err(error.to_string()),
+                },
+                Err(error) => return Err(why(&error)),
+            }
+        };
+        let before = entry.entry().before.clone();
+        let found = reference_point::find_made(&self.link, &made, self.vm.id, &before);
+        let found = found.map_err(|error| error.to_string())?;
+        let point = found.ok_or("the host says that it made one, and shows none")?;
+        let id = point.instance_id.clone();
+        let noted = entry.change(|entry| entry.reference_point = Some(id));
+        noted.map_err(|error| error.to_string())?;
+        Ok(point)
+    }
+
+    /// Removes the checkpoint; one that stays is settled with the run's end.
+    fn destroy(&self, findings: &mut Vec<Finding>) {
+        if let Err(error) = checkpoint::destroy(&self.link, &self.snapshot.path) {
+            let text = format!("the run's checkpoint could not be removed: {}", why(&error));
+            findings.push(
+                Finding::new("RESIDUE-CHECKPOINT", Severity::Warn, text)
+                    .cure("`lifeboat doctor --fix` tries again, and so does the VM's next backup"),
+            );
+        }
+    }
+
+    fn end(&mut self, fate: Fate<'_>, merge_wait: Duration) -> Vec<Finding> {
+        let Some(entry) = self.entry.take() else {
+            return Vec::new();
+        };
+        let_go(&mut self.source);
+        let settled = settle(&self.link, entry, fate, merge_wait);
+        settled.left.into_iter().map(|left| left.finding).collect()
+    }
+}
+
+impl FrozenVm for FrozenCheckpoint {
+    fn source(&self) -> &VmSource {
+        &self.source
+    }
+
+    fn check_bearable(&self) -> Result<(), HostError> {
+        self.watch.check(&self.link)
+    }
+
+    fn seal(&mut self) -> Result<Sealed, HostError> {
+        self.check_unchanged()?;
+        let_go(&mut self.source);
+        let mut findings = Vec::new();
+        if self.is_tracked() {
+            match self.convert() {
+                Ok(point) => {
+                    let disks = &self.marks.disks;
+                    let cursors = cursors(&self.link, &point, &self.vm, disks, &mut findings);
+                    return Ok(Sealed { cursors, findings });
+                }
+                Err(why) => findings.push(no_reference_point(&why)),
+            }
+        }
+        self.destroy(&mut findings);
+        Ok(Sealed {
+            cursors: vec![None; self.source.disks.len()],
+            findings,
+        })
+    }
+
+    fn commit(mut self: Box<Self>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let Some(entry) = &mut self.entry
+            && let Err(error) = entry.change(|entry| entry.committed = true)
+        {
+            let text = format!("the journal could not be told that the point exists: {error}");
+            findings.push(Finding::new("RESIDUE-JOURNAL", Severity::Info, text));
+        }
+        findings.extend(self.end(Fate::Committed, MERGE_WAIT));
+        findings
+    }
+
+    fn abandon(mut self: Box<Self>) -> Vec<Finding> {
+        self.end(Fate::Abandoned, MERGE_WAIT)
+    }
+}
+
+impl Drop for FrozenCheckpoint {
+    fn drop(&mut self) {
+        // Nobody hears of what is left; the journal does.
+        self.end(Fate::Abandoned, Duration::ZERO);
+    }
+}
+
+fn why(error: &MethodError) -> String {
+    if is_gone(error) {
+        return "the checkpoint, or the VM, is not on this host any more: it was moved, or another \
+                program removed it"
+            .to_owned();
+    }
+    error.to_string()
+}
+
+fn no_reference_point(why: &str) -> Finding {
+    let text = format!(
+        "the checkpoint could not be turned into a reference point: {why}; the VM is read in full \
+         next time"
+    );
+    Finding::new("VM-NO-REFERENCE-POINT", Severity::Warn, text)
+        .cure("look at the event log Hyper-V-VMMS/Admin on the host")
+}
+
+fn of_disk(error: DiskError) -> HostError {
+    HostError::new(HostErrorKind::Disk, error.to_string()).caused_by(error)
+}
+
+fn stamp(file: &dyn ImageFile) -> Result<Option<FileStamp>, DiskError> {
+    file.stamp()
+        .map_err(|error| DiskError::io(file.name(), "cannot look at this file", error))
+}
+
+fn check_file(file: &dyn ImageFile, before: Option<FileStamp>) -> Result<(), DiskError> {
+    if stamp(file)? == before {
+        return Ok(());
+    }
+    let what = "the file changed while the VM was read";
+    Err(DiskError::new(DiskErrorKind::Changed, what)
+        .in_file(file.name())
+        .hint("run the backup again; if it stays so, see what else writes to the VM's files"))
+}

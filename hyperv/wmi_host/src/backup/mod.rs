@@ -1,0 +1,31 @@
+//! A backup of one VM (contract 2.1 to 2.3; requirements MODE, CONS, CBT).
+//!
+//! ```text
+//!   begin   settle what dead runs left ─► plan's blocks ─► journal ─► CreateSnapshot ─► name it
+//!              ─► frozen disks, what changed of each, files                  FrozenCheckpoint
+//!   seal    files unchanged? ─► ConvertToReferencePoint ─► cursors     (tracked)
+//!                               DestroySnapshot                       (standard, or it failed)
+//!   commit  older reference points of ours removed ─► merged ─► journal closed
+//!   abandon checkpoint, or what became of it, removed ─► journal closed
+//! ```
+//!
+//! Everything that is made is in the journal first; whatever fails, [`crate::residue`] settles the
+//! entry, at once or in a later run.
+
+mod begin;
+mod changes;
+pub(crate) mod checkpoint;
+mod consistency;
+mod cursors;
+mod freeze;
+mod frozen_checkpoint;
+mod frozen_disk;
+mod kept_files;
+mod let_go;
+pub(crate) mod link;
+mod patience;
+pub(crate) mod reference_point;
+mod refusal;
+mod room_watch;
+
+pub(crate) use begin::{begin, journal_of};

@@ -1,0 +1,138 @@
+//! What is written down of one run of one VM.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// An entry is never larger, in bytes.
+pub(super) const ENTRY_BYTES_MAX: usize = 1 << 20;
+/// The version that this code writes, and the only one that it reads.
+const VERSION: u32 = 1;
+
+/// What is written down of one run of one VM.
+///
+/// Each field is written before the host is asked for what it tells of, or, where the host makes
+/// up a name, right after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct JournalEntry {
+    version: u32,
+    /// The host, as its session names it.
+    pub(crate) host: String,
+    /// The VM.
+    pub(crate) vm: Uuid,
+    /// Its name then, for people.
+    pub(crate) vm_name: String,
+    /// The run.
+    pub(crate) run: String,
+    /// What was there before the checkpoint.
+    pub(crate) before: Before,
+    /// A checkpoint was asked for at this time, and how that ended is not known: `None` before,
+    /// and once it is known.
+    #[serde(default)]
+    pub(crate) asked: Option<Timestamp>,
+    /// The job that makes the checkpoint, where it did not end in time.
+    #[serde(default)]
+    pub(crate) job: Option<String>,
+    /// `InstanceID` of the checkpoint.
+    #[serde(default)]
+    pub(crate) snapshot: Option<String>,
+    /// The checkpoint is about to become a reference point, or has.
+    #[serde(default)]
+    pub(crate) converting: bool,
+    /// `InstanceID` of the reference point.
+    #[serde(default)]
+    pub(crate) reference_point: Option<String>,
+    /// `InstanceID`s of reference points of ours that nobody needs once the run's point exists.
+    #[serde(default)]
+    pub(crate) obsolete: Vec<String>,
+    /// The run's point exists.
+    #[serde(default)]
+    pub(crate) committed: bool,
+}
+
+/// What was there before a checkpoint was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Before {
+    /// `InstanceID`s of all checkpoints of the VM.
+    pub(crate) snapshots: Vec<String>,
+    /// `InstanceID`s of all its reference points.
+    pub(crate) reference_points: Vec<String>,
+    /// The files that it wrote to.
+    pub(crate) leaves: Vec<String>,
+}
+
+impl JournalEntry {
+    /// Makes the entry of a run that has asked for nothing yet.
+    pub(crate) fn new(host: &str, vm: Uuid, vm_name: &str, run: &str) -> Self {
+        Self {
+            version: VERSION,
+            host: host.to_owned(),
+            vm,
+            vm_name: vm_name.chars().take(200).collect(),
+            run: run.chars().take(200).collect(),
+            before: Before::default(),
+            asked: None,
+            job: None,
+            snapshot: None,
+            converting: false,
+            reference_point: None,
+            obsolete: Vec::new(),
+            committed: false,
+        }
+    }
+
+    /// Reads an entry, or says why that cannot be done.
+    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
+        if text.len() > ENTRY_BYTES_MAX {
+            return Err(format!(
+                "expected at most {ENTRY_BYTES_MAX} bytes, found {}",
+                text.len()
+            ));
+        }
+        let entry: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        if entry.version != VERSION {
+            return Err(format!(
+                "expected version {VERSION}, found {}: a newer program wrote it",
+                entry.version
+            ));
+        }
+        Ok(entry)
+    }
+
+    /// Writes the entry, or says why that cannot be done.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let bytes = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
+        if bytes.len() > ENTRY_BYTES_MAX {
+            return Err(format!(
+                "the VM has more checkpoints and reference points than fit {ENTRY_BYTES_MAX} bytes"
+            ));
+        }
+        Ok(bytes)
+    }
+
+    /// Returns whether the host was never asked for anything that is not undone.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.asked.is_none()
+            && self.job.is_none()
+            && self.snapshot.is_none()
+            && !self.converting
+            && self.reference_point.is_none()
+            && !(self.committed && !self.obsolete.is_empty())
+    }
+}
+
+impl Before {
+    /// Returns whether a checkpoint was there.
+    pub(crate) fn has_snapshot(&self, instance_id: &str) -> bool {
+        holds(&self.snapshots, instance_id)
+    }
+
+    /// Returns whether a reference point was there.
+    pub(crate) fn has_reference_point(&self, instance_id: &str) -> bool {
+        holds(&self.reference_points, instance_id)
+    }
+}
+
+fn holds(ids: &[String], id: &str) -> bool {
+    ids.iter().any(|own| own.eq_ignore_ascii_case(id))
+}

@@ -1,0 +1,326 @@
+//! Residue of a whole host.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use disk_image::HostPaths;
+use hyperv_host::{Finding, HostError, Severity};
+use uuid::Uuid;
+
+use super::examine::{
+    Found, MergeState, file_name, find_checkpoint, find_reference_point, is_checkpoint_file,
+    merge_state,
+};
+use super::settle::{Fate, settle};
+use super::{findings, merge_goes_on};
+use crate::WmiHost;
+use crate::backup::checkpoint::{self, is_marked};
+use crate::backup::journal_of;
+use crate::backup::link::Link;
+use crate::facts::{DiskFacts, HostFacts, SnapshotFacts, VmFacts, VmOperation, disks_of_settings};
+use crate::journal::{JournalEntry, OpenEntry, Recorded};
+
+/// How long `fix_residue` waits for each merge.
+const MERGE_WAIT: Duration = Duration::from_secs(600);
+
+/// Something that a run left behind, or that looks like it.
+#[derive(Debug, Clone)]
+pub struct Residue {
+    /// Identity of the VM; `None` where it is not about one.
+    pub vm: Option<String>,
+    /// What it is and what to do about it.
+    pub finding: Finding,
+    /// [`fix_residue`] can try to remove it.
+    pub fixable: bool,
+}
+
+/// Finds what runs have left on a host. Nothing is changed.
+///
+/// Runs that live are left out. A host without a journal is searched for what carries our mark.
+pub fn find_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
+    let facts = host.host_facts()?;
+    let mut search = Search::new(host, &facts);
+    for recorded in recorded(host)? {
+        search.recorded(&recorded);
+    }
+    search.checkpoints();
+    search.merges();
+    search.files();
+    Ok(search.found)
+}
+
+/// Removes what runs have left on a host and can be told to be ours, and waits for merges.
+/// Returns what is left then.
+pub fn fix_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
+    let link = Link::of(host);
+    let mut living = HashSet::new();
+    for recorded in recorded(host)? {
+        match recorded {
+            Recorded::Dead(entry) => {
+                // What is left is found again below.
+                settle(&link, entry, Fate::Unknown, MERGE_WAIT);
+            }
+            Recorded::Living(entry) => {
+                living.insert(entry.vm);
+            }
+            Recorded::Unreadable { .. } => {}
+        }
+    }
+    let facts = host.host_facts()?;
+    for vm in facts.vms.iter().filter(|vm| !living.contains(&vm.id)) {
+        for snapshot in vm.recovery_snapshots().filter(|own| is_marked(&own.name)) {
+            // What could not be removed is found again below.
+            let _ = checkpoint::destroy(&link, &snapshot.path);
+        }
+    }
+    find_residue(host)
+}
+
+/// Returns what the journal has of this host. Without a journal there is nothing.
+fn recorded(host: &WmiHost) -> Result<Vec<Recorded>, HostError> {
+    let Some(journal) = journal_of(host)? else {
+        return Ok(Vec::new());
+    };
+    let of_host = |entry: &JournalEntry| entry.host.eq_ignore_ascii_case(host.session.host());
+    let mut recorded = journal.entries()?;
+    recorded.retain(|recorded| match recorded {
+        Recorded::Living(entry) => of_host(entry),
+        Recorded::Dead(open) => of_host(open.entry()),
+        Recorded::Unreadable { .. } => true,
+    });
+    Ok(recorded)
+}
+
+struct Search<'a> {
+    host: &'a WmiHost,
+    facts: &'a HostFacts,
+    found: Vec<Residue>,
+    /// `InstanceID`s of checkpoints that were told of, or that a living run has.
+    told: HashSet<String>,
+    /// VMs of living runs: what can be seen on them now is theirs.
+    living: HashSet<Uuid>,
+    /// VMs whose merge was told of.
+    merging: HashSet<Uuid>,
+}
+
+impl<'a> Search<'a> {
+    fn new(host: &'a WmiHost, facts: &'a HostFacts) -> Self {
+        Self {
+            host,
+            facts,
+            found: Vec::new(),
+            told: HashSet::new(),
+            living: HashSet::new(),
+            merging: HashSet::new(),
+        }
+    }
+
+    fn add(&mut self, vm: Option<Uuid>, fixable: bool, finding: Finding) {
+        self.found.push(Residue {
+            vm: vm.map(|vm| vm.to_string()),
+            finding,
+            fixable,
+        });
+    }
+
+    fn recorded(&mut self, recorded: &Recorded) {
+        match recorded {
+            Recorded::Living(entry) => {
+                self.living.insert(entry.vm);
+            }
+            Recorded::Unreadable { file, why } => {
+                self.add(None, false, findings::journal_unreadable(file, why));
+            }
+            Recorded::Dead(open) => self.dead(open),
+        }
+    }
+
+    fn dead(&mut self, open: &OpenEntry) {
+        let entry = open.entry();
+        let facts = self.facts;
+        let Some(vm) = facts.vm(entry.vm) else {
+            let finding = findings::vm_gone(entry, &open.place());
+            self.add(Some(entry.vm), false, finding);
+            return;
+        };
+        let before = self.found.len();
+        match find_checkpoint(entry, vm) {
+            Found::Nothing => self.dead_reference_point(entry, vm),
+            Found::Ours(own) => {
+                self.told.insert(own.settings.instance_id.to_lowercase());
+                let finding = findings::checkpoint_left(vm, &own, &entry.run);
+                self.add(Some(vm.id), true, finding);
+            }
+            Found::Undecided(undecided) => {
+                let ids = undecided
+                    .iter()
+                    .map(|own| own.settings.instance_id.to_lowercase());
+                self.told.extend(ids);
+                let finding = findings::checkpoint_undecided(vm, &undecided);
+                self.add(Some(vm.id), false, finding);
+            }
+        }
+        let state = merge_state(entry, vm);
+        if state != MergeState::Done {
+            self.merging.insert(vm.id);
+            self.add(Some(vm.id), true, merge_finding(vm, state));
+        }
+        if self.found.len() == before {
+            let finding = findings::unsettled_entry(entry);
+            self.add(Some(vm.id), true, finding);
+        }
+    }
+
+    fn dead_reference_point(&mut self, entry: &JournalEntry, vm: &VmFacts) {
+        match find_reference_point(entry, vm) {
+            Found::Nothing => {}
+            Found::Ours(own) if entry.reference_point.is_none() => {
+                self.add(Some(vm.id), true, findings::reference_point_left(vm, &own));
+            }
+            Found::Ours(own) if !entry.committed => {
+                self.add(
+                    Some(vm.id),
+                    false,
+                    findings::reference_point_waits(vm, &own),
+                );
+            }
+            Found::Ours(_) => {}
+            Found::Undecided(undecided) => {
+                let finding = findings::reference_point_undecided(vm, &undecided);
+                self.add(Some(vm.id), false, finding);
+            }
+        }
+        if entry.committed {
+            for id in &entry.obsolete {
+                if let Some(own) = vm.reference_point(id) {
+                    self.add(Some(vm.id), true, findings::reference_point_left(vm, own));
+                }
+            }
+        }
+    }
+
+    /// Checkpoints of backups that no entry knows.
+    fn checkpoints(&mut self) {
+        for vm in &self.facts.vms {
+            if self.living.contains(&vm.id) {
+                continue;
+            }
+            for snapshot in vm.recovery_snapshots() {
+                let id = snapshot.settings.instance_id.to_lowercase();
+                if self.told.contains(&id) {
+                    continue;
+                }
+                let marked = is_marked(&snapshot.name);
+                let finding = if marked {
+                    findings::checkpoint_marked(vm, snapshot)
+                } else {
+                    findings::checkpoint_foreign(vm, snapshot)
+                };
+                self.add(Some(vm.id), marked, finding);
+            }
+        }
+    }
+
+    /// Merges that go on, or should.
+    fn merges(&mut self) {
+        for vm in &self.facts.vms {
+            if self.living.contains(&vm.id) || self.merging.contains(&vm.id) {
+                continue;
+            }
+            let without_checkpoint = vm.snapshots.is_empty()
+                && vm
+                    .disks
+                    .iter()
+                    .any(|disk| is_checkpoint_file(&file_name(&disk.path)));
+            let state = if vm.operation == Some(VmOperation::MergingDisks) {
+                MergeState::Running
+            } else if without_checkpoint {
+                MergeState::Pending
+            } else {
+                continue;
+            };
+            self.add(Some(vm.id), false, merge_finding(vm, state));
+        }
+    }
+
+    /// Files of checkpoints beside the VMs' disks that nothing uses.
+    fn files(&mut self) {
+        let Some(bytes) = self.host.bytes.clone() else {
+            return;
+        };
+        let used = match self.used_files() {
+            Ok(used) => used,
+            Err(finding) => {
+                self.found.push(finding);
+                return;
+            }
+        };
+        let folders: HashSet<&str> = used
+            .iter()
+            .filter_map(|path| Some(path.rsplit_once('\\')?.0))
+            .collect();
+        let mut orphans = Vec::new();
+        for folder in folders {
+            orphans.extend(orphans_in(&bytes, folder, &used));
+        }
+        orphans.sort();
+        for path in orphans {
+            self.add(None, false, findings::orphan_file(&path));
+        }
+    }
+
+    /// Returns the files that VMs and checkpoints name, in lower case. Between a VM's leaf and its
+    /// base each file is some checkpoint's, except while a merge goes on.
+    fn used_files(&self) -> Result<HashSet<String>, Residue> {
+        let mut used = HashSet::new();
+        let mut take = |disks: &[DiskFacts]| {
+            used.extend(disks.iter().map(|disk| disk.path.to_lowercase()));
+        };
+        for vm in &self.facts.vms {
+            take(&vm.disks);
+            for snapshot in &vm.snapshots {
+                take(&self.disks_of(vm, snapshot)?);
+            }
+        }
+        Ok(used)
+    }
+
+    fn disks_of(&self, vm: &VmFacts, snapshot: &SnapshotFacts) -> Result<Vec<DiskFacts>, Residue> {
+        disks_of_settings(&*self.host.session, &snapshot.path).map_err(|error| {
+            let host = self.host.session.host();
+            let error = crate::host_failure::host_failure(host, "reading a checkpoint", error);
+            Residue {
+                vm: Some(vm.identity()),
+                finding: findings::not_looked_at(vm, &error),
+                fixable: false,
+            }
+        })
+    }
+}
+
+fn merge_finding(vm: &VmFacts, state: MergeState) -> Finding {
+    let severity = match state {
+        MergeState::Running => Severity::Info,
+        _ => Severity::Warn,
+    };
+    merge_goes_on(vm, state, severity)
+}
+
+/// Lists a folder of the host for checkpoints' files that nothing uses.
+fn orphans_in(bytes: &Arc<dyn HostPaths>, folder: &str, used: &HashSet<String>) -> Vec<String> {
+    let Some(entries) = bytes
+        .locate(folder)
+        .and_then(|path| std::fs::read_dir(path).ok())
+    else {
+        return Vec::new();
+    };
+    let names = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    names
+        .filter(|name| is_checkpoint_file(&name.to_lowercase()))
+        .map(|name| format!("{folder}\\{name}"))
+        .filter(|path| !used.contains(&path.to_lowercase()))
+        .collect()
+}

@@ -1,0 +1,25 @@
+//! What runs leave behind, and how it is found and removed.
+//!
+//! ```text
+//!   journal entry of a dead run ─┐
+//!   the VM as it is now ─────────┴─► examine: ours · undecided · nothing
+//!                                        │
+//!                                      settle: removed · needed · left, with a finding
+//! ```
+//!
+//! One way of settling serves all: the end of a run that went well, one that was given up, the
+//! next backup of the VM, and `lifeboat doctor --fix`. It can be done again at any time, from
+//! wherever the last try got to.
+//!
+//! Ours is what the journal names by id, what carries our mark, and what can be nothing else.
+//! Whatever may be another program's is reported and not touched.
+
+mod examine;
+mod find;
+mod findings;
+mod settle;
+
+pub use find::{Residue, find_residue, fix_residue};
+
+use findings::merge_goes_on;
+pub(crate) use settle::{Fate, Left, settle};
