@@ -45,6 +45,8 @@ pub use request_header::RequestHeader;
 pub use resource_uri::ResourceUri;
 pub use response_header::ResponseHeader;
 
+pub(super) use resource_uri::shortened;
+
 use crate::{WmiError, WmiErrorKind};
 
 /// Makes the error of a message that is not what the protocol says.

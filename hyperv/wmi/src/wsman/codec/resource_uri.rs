@@ -64,7 +64,7 @@ impl fmt::Display for ResourceUri {
 }
 
 /// Returns what of a foreign text goes into an error.
-pub(super) fn shortened(text: &str) -> String {
+pub(in crate::wsman) fn shortened(text: &str) -> String {
     const KEPT: usize = 300;
     text.chars()
         .map(|one| if one.is_control() { ' ' } else { one })

@@ -42,18 +42,18 @@ impl ResponseHeader {
         if let Some(fault) = Fault::read(answer) {
             // A host that could not read the request may not know whose fault it is.
             return match own {
-                Some(own) if own != relates_to && !own.is_empty() => {
+                Some(own) if !own.eq_ignore_ascii_case(relates_to) && !own.is_empty() => {
                     Err(malformed("the fault is that of another request"))
                 }
                 _ => Err(fault.to_error(asked)),
             };
         }
-        if own != Some(relates_to) {
+        if !own.is_some_and(|own| own.eq_ignore_ascii_case(relates_to)) {
             return Err(malformed("the answer is that to another request"));
         }
         let came = answer.action()?;
-        if came != action {
-            let came = super::resource_uri::shortened(came);
+        if !came.eq_ignore_ascii_case(action) {
+            let came = super::shortened(came);
             return Err(malformed(format!(
                 "its action is {came:?} and not {action:?}"
             )));
