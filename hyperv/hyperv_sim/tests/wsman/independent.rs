@@ -9,6 +9,7 @@ use super::tiny_host::{PASSWORD, USER, options, start};
 
 /// Returns a Python that has a module. Without one the test is skipped, or fails where tools are
 /// required.
+#[expect(clippy::print_stderr, reason = "a test that is skipped must be seen")]
 fn python_with(module: &str, candidates: &[String], is_required: bool) -> Option<String> {
     let found = candidates.iter().find(|python| {
         let asked = Command::new(python)

@@ -400,3 +400,22 @@ fn only_the_right_password_is_taken_and_only_where_basic_is_allowed() {
         std::io::ErrorKind::InvalidInput
     );
 }
+
+#[test]
+fn a_hundred_thousand_numbers_come_where_the_envelope_is_large_enough() {
+    let server = start(ServerOptions {
+        allow_basic: true,
+        envelope_bytes_max: 16 << 20,
+        ..options()
+    });
+    let mut client = PlainClient::connect(server.local_addr());
+    client.envelope_bytes_max = 16 << 20;
+    let target = object(SERVICE).with_key("CreationClassName", SERVICE);
+    let parameters = [("Count", Value::from(100_000_u32))];
+    let body = MethodCall::element(&target, "GetChanges", &parameters);
+    let action = MethodCall::action(&target, "GetChanges");
+    let answer = client.ask(&action, target, Some(body)).envelope();
+    let output = read_output(answer.body.as_ref().unwrap(), "GetChanges").unwrap();
+    let offsets = output.parameters.numbers::<u64>("ChangedByteOffsets");
+    assert!(offsets.iter().copied().eq((0..100_000).map(|at| at << 20)));
+}

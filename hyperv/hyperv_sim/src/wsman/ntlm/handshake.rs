@@ -140,6 +140,50 @@ mod tests {
         assert!(Challenge::answer(&negotiate(REQUIRED), "HOST").is_ok());
     }
 
+    /// An answer of a client that leaves out the code over all messages and sends no key.
+    fn answer(challenge: &Challenge, account: &Account, user: &str) -> Vec<u8> {
+        let blob = [0; 32];
+        let key = account.response_key(user, "");
+        let proof = hmac_md5(&key, &[&challenge.server_challenge, &blob]);
+        let name: Vec<u8> = user.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let response = [&proof[..], &blob].concat();
+        let field = |bytes: &[u8], offset: u32| {
+            let length = u16::try_from(bytes.len()).unwrap().to_le_bytes();
+            [&length[..], &length, &offset.to_le_bytes()].concat()
+        };
+        [
+            b"NTLMSSP\0\x03\0\0\0",
+            &*field(&[], 88),
+            &field(&response, 88),
+            &field(&[], 88),
+            &field(&name, 88 + 48),
+            &field(&[], 88),
+            &field(&[], 88),
+            &REQUIRED.to_le_bytes(),
+            &[0; 24],
+            &response,
+            &name,
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn the_proof_counts_also_without_a_code_over_all_messages() {
+        let account = Account::new("user", "password");
+        let accept = |password: &str, user: &str| {
+            let challenge = Challenge::answer(&negotiate(REQUIRED), "HOST").unwrap();
+            let client = Account::new(user, password);
+            challenge.accept(&answer(&challenge, &client, user), &account)
+        };
+        assert!(accept("password", "USER").is_ok());
+        assert_eq!(accept("wrong", "user").err(), Some(NtlmError::Denied));
+        assert_eq!(accept("password", "other").err(), Some(NtlmError::Denied));
+        let challenge = Challenge::answer(&negotiate(REQUIRED), "HOST").unwrap();
+        let replayed = answer(&challenge, &account, "user");
+        let next = Challenge::answer(&negotiate(REQUIRED), "HOST").unwrap();
+        assert!(next.accept(&replayed, &account).is_err());
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
