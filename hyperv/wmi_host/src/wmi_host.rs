@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use wmi::{Clock, WmiSession};
 
+use crate::backup::begin;
 use crate::facts::{HostFacts, HostState, VmFacts};
 use crate::host_failure::host_failure;
 use crate::inventory::inventory;
@@ -133,15 +134,12 @@ impl HypervHost for WmiHost {
 
     fn begin_backup(
         &self,
-        _vm: &VmEntry,
-        _request: &BackupRequest,
-        _previous: Option<&PreviousBackup>,
-        _observer: &dyn StepObserver,
+        vm: &VmEntry,
+        request: &BackupRequest,
+        previous: Option<&PreviousBackup>,
+        observer: &dyn StepObserver,
     ) -> Result<Box<dyn FrozenVm>, HostError> {
-        Err(HostError::new(
-            HostErrorKind::Refused,
-            "a backup through WMI is not built yet",
-        ))
+        begin(self, vm, request, previous, observer)
     }
 }
 
