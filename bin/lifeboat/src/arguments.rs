@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::cmd::{backup, demo, disk, point, repo, restore, verify, version, vm};
+use crate::cmd::{
+    backup, demo, disk, doctor, explain, point, repo, restore, sim, verify, version, vm,
+};
 use crate::ui::ProgressMode;
 
 /// Examples come first: most people look for them alone.
@@ -18,10 +20,11 @@ Exit codes:
     2  wrong usage, ambiguous name      22  rights are missing
     3  finished, some VMs failed        30  target exists
     4  warnings, with --strict          31  target or version does not fit
-   10  no repository                    40  a proof failed
-   12  wrong key or password           130  cancelled
-   13  repository damaged
-   14  no space";
+   10  no repository                    23  VM is busy, retries used up
+   12  wrong key or password            24  required consistency missed
+   13  repository damaged               25  something is left on the host
+   14  no space                         40  a proof failed
+                                       130  cancelled";
 
 /// Backup and recovery for Microsoft Hyper-V.
 #[derive(Debug, Parser)]
@@ -123,6 +126,13 @@ pub(crate) enum Command {
     /// Look at the VMs of a host
     #[command(subcommand)]
     Vm(vm::VmCommand),
+    /// Say what is wrong with a host, and clean up what dead runs left on it
+    Doctor(doctor::DoctorArgs),
+    /// Say what a code or a finding means, and what to do
+    Explain(explain::ExplainArgs),
+    /// Make and use a Hyper-V host that does not exist
+    #[command(subcommand)]
+    Sim(sim::SimCommand),
     /// Look at, check and convert VHD, VHDX and raw images
     #[command(subcommand)]
     Disk(disk::DiskCommand),

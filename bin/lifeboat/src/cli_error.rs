@@ -108,9 +108,21 @@ impl CliError {
         own.or_else(|| usual_hint(self.exit_code()).map(str::to_owned))
     }
 
+    /// Returns the code of what went wrong with a host, by which `lifeboat explain` tells more.
+    fn catalog_code(&self) -> Option<&'static str> {
+        let Self::Library(error) = self else {
+            return None;
+        };
+        chain(error.as_ref())
+            .find_map(|cause| cause.downcast_ref::<HostError>())
+            .and_then(catalog_code)
+    }
+
     /// Returns the text for people, in lines.
     pub(crate) fn to_lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("error: {}", self.message())];
+        let code = self.catalog_code();
+        let code = code.map_or_else(String::new, |code| format!("{code} "));
+        let mut lines = vec![format!("error: {code}{}", self.message())];
         lines.extend(self.causes().iter().map(|text| format!("  cause: {text}")));
         lines.extend(self.hint_text().map(|text| format!("  do: {text}")));
         lines
@@ -119,6 +131,7 @@ impl CliError {
     /// Returns the fields for programs.
     pub(crate) fn to_json(&self) -> Value {
         let mut fields = json!({
+            "code": self.catalog_code(),
             "exit": self.exit_code(),
             "kind": self.kind(),
             "text": self.message(),
@@ -142,6 +155,15 @@ pub(crate) fn exit_code_of(error: &(dyn Error + 'static)) -> ExitCode {
         .filter_map(code_of_one)
         .find(|code| code.is_specific())
         .unwrap_or(ExitCode::Failed)
+}
+
+/// Returns the code of a host's failure: that of the finding which it names, or of its kind.
+pub(crate) fn catalog_code(error: &HostError) -> Option<&'static str> {
+    let text = error.to_string();
+    let finding = text.split(':').next().and_then(finding_catalog::find);
+    finding
+        .or_else(|| finding_catalog::of_error(error.kind()))
+        .map(|page| page.code)
 }
 
 fn chain<'a>(
@@ -194,9 +216,11 @@ fn kind_of_one(error: &(dyn Error + 'static)) -> Option<String> {
 fn hint_of_one(error: &(dyn Error + 'static)) -> Option<String> {
     let repository = error.downcast_ref::<RepositoryError>();
     let disk = error.downcast_ref::<DiskError>();
+    let host = error.downcast_ref::<HostError>();
     repository
         .and_then(RepositoryError::hint_text)
         .or_else(|| disk.and_then(DiskError::hint_text))
+        .or_else(|| host.and_then(HostError::hint_text))
         .map(str::to_owned)
 }
 

@@ -33,6 +33,12 @@ pub(crate) enum ExitCode {
     HostUnreachable = 21,
     /// Rights are missing.
     MissingRights = 22,
+    /// A VM was busy, and the retries are used up.
+    Busy = 23,
+    /// The required consistency was not reached.
+    ConsistencyMissed = 24,
+    /// Something of an earlier run is left on the host, or a merge has not finished.
+    Residue = 25,
     /// The target exists and would be overwritten.
     TargetExists = 30,
     /// The target is too small, or a version does not fit.
@@ -87,8 +93,14 @@ impl ExitCode {
     /// Returns the code of a host's failure. `Failed` where the cause may know better.
     pub(crate) fn of_host(kind: HostErrorKind) -> Self {
         match kind {
-            HostErrorKind::Unreachable => Self::HostUnreachable,
+            HostErrorKind::Unreachable | HostErrorKind::NoHyperv => Self::HostUnreachable,
             HostErrorKind::NoSuchVm => Self::Usage,
+            HostErrorKind::Denied => Self::MissingRights,
+            HostErrorKind::Blocked => Self::Blocked,
+            HostErrorKind::Busy => Self::Busy,
+            HostErrorKind::ConsistencyMissed => Self::ConsistencyMissed,
+            HostErrorKind::NoRoom => Self::NoSpace,
+            HostErrorKind::Cancelled => Self::Cancelled,
             _ => Self::Failed,
         }
     }
@@ -141,6 +153,13 @@ mod tests {
             (ExitCode::of_disk(DiskErrorKind::ParentMissing), 1),
             (ExitCode::of_host(HostErrorKind::Unreachable), 21),
             (ExitCode::of_host(HostErrorKind::NoSuchVm), 2),
+            (ExitCode::of_host(HostErrorKind::NoHyperv), 21),
+            (ExitCode::of_host(HostErrorKind::Denied), 22),
+            (ExitCode::of_host(HostErrorKind::Blocked), 20),
+            (ExitCode::of_host(HostErrorKind::Busy), 23),
+            (ExitCode::of_host(HostErrorKind::ConsistencyMissed), 24),
+            (ExitCode::of_host(HostErrorKind::NoRoom), 14),
+            (ExitCode::Residue, 25),
             (ExitCode::Partial, 3),
             (ExitCode::Warnings, 4),
             (ExitCode::VerifyFailed, 40),

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use folder_host::FolderHost;
 use object_store::{FolderStore, ObjectStore};
 use repository::{Repository, RepositoryError, RepositoryErrorKind, Unlock};
 
@@ -78,15 +77,4 @@ fn open_store(folder: &Path) -> Result<Arc<dyn ObjectStore>, CliError> {
     })?;
     store.sweep_temporary();
     Ok(Arc::new(store))
-}
-
-/// Opens the host that a person named.
-pub(crate) fn open_host(host: &str) -> Result<FolderHost, CliError> {
-    match host.strip_prefix("dir:") {
-        Some(folder) if !folder.is_empty() => Ok(FolderHost::open(Path::new(folder))?),
-        _ => Err(
-            CliError::usage(format!("{host:?} is no host that is known"))
-                .hint("write dir:FOLDER for a folder with VMs"),
-        ),
-    }
 }

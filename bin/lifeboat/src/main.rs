@@ -16,6 +16,7 @@ mod arguments;
 mod cli_error;
 mod cmd;
 mod exit_code;
+mod host_choice;
 mod interrupt;
 mod invocation;
 mod observers;

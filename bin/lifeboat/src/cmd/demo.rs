@@ -1,7 +1,7 @@
 //! `lifeboat demo`: the whole path, with the same library calls as the commands.
 
-mod machine;
 mod proof;
+mod scene;
 mod story;
 
 use std::path::{Path, PathBuf};

@@ -3,9 +3,12 @@
 pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod disk;
+pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod point;
 pub(crate) mod repo;
 pub(crate) mod restore;
+pub(crate) mod sim;
 pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod vm;
@@ -24,6 +27,9 @@ pub(crate) fn run(invocation: &Invocation, command: Command) -> Result<ExitCode,
         Command::Point(command) => point::run(invocation, &command),
         Command::Repo(command) => repo::run(invocation, &command),
         Command::Vm(command) => vm::run(invocation, &command),
+        Command::Doctor(args) => doctor::run(invocation, &args),
+        Command::Explain(args) => explain::run(invocation, &args),
+        Command::Sim(command) => sim::run(invocation, &command),
         Command::Disk(command) => disk::run(invocation, &command),
         Command::Demo(args) => demo::run(invocation, &args),
         Command::Version(_) => version::run(invocation),

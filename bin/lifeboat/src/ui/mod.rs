@@ -19,7 +19,7 @@ use crate::exit_code::ExitCode;
 
 pub(crate) use progress::Progress;
 use progress::Stage;
-pub(crate) use size::{count, duration, local_time, size};
+pub(crate) use size::{count, duration, local_time, parse_size, size};
 pub(crate) use table::{Align, Table};
 
 /// Version of the JSON lines; fields are only ever added.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::cli_error::CliError;
+
 /// Writes a number of bytes in binary units: `512 B`, `64.0 KiB`, `1.50 TiB`.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -25,6 +27,47 @@ pub(crate) fn size(bytes: u64) -> String {
     } else {
         format!("{}.{} {name}", tenths / 10, tenths % 10)
     }
+}
+
+/// Reads a size: `64KiB`, `1.5 GiB`, `100MB`, `512`. Units of a thousand are read as such.
+pub(crate) fn parse_size(text: &str) -> Result<u64, CliError> {
+    const UNITS: [(&str, u64); 11] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("tib", 1 << 40),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("tb", 1_000_000_000_000),
+        ("b", 1),
+        ("k", 1 << 10),
+        ("m", 1 << 20),
+    ];
+    let parse = || {
+        let text = text.trim().to_lowercase();
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let unit = match unit.trim() {
+            "" => 1,
+            "g" => 1 << 30,
+            "t" => 1 << 40,
+            unit => UNITS.iter().find(|(name, _)| *name == unit)?.1,
+        };
+        let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+        let part_digits = u32::try_from(part.len()).ok()?;
+        let scale = 10_u64
+            .checked_pow(part_digits)
+            .filter(|_| part_digits <= 6)?;
+        let whole = whole.parse::<u64>().ok()?.checked_mul(unit)?;
+        whole.checked_add(part.parse::<u64>().ok()?.checked_mul(unit)? / scale)
+    };
+    parse().ok_or_else(|| {
+        CliError::usage(format!("{text:?} is no size"))
+            .hint("write a number and a unit: 100MiB, 2GiB")
+    })
 }
 
 /// Writes a time in the time zone of this machine.
@@ -64,6 +107,19 @@ mod tests {
         assert_eq!(size(1023 << 20), "1023 MiB");
         assert_eq!(size(1 << 40), "1.0 TiB");
         assert_eq!(size(u64::MAX), "16383 PiB");
+    }
+
+    #[test]
+    fn sizes_are_read_as_they_are_written() {
+        let read = |text| parse_size(text).ok();
+        assert_eq!(read("512"), Some(512));
+        assert_eq!(read("64KiB"), Some(65_536));
+        assert_eq!(read("1.5 GiB"), Some(3 << 29));
+        assert_eq!(read("2g"), Some(2 << 30));
+        assert_eq!(read("100MB"), Some(100_000_000));
+        for wrong in ["", "GiB", "-1", "1.2.3", "5 parsecs", "99999999999TiB"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -11,4 +11,5 @@ mod exit_codes;
 mod sandbox;
 #[cfg(unix)]
 mod signals;
+mod simulated_host;
 mod whole_path;

@@ -3,34 +3,27 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use backup_run::{BackupOptions, back_up, select_vms};
+use backup_run::{BackupOptions, RunItem, RunReport, back_up, plan_backup, select_vms};
+use block_io::MemoryDisk;
 use disk_image::{ImageFormat, OpenOptions, open};
 use folder_host::FolderHost;
-use hyperv_host::HypervHost as _;
+use hyperv_host::HypervHost;
+use hyperv_sim::{Ledger, LedgerKind, SimClock, SimSession};
 use object_store::FolderStore;
-use repository::{InitOptions, RecoveryKey, Repository, RestorePoint, Unlock};
-use serde::Serialize;
+use repository::{InitOptions, RecoveryKey, Repository, Unlock};
 use serde_json::{Value, json};
 use vm_restore::{plan_vm_restore, restore_disk};
+use wmi_host::{WmiHost, WmiHostOptions};
 
-use super::machine::{DISK_BYTES, DemoMachine, VM_NAME};
+use super::scene::{Scene, failed};
 use super::{PASSWORD, proof};
 use crate::cli_error::CliError;
 use crate::cmd::backup::exit_code;
 use crate::cmd::version::PROGRAM;
+use crate::exit_code::ExitCode;
+use crate::host_choice::drive_map;
 use crate::observers::Silent;
-use crate::ui::{Ui, size};
-
-/// The figures of one backup.
-#[derive(Debug, Clone, Serialize)]
-struct BackupFigures {
-    point: String,
-    read_bytes: u64,
-    changed_bytes: u64,
-    stored_bytes: u64,
-    /// What the repository grew by, with everything that belongs to it.
-    growth_bytes: u64,
-}
+use crate::ui::{Align, Table, Ui, size};
 
 /// The steps of the demonstration.
 pub(super) struct Story<'a> {
@@ -56,189 +49,181 @@ impl<'a> Story<'a> {
 
     fn step(&self, step: &str, text: &str, fields: Value) {
         self.ui.data(text);
-        self.ui.record(
-            "step",
-            json!({ "step": step, "text": text, "figures": fields }),
-        );
+        let fields = json!({ "step": step, "text": text, "figures": fields });
+        self.ui.record("step", fields);
     }
 
     /// Goes through all steps, says what happened, and returns the figures. The first proof that
     /// does not hold ends it.
     pub(super) fn tell(&self) -> Result<Value, CliError> {
-        let mut machine = DemoMachine::make(&self.host_folder())?;
-        self.tell_machine("made-vm", "Made", &machine);
-        let first_leaf = machine.leaf().to_owned();
-        let before = proof::hash_files(&self.host_folder())?;
-        let first = self.back_up()?;
-        self.tell_backup("first-backup", "First backup", &first);
-
-        machine.add_checkpoint()?;
-        self.tell_machine(
-            "changed-vm",
-            "Took another checkpoint and wrote to",
-            &machine,
-        );
-        let changed = proof::hash_files(&self.host_folder())?;
-        let second = self.back_up()?;
-        self.tell_backup("second-backup", "Second backup", &second);
-
-        self.restore(&first, &first_leaf, "first", ImageFormat::Vhdx)?;
-        self.restore(&second, machine.leaf(), "second", ImageFormat::Raw)?;
-        self.restore_vm(&second, machine.leaf())?;
-        for figures in [&first, &second] {
-            self.verify(figures)?;
-        }
-        self.check()?;
-        let now = proof::hash_files(&self.host_folder())?;
-        proof::unchanged(&changed, &now)?;
-        let disks = |hashes: &proof::FileHashes| -> proof::FileHashes {
-            // The configuration names the newest checkpoint: the demonstration itself changed it.
-            let is_disk = |path: &Path| path.extension().is_some_and(|e| e != "vmcx");
-            let files = hashes.iter().filter(|(path, _)| is_disk(path));
-            files.map(|(path, hash)| (path.clone(), *hash)).collect()
-        };
-        proof::unchanged(&disks(&before), &now)?;
+        let mut scene = Scene::make(&self.folder.join("host"))?;
+        let host = self.host(&scene)?;
+        self.introduce(&scene, &host)?;
+        let before = scene.host.ledger().map_err(failed)?;
+        let first = self.back_up(&host, "first-backup", "First backup:")?;
+        scene.host.settle().map_err(failed)?;
+        scene.work()?;
         self.step(
-            "source-unchanged",
-            "The VM's own files are as they were.",
+            "guests-wrote",
+            "\nThe guests wrote a log, a table and a file.",
             json!({}),
         );
+        let second = self.back_up(&host, "second-backup", "Second backup:")?;
+        self.prove_disks(&scene, &second)?;
+        self.restore_vm(&scene, &second)?;
+        self.check()?;
+        self.look_for_residue(&scene, &before)?;
         Ok(json!({ "first": first, "second": second }))
     }
 
-    fn host_folder(&self) -> PathBuf {
-        self.folder.join("host")
-    }
-
-    fn tell_machine(&self, step: &str, verb: &str, machine: &DemoMachine) {
-        let files = machine.chain_files();
-        let text = format!(
-            "{verb} the VM \"{VM_NAME}\": one disk of {}, a base and {} checkpoints.",
-            size(DISK_BYTES),
-            files - 1
-        );
-        self.step(
-            step,
-            &text,
-            json!({ "disk_bytes": DISK_BYTES, "chain_files": files }),
-        );
-    }
-
-    fn tell_backup(&self, step: &str, what: &str, figures: &BackupFigures) {
-        let text = format!(
-            "{what}: read {}, found {} changed, stored {}; the repository grew by {}.",
-            size(figures.read_bytes),
-            size(figures.changed_bytes),
-            size(figures.stored_bytes),
-            size(figures.growth_bytes)
-        );
-        self.step(step, &text, json!(figures));
-    }
-
-    fn back_up(&self) -> Result<BackupFigures, CliError> {
-        let host = FolderHost::open(&self.host_folder())?;
-        let vms = select_vms(&host.inventory()?, &[VM_NAME.to_owned()], false)?;
-        let options = BackupOptions {
-            workers: 0,
-            program: PROGRAM.to_owned(),
+    fn host(&self, scene: &Scene) -> Result<WmiHost, CliError> {
+        let drives = scene.host.drives().map_err(failed)?;
+        let session = SimSession::new(Arc::clone(&scene.host)).map_err(failed)?;
+        let clock = Arc::new(SimClock::new(Arc::clone(&scene.host)));
+        let options = WmiHostOptions {
+            journal: Some(self.folder.join("journal")),
+            ..WmiHostOptions::default()
         };
-        let size_before = self.repository.statistics()?.total_bytes;
-        let report = back_up(&host, &self.repository, &vms, &options, &Silent)?;
-        let item = report.items.first();
-        let (Some(item), Some(point)) = (item, item.and_then(|item| item.point.clone())) else {
-            let failure = item.and_then(|item| item.failure.as_ref());
-            let why = failure.map(|failure| failure.messages.join(": "));
-            let message = format!("the backup failed: {}", why.unwrap_or_default());
-            let code = exit_code(&report, false);
-            return Err(CliError::new(code, "backup-failed", message));
-        };
-        for warning in &item.warnings {
-            self.ui.warning(warning);
+        let bytes = drive_map(&drives)?;
+        Ok(WmiHost::connect(
+            Arc::new(session),
+            clock,
+            Some(bytes),
+            options,
+        )?)
+    }
+
+    /// Shows who is there, and what a backup would do.
+    fn introduce(&self, scene: &Scene, host: &WmiHost) -> Result<(), CliError> {
+        let text = "A simulated host with real disks; nothing real is touched. Who is there, and what a backup will do:";
+        self.step("made-host", text, json!({ "vms": scene.actors.len() }));
+        let vms = host.inventory()?.vms;
+        let planned = plan_backup(host, Some(&self.repository), &vms, &options())?;
+        let mut table = Table::new(&[
+            ("VM", Align::Left),
+            ("IS THERE TO SHOW", Align::Left),
+            ("METHOD", Align::Left),
+            ("CONSISTENCY", Align::Left),
+        ]);
+        for actor in &scene.actors {
+            let plan = planned
+                .iter()
+                .find(|vm| vm.vm == actor.name)
+                .map(|vm| &vm.plan);
+            table.row(vec![
+                actor.name.to_owned(),
+                actor.shows.to_owned(),
+                plan.map_or("?", |plan| plan.method.name()).to_owned(),
+                plan.map_or("?", |plan| plan.consistency.level.name())
+                    .to_owned(),
+            ]);
         }
-        Ok(BackupFigures {
-            point,
-            read_bytes: item.statistics.read_bytes,
-            changed_bytes: item.statistics.changed_bytes,
-            stored_bytes: item.statistics.stored_bytes,
-            growth_bytes: self
-                .repository
-                .statistics()?
-                .total_bytes
-                .saturating_sub(size_before),
-        })
+        self.ui.table(&table);
+        Ok(())
     }
 
-    fn point(&self, figures: &BackupFigures) -> Result<RestorePoint, CliError> {
-        Ok(self.repository.find_point(&figures.point)?)
+    fn back_up(&self, host: &WmiHost, step: &str, text: &str) -> Result<RunReport, CliError> {
+        let vms = select_vms(&host.inventory()?, &[], true)?;
+        let report = back_up(host, &self.repository, &vms, &options(), &Silent)?;
+        if let Some(item) = report.items.iter().find(|item| item.point.is_none()) {
+            let why = item
+                .failure
+                .as_ref()
+                .map(|failure| failure.messages.join(": "));
+            let message = format!(
+                "the backup of {} failed: {}",
+                item.vm,
+                why.unwrap_or_default()
+            );
+            return Err(CliError::new(
+                exit_code(&report, false),
+                "backup-failed",
+                message,
+            ));
+        }
+        self.step(step, &format!("\n{text}"), json!(report));
+        let mut table = Table::new(&[
+            ("VM", Align::Left),
+            ("READ", Align::Right),
+            ("STORED", Align::Right),
+            ("CONSISTENCY", Align::Left),
+            ("WHAT WAS READ", Align::Left),
+        ]);
+        for item in &report.items {
+            table.row(row(item));
+        }
+        self.ui.table(&table);
+        Ok(report)
     }
 
-    /// Restores the disk of a point and compares it with the chain that it was taken from.
-    fn restore(
-        &self,
-        figures: &BackupFigures,
-        leaf: &Path,
-        name: &str,
-        format: ImageFormat,
-    ) -> Result<(), CliError> {
-        let out = self.folder.join(format!("{name}.{format}"));
-        let point = self.point(figures)?;
-        let report = restore_disk(&self.repository, &point, 0, &out, format, &Silent)?;
-        let restored = open(&out, &OpenOptions::default())?;
-        let source = open(leaf, &OpenOptions::below(self.host_folder()))?;
-        let hash = proof::same_disk(&format!("the {name} restore point"), &source, &restored)?;
+    /// Reads every VM's first disk out of the repository and compares it with what the guest wrote.
+    fn prove_disks(&self, scene: &Scene, report: &RunReport) -> Result<(), CliError> {
+        for actor in &scene.actors {
+            let item = report.items.iter().find(|item| item.vm == actor.name);
+            let point = item
+                .and_then(|item| item.point.as_deref())
+                .unwrap_or_default();
+            let point = self.repository.find_point(point)?;
+            let disk = point.disks().next();
+            let disk = disk.ok_or_else(|| proof::failed(format!("{}: no disk", actor.name)))?;
+            let stored = self.repository.open_stream(disk)?;
+            let written = MemoryDisk::new(actor.disk.clone());
+            proof::same_disk(actor.name, &written, &stored)?;
+        }
         let text = format!(
-            "Restored the disk of the {name} restore point as {format}, {} written: equal to the \
-             VM's disk, BLAKE3 {}.",
-            size(report.copy.bytes_written),
-            hash.get(..16).unwrap_or(&hash)
+            "\nEvery one of the {} disks is in its restore point as its guest wrote it.",
+            scene.actors.len()
         );
         self.step(
-            "restored-disk",
+            "proved-disks",
             &text,
-            json!({ "report": report, "blake3": hash }),
+            json!({ "disks": scene.actors.len() }),
         );
         Ok(())
     }
 
-    /// Restores the VM into a folder, which then is a host with the same VM and the same disk.
-    fn restore_vm(&self, figures: &BackupFigures, leaf: &Path) -> Result<(), CliError> {
+    /// Restores a VM into a folder, which then is a host with the same VM and the same disk.
+    fn restore_vm(&self, scene: &Scene, report: &RunReport) -> Result<(), CliError> {
+        let name = "ERP";
+        let actor = scene.actors.iter().find(|actor| actor.name == name);
+        let item = report.items.iter().find(|item| item.vm == name);
+        let (Some(actor), Some(point)) = (actor, item.and_then(|item| item.point.as_deref()))
+        else {
+            return Err(proof::failed(format!("{name} has no point")));
+        };
+        let point = self.repository.find_point(point)?;
         let folder = self.folder.join("restored");
-        let plan = plan_vm_restore(&self.repository, &self.point(figures)?, &folder)?;
-        let report = plan.execute(&Silent)?;
-        let host = FolderHost::open(&folder)?;
-        let vms = select_vms(&host.inventory()?, &[VM_NAME.to_owned()], false)?;
+        let files = plan_vm_restore(&self.repository, &point, &folder)?.execute(&Silent)?;
+        let restored = FolderHost::open(&folder)?;
+        let vms = select_vms(&restored.inventory()?, &[name.to_owned()], false)?;
         let vm = vms
             .first()
-            .map(|vm| host.open_vm(&vm.identity))
+            .map(|vm| restored.open_vm(&vm.identity))
             .transpose()?;
         let disk = vm.as_ref().and_then(|vm| vm.disks.first());
         let disk = disk.ok_or_else(|| proof::failed("the restored VM has no disk".to_owned()))?;
-        let source = open(leaf, &OpenOptions::below(self.host_folder()))?;
-        proof::same_disk("the restored VM", &source, &disk.device)?;
+        let written = MemoryDisk::new(actor.disk.clone());
+        proof::same_disk("the restored VM", &written, &disk.device)?;
+        let out = self.folder.join("erp.vhdx");
+        restore_disk(
+            &self.repository,
+            &point,
+            0,
+            &out,
+            ImageFormat::Vhdx,
+            &Silent,
+        )?;
+        let hash = proof::same_disk(
+            "the restored disk",
+            &written,
+            &open(&out, &OpenOptions::default())?,
+        )?;
         let text = format!(
-            "Restored the VM into a folder, {} files: its configuration reads, its disk is equal.",
-            report.files.len()
+            "Restored {name} into a folder, {} files: its configuration reads, its disk is equal, BLAKE3 {}.",
+            files.files.len(),
+            hash.get(..16).unwrap_or(&hash)
         );
-        self.step("restored-vm", &text, json!(report));
-        Ok(())
-    }
-
-    fn verify(&self, figures: &BackupFigures) -> Result<(), CliError> {
-        let point = self.point(figures)?;
-        let report = self.repository.verify_point(&point, &Silent)?;
-        if let Some(damage) = report.damage.first() {
-            return Err(proof::failed(format!("verify: {}", damage.text)));
-        }
-        let text = format!(
-            "Verified restore point {}: {} read back, authenticated and hashed.",
-            point.id,
-            size(report.data_bytes)
-        );
-        self.step(
-            "verified",
-            &text,
-            json!({ "point": point.id, "report": report }),
-        );
+        self.step("restored-vm", &text, json!(files));
         Ok(())
     }
 
@@ -255,4 +240,51 @@ impl<'a> Story<'a> {
         self.step("checked", &text, json!(report));
         Ok(())
     }
+
+    /// Compares what the host has now with what it had before the first backup.
+    fn look_for_residue(&self, scene: &Scene, before: &Ledger) -> Result<(), CliError> {
+        scene.host.settle().map_err(failed)?;
+        let after = scene.host.ledger().map_err(failed)?;
+        // What stays is meant to: a reference point for each VM, and Hyper-V's own tracking files.
+        let meant = [LedgerKind::ReferencePoint, LedgerKind::TrackingFile];
+        let left = Ledger::difference(before, &after)
+            .into_iter()
+            .find(|thing| !meant.contains(&thing.kind));
+        if let Some(thing) = left {
+            let message = format!("something is left on the host: {thing}");
+            return Err(CliError::new(ExitCode::Residue, "residue", message));
+        }
+        let text = "On the host nothing is left but a reference point for each VM that is tracked.";
+        self.step("nothing-left", text, json!({}));
+        Ok(())
+    }
+}
+
+fn options() -> BackupOptions {
+    BackupOptions {
+        program: PROGRAM.to_owned(),
+        ..BackupOptions::default()
+    }
+}
+
+fn row(item: &RunItem) -> Vec<String> {
+    let mut why: Vec<String> = Vec::new();
+    for disk in &item.disks {
+        if !why.contains(&disk.why) {
+            why.push(disk.why.clone());
+        }
+    }
+    why.extend(
+        item.left_out
+            .iter()
+            .map(|disk| format!("without a disk: {}", disk.reason)),
+    );
+    let level = item.consistency.as_ref();
+    vec![
+        item.vm.clone(),
+        size(item.statistics.read_bytes),
+        size(item.statistics.stored_bytes),
+        level.map_or("?", |reached| reached.level.name()).to_owned(),
+        why.join("; "),
+    ]
 }

@@ -1,7 +1,7 @@
 //! `lifeboat point show`.
 
 use clap::Args;
-use repository::{RestorePoint, Stream, StreamRole};
+use repository::{RestorePoint, Stream, StreamRead, StreamRole};
 use serde_json::{Value, json};
 
 use super::list::{consistency_word, kind_word, total};
@@ -28,6 +28,9 @@ pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, 
     show_head(ui, &point);
     show_configuration(ui, point.configuration.as_ref());
     show_streams(ui, &point);
+    for disk in &point.left_out {
+        ui.data(format!("left out     {} ({})", disk.path, disk.reason));
+    }
     for warning in &point.warnings {
         ui.data(format!("warning      {warning}"));
     }
@@ -36,10 +39,13 @@ pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, 
 }
 
 fn show_head(ui: &Ui, point: &RestorePoint) {
-    let memory = point
-        .streams
-        .iter()
-        .any(|stream| stream.role == StreamRole::RuntimeState);
+    let bytes_of = |role| -> Option<u64> {
+        let streams = point.streams.iter().filter(|stream| stream.role == role);
+        streams
+            .map(|stream| stream.size_bytes)
+            .reduce(|sum, bytes| sum + bytes)
+    };
+    let kept = |bytes: Option<u64>| bytes.map_or("no".to_owned(), |b| format!("yes ({})", size(b)));
     let lines = [
         ("id", point.id.clone()),
         ("VM", format!("{} ({})", point.vm.name, point.vm.identity)),
@@ -54,7 +60,12 @@ fn show_head(ui: &Ui, point: &RestorePoint) {
                 point.consistency_reason
             ),
         ),
-        ("memory", if memory { "yes" } else { "no" }.to_owned()),
+        (
+            "method",
+            point.method.clone().unwrap_or_else(|| "unknown".to_owned()),
+        ),
+        ("memory", kept(bytes_of(StreamRole::RuntimeState))),
+        ("guest state", kept(bytes_of(StreamRole::GuestState))),
         ("figures", figures(&total(point))),
         ("made by", point.program.clone()),
     ];
@@ -93,6 +104,7 @@ fn show_streams(ui: &Ui, point: &RestorePoint) {
         ("DATA", Align::Right),
         ("CHANGED", Align::Right),
         ("STORED", Align::Right),
+        ("READ", Align::Left),
         ("NAME", Align::Left),
     ]);
     for stream in point.disks().chain(point.files()) {
@@ -103,10 +115,19 @@ fn show_streams(ui: &Ui, point: &RestorePoint) {
             size(statistics.data_bytes),
             size(statistics.changed_bytes),
             size(statistics.stored_bytes),
+            how_read(stream),
             stream.name.clone(),
         ]);
     }
     ui.table(&table);
+}
+
+fn how_read(stream: &Stream) -> String {
+    match &stream.read {
+        Some(StreamRead::ChangedRanges { .. }) => "what changed".to_owned(),
+        Some(StreamRead::Everything { reason }) => format!("all: {reason}"),
+        _ => "all".to_owned(),
+    }
 }
 
 fn role_word(stream: &Stream) -> String {

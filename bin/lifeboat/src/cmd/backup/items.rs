@@ -1,0 +1,117 @@
+//! What a run did with each VM.
+
+use backup_run::{DiskItem, Outcome, RunFailure, RunItem, RunReport};
+use repository::StreamStatistics;
+use serde_json::json;
+
+use super::outcome::code_of;
+use crate::ui::{Ui, count, size};
+
+pub(super) fn show_item(ui: &Ui, item: &RunItem) {
+    ui.record("item", item);
+    for warning in &item.warnings {
+        ui.warning(&format!("{}: {warning}", item.vm));
+    }
+    let vm = &item.vm;
+    match (&item.point, &item.failure) {
+        (Some(point), _) => show_point(ui, item, point),
+        (None, Some(_)) if item.outcome == Outcome::Cancelled => {
+            ui.message(format!(
+                "{vm}: cancelled; what was stored until now is kept"
+            ));
+        }
+        (None, Some(failure)) => show_failure(ui, vm, failure),
+        (None, None) => ui.message(format!(
+            "{vm}: skipped, because the run ended before its turn"
+        )),
+    }
+}
+
+/// Shows what a VM's point is like, and why each disk was read as it was.
+fn show_point(ui: &Ui, item: &RunItem, point: &str) {
+    let level = item.consistency.as_ref();
+    let level = level.map_or("unknown", |reached| reached.level.name());
+    ui.data(format!(
+        "{}: restore point {point}, {level}-consistent, {}",
+        item.vm,
+        figures(&item.statistics)
+    ));
+    for disk in &item.disks {
+        ui.data(format!("  {}", disk_line(disk)));
+    }
+    for disk in &item.left_out {
+        let name = if disk.path.is_empty() {
+            "a disk"
+        } else {
+            &disk.path
+        };
+        ui.data(format!("  {name}: not in the point ({})", disk.reason));
+    }
+}
+
+fn disk_line(disk: &DiskItem) -> String {
+    let mut line = format!("disk {} {}: read {}", disk.number, disk.name, disk.why);
+    if let (None, Some(bytes)) = (disk.full, disk.changed_ranges_bytes) {
+        line.push_str(&format!(", {}", size(bytes)));
+    }
+    if disk.proved_bytes > 0 {
+        line.push_str(&format!("; proved {} of the rest", size(disk.proved_bytes)));
+    }
+    line
+}
+
+fn show_failure(ui: &Ui, vm: &str, failure: &RunFailure) {
+    let code = code_of(failure);
+    let message = failure.messages.first().map_or("failed", String::as_str);
+    let causes = failure.messages.get(1..).unwrap_or_default();
+    let name = catalog_code(failure, message);
+    ui.record(
+        "error",
+        json!({ "vm": vm, "code": name, "exit": code, "kind": failure.kind,
+                "text": message, "causes": causes, "hint": failure.hint }),
+    );
+    let name = name.map_or_else(String::new, |name| format!("{name} "));
+    ui.trouble(format!("error: {name}{vm}: {message}"));
+    // A cause that the message has already is not said twice.
+    let said = |cause: &&String| !message.contains(cause.as_str());
+    causes
+        .iter()
+        .filter(said)
+        .for_each(|cause| ui.trouble(format!("  cause: {cause}")));
+    if let Some(hint) = &failure.hint {
+        ui.trouble(format!("  do: {hint}"));
+    }
+}
+
+/// Returns the code by which `lifeboat explain` tells more of a failure of the host.
+fn catalog_code(failure: &RunFailure, message: &str) -> Option<&'static str> {
+    let finding = message.split(':').next().and_then(finding_catalog::find);
+    let kind = || failure.host.and_then(finding_catalog::of_error);
+    finding.or_else(kind).map(|page| page.code)
+}
+
+/// Says what was read and stored.
+pub(crate) fn figures(statistics: &StreamStatistics) -> String {
+    format!(
+        "read {}, changed {}, new {}, stored {}",
+        size(statistics.read_bytes),
+        size(statistics.changed_bytes),
+        size(statistics.new_bytes),
+        size(statistics.stored_bytes)
+    )
+}
+
+pub(super) fn show_total(ui: &Ui, report: &RunReport) {
+    if report.items.len() < 2 {
+        return;
+    }
+    let made = report
+        .items
+        .iter()
+        .filter(|item| item.point.is_some())
+        .count();
+    ui.message(format!(
+        "{made} of {} have a new restore point",
+        count(report.items.len() as u64, "VM")
+    ));
+}

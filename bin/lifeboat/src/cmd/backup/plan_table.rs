@@ -1,0 +1,75 @@
+//! What would be done with each VM, as a table.
+
+use backup_run::PlannedVm;
+use hyperv_host::{DiskPlan, Severity};
+
+use crate::cmd::vm::show_finding;
+use crate::ui::{Align, Table, Ui, count, size};
+
+/// Shows what a run would do: method, consistency, interruption, bytes, and why.
+pub(crate) fn show_plan(ui: &Ui, planned: &[PlannedVm]) {
+    let mut table = Table::new(&[
+        ("VM", Align::Left),
+        ("DISKS", Align::Right),
+        ("METHOD", Align::Left),
+        ("CONSISTENCY", Align::Left),
+        ("INTERRUPTION", Align::Left),
+        ("READS", Align::Left),
+        ("WHY", Align::Left),
+    ]);
+    for vm in planned {
+        ui.record("plan", vm);
+        table.row(row(vm));
+    }
+    ui.table(&table);
+    for vm in planned {
+        for finding in &vm.plan.findings {
+            show_finding(ui, Some(&vm.vm), finding);
+        }
+    }
+}
+
+fn row(vm: &PlannedVm) -> Vec<String> {
+    let plan = &vm.plan;
+    let blocked = plan.block().is_some();
+    vec![
+        vm.vm.clone(),
+        plan.disks.len().to_string(),
+        if blocked {
+            "none: blocked"
+        } else {
+            plan.method.name()
+        }
+        .to_owned(),
+        plan.consistency.level.name().to_owned(),
+        plan.interruption.clone(),
+        reads(&plan.disks, plan.estimated_bytes()),
+        why(vm),
+    ]
+}
+
+/// Says what will be read: `what changed`, `all, 40 GiB`, or both.
+fn reads(disks: &[DiskPlan], bytes: u64) -> String {
+    let full = disks.iter().filter(|disk| disk.full.is_some()).count();
+    match full {
+        0 if disks.is_empty() => "nothing".to_owned(),
+        0 => "what changed".to_owned(),
+        all if all == disks.len() => format!("all, {}", size(bytes)),
+        some => format!("{} in full, {}", count(some as u64, "disk"), size(bytes)),
+    }
+}
+
+fn why(vm: &PlannedVm) -> String {
+    if let Some(finding) = vm.plan.block() {
+        return finding.id.clone();
+    }
+    let mut reasons = vec![vm.plan.consistency.reason.clone()];
+    for disk in &vm.plan.disks {
+        let text = disk.full.map(|reason| reason.text().to_owned());
+        reasons.extend(text.filter(|text| !reasons.contains(text)));
+    }
+    let warnings = vm.plan.findings.iter();
+    let warnings = warnings.filter(|finding| finding.severity == Severity::Warn);
+    reasons.extend(warnings.map(|finding| finding.id.clone()));
+    reasons.join("; ")
+}

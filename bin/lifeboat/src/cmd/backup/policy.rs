@@ -1,0 +1,191 @@
+//! What the person wants of a backup.
+
+use std::time::Duration;
+
+use backup_run::{BackupOptions, ProofPolicy};
+use clap::{Args, ValueEnum};
+use hyperv_host::{
+    BackupMode, BackupRequest, Consistency, GuestBackup, OnMissed, Retry, Room, UnfreezableDisks,
+};
+use vm_config::{ControllerKind, DiskSlot};
+
+use crate::cli_error::CliError;
+use crate::cmd::version::PROGRAM;
+use crate::ui::parse_size;
+
+/// What the person wants of a backup.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is wanted")]
+pub(crate) struct PolicyArgs {
+    /// How VMs are read: cbt reads what the host says has changed, standard reads everything
+    #[arg(long, value_name = "MODE", default_value = "cbt")]
+    mode: Mode,
+    /// The least consistency that will do
+    #[arg(long, value_name = "LEVEL")]
+    require: Option<Level>,
+    /// What happens to a VM that misses it
+    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    on_missed: Missed,
+    /// What applications in the guest are told: a copy leaves their logs alone, a full backup may cut them
+    #[arg(long, value_name = "KIND", default_value = "copy")]
+    guest_backup: GuestKind,
+    /// Refuse VMs with disks that cannot be frozen, such as pass-through disks
+    #[arg(long)]
+    refuse_incomplete: bool,
+    /// Leave a disk out, such as SQL01:scsi0:1; the point is marked incomplete
+    #[arg(long, value_name = "VM:SLOT")]
+    exclude_disk: Vec<String>,
+    /// VMs that are held still at the same time
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    vms_at_once: usize,
+    /// Read at most so much from the host in a second, such as 100MiB
+    #[arg(long, value_name = "SIZE")]
+    limit: Option<String>,
+    /// Tries with a VM that is busy
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    retries: u32,
+    /// Room that must stay free on a volume on which a checkpoint grows
+    #[arg(long, value_name = "SIZE", default_value = "2GiB")]
+    reserve: String,
+    /// Read all that the host calls unchanged once within so many days; 0 only samples it
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    prove_within: u32,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mode {
+    Cbt,
+    Standard,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Level {
+    Application,
+    Filesystem,
+    Crash,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Missed {
+    Fail,
+    Warn,
+    Accept,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum GuestKind {
+    Full,
+    Copy,
+}
+
+impl PolicyArgs {
+    /// Returns the options of a run.
+    pub(crate) fn options(&self) -> Result<BackupOptions, CliError> {
+        let exclude = self.exclude_disk.iter().map(|text| parse_disk(text));
+        let limit = self.limit.as_deref().map(parse_size).transpose()?;
+        if limit == Some(0) {
+            return Err(CliError::usage("a limit of 0 would read nothing"));
+        }
+        Ok(BackupOptions {
+            workers: 0,
+            vms_at_once: self.vms_at_once.clamp(1, 64),
+            bytes_per_second: limit,
+            request: self.request()?,
+            exclude: exclude.collect::<Result<_, CliError>>()?,
+            proof: ProofPolicy {
+                whole_within_days: self.prove_within,
+                ..ProofPolicy::default()
+            },
+            program: PROGRAM.to_owned(),
+        })
+    }
+
+    fn request(&self) -> Result<BackupRequest, CliError> {
+        Ok(BackupRequest {
+            mode: match self.mode {
+                Mode::Cbt => BackupMode::Tracked,
+                Mode::Standard => BackupMode::Standard,
+            },
+            require: self.require.map(|level| match level {
+                Level::Application => Consistency::Application,
+                Level::Filesystem => Consistency::FileSystem,
+                Level::Crash => Consistency::Crash,
+            }),
+            on_missed: match self.on_missed {
+                Missed::Fail => OnMissed::Fail,
+                Missed::Warn => OnMissed::Warn,
+                Missed::Accept => OnMissed::Accept,
+            },
+            guest_backup: match self.guest_backup {
+                GuestKind::Full => GuestBackup::Full,
+                GuestKind::Copy => GuestBackup::Copy,
+            },
+            unfreezable: if self.refuse_incomplete {
+                UnfreezableDisks::Refuse
+            } else {
+                UnfreezableDisks::LeaveOut
+            },
+            exclude: Vec::new(),
+            retry: Retry {
+                attempts: self.retries.max(1),
+                first_wait: Duration::from_secs(15),
+            },
+            room: Room {
+                reserve_bytes: parse_size(&self.reserve)?,
+                ..Room::default()
+            },
+            run: String::new(),
+        })
+    }
+}
+
+/// Reads `VM:scsi0:1`. The VM's own name may have colons in it.
+fn parse_disk(text: &str) -> Result<(String, DiskSlot), CliError> {
+    let parse = || {
+        let (rest, slot) = text.rsplit_once(':')?;
+        let (vm, controller) = rest.rsplit_once(':')?;
+        let controller = controller.to_lowercase();
+        let (kind, number) = if let Some(number) = controller.strip_prefix("scsi") {
+            (ControllerKind::Scsi, number)
+        } else {
+            (ControllerKind::Ide, controller.strip_prefix("ide")?)
+        };
+        let slot = DiskSlot {
+            kind,
+            controller: number.parse().ok()?,
+            slot: slot.parse().ok()?,
+        };
+        (!vm.is_empty()).then(|| (vm.to_owned(), slot))
+    };
+    parse().ok_or_else(|| {
+        CliError::usage(format!("{text:?} names no disk")).hint("write VM:scsi0:1 or VM:ide0:0")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disks_are_named_by_vm_and_slot() {
+        let slot = |kind, controller, slot| DiskSlot {
+            kind,
+            controller,
+            slot,
+        };
+        let named = |text| parse_disk(text).ok();
+        let expected = ("SQL01".to_owned(), slot(ControllerKind::Scsi, 0, 1));
+        assert_eq!(named("SQL01:scsi0:1"), Some(expected));
+        let expected = ("a: b".to_owned(), slot(ControllerKind::Ide, 1, 0));
+        assert_eq!(named("a: b:IDE1:0"), Some(expected));
+        for wrong in [
+            "SQL01",
+            "SQL01:1",
+            ":scsi0:1",
+            "SQL01:sata0:1",
+            "SQL01:scsi:1",
+        ] {
+            assert_eq!(named(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The host of the demonstration: a handful of VMs, each there for one case.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use block_io::MemoryDisk;
+use hyperv_sim::{DiskContent, DiskKind, DiskSpec, Guest, SimError, SimHost, SimOptions, VmSpec};
+use uuid::Uuid;
+
+use crate::cli_error::CliError;
+use crate::exit_code::ExitCode;
+
+const MIB: usize = 1 << 20;
+/// Size of each disk.
+pub(super) const DISK_BYTES: usize = 16 * MIB;
+
+/// A VM, and what it is there for.
+pub(super) struct Actor {
+    pub(super) name: &'static str,
+    pub(super) shows: &'static str,
+    pub(super) id: Uuid,
+    /// What its first disk holds now.
+    pub(super) disk: Vec<u8>,
+}
+
+/// The host with its VMs.
+pub(super) struct Scene {
+    pub(super) host: Arc<SimHost>,
+    pub(super) actors: Vec<Actor>,
+}
+
+/// What a VM of the demonstration is like.
+struct Part {
+    name: &'static str,
+    shows: &'static str,
+    guest: Guest,
+    /// Changes what is otherwise like the others.
+    differs: fn(VmSpec) -> VmSpec,
+}
+
+const CAST: [Part; 8] = [
+    Part {
+        name: "DC01",
+        shows: "Windows: its writers take part",
+        guest: Guest::Windows,
+        differs: |spec| spec,
+    },
+    Part {
+        name: "SQL01",
+        shows: "two disks, and a virtual TPM",
+        guest: Guest::Windows,
+        differs: |mut spec| {
+            spec.has_tpm = true;
+            spec.with_disk(DiskSpec::empty(DISK_BYTES as u64))
+        },
+    },
+    Part {
+        name: "WEB01",
+        shows: "Linux: its file systems are frozen",
+        guest: Guest::LinuxWithDaemon,
+        differs: |spec| spec,
+    },
+    Part {
+        name: "APP-OLD",
+        shows: "no integration services: as after a power cut",
+        guest: Guest::None,
+        differs: |spec| spec,
+    },
+    Part {
+        name: "FILE01",
+        shows: "a pass-through disk, which no backup from outside can hold",
+        guest: Guest::Windows,
+        differs: |spec| {
+            spec.with_disk(DiskSpec::empty(DISK_BYTES as u64).of_kind(DiskKind::PassThrough))
+        },
+    },
+    Part {
+        name: "ERP",
+        shows: "checkpoints of its own, which stay as they are",
+        guest: Guest::Windows,
+        differs: |spec| spec,
+    },
+    Part {
+        name: "LEGACY",
+        shows: "configuration version 5.0: Hyper-V tracks nothing",
+        guest: Guest::Windows,
+        differs: |mut spec| {
+            spec.version = Some("5.0".to_owned());
+            spec
+        },
+    },
+    Part {
+        name: "SPARE",
+        shows: "it is off, and stays off",
+        guest: Guest::Windows,
+        differs: |mut spec| {
+            spec.running = false;
+            spec
+        },
+    },
+];
+
+impl Scene {
+    /// Makes the host in a folder.
+    pub(super) fn make(folder: &Path) -> Result<Self, CliError> {
+        let host = SimHost::create(folder, SimOptions::default()).map_err(failed)?;
+        let host = Arc::new(host);
+        let mut actors = Vec::new();
+        for part in &CAST {
+            let disk = first_content(part.name);
+            let content = DiskContent::Device(Arc::new(MemoryDisk::new(disk.clone())));
+            let spec = VmSpec::new(part.name)
+                .with_guest(part.guest)
+                .with_disk(DiskSpec::new(content));
+            let id = host.add_vm(&(part.differs)(spec)).map_err(failed)?;
+            actors.push(Actor {
+                name: part.name,
+                shows: part.shows,
+                id,
+                disk,
+            });
+        }
+        let mut scene = Self { host, actors };
+        for checkpoint in ["before the update", "before the other update"] {
+            scene.write("ERP", 2 * MIB, &noise(checkpoint, 300 * 1024))?;
+            let erp = scene.actor("ERP")?.id;
+            scene.host.checkpoint(erp, checkpoint).map_err(failed)?;
+        }
+        scene.host.settle().map_err(failed)?;
+        Ok(scene)
+    }
+
+    /// Lets the guests that run write: a log, a table, a new file.
+    pub(super) fn work(&mut self) -> Result<(), CliError> {
+        let running: Vec<&'static str> = self.actors.iter().map(|actor| actor.name).collect();
+        for name in running.into_iter().filter(|name| *name != "SPARE") {
+            self.write(
+                name,
+                3 * MIB + 65_536,
+                &noise(&format!("{name} log"), 200 * 1024),
+            )?;
+            self.write(name, 5 * MIB - 4096, &noise(&format!("{name} table"), 8192))?;
+            self.write(name, 10 * MIB, &noise(&format!("{name} file"), 300 * 1024))?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, name: &str, offset: usize, bytes: &[u8]) -> Result<(), CliError> {
+        let host = Arc::clone(&self.host);
+        let actor = self.actor(name)?;
+        host.write(actor.id, 0, offset as u64, bytes)
+            .map_err(failed)?;
+        if let Some(place) = actor.disk.get_mut(offset..offset + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn actor(&mut self, name: &str) -> Result<&mut Actor, CliError> {
+        let mut actors = self.actors.iter_mut();
+        let found = actors.find(|actor| actor.name == name);
+        found.ok_or_else(|| CliError::usage(format!("nobody plays {name}")))
+    }
+}
+
+/// Makes the error of what the simulated host refused.
+pub(super) fn failed(error: SimError) -> CliError {
+    CliError::new(ExitCode::Failed, "sim", error.to_string())
+}
+
+/// What every VM holds at first: what does not compress, half of it the same in all VMs; text; and
+/// zeros that somebody wrote.
+fn first_content(name: &str) -> Vec<u8> {
+    let mut disk = vec![0; DISK_BYTES];
+    let mut place = |start: usize, bytes: &[u8]| {
+        if let Some(place) = disk.get_mut(start..start + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    };
+    place(MIB, &noise("system", 3 * MIB));
+    place(4 * MIB, &noise(name, MIB));
+    place(6 * MIB, &text(2 * MIB));
+    place(DISK_BYTES - 4096, &noise("last sectors", 4096));
+    disk
+}
+
+/// Bytes that do not compress; the same for the same seed on every machine.
+fn noise(seed: &str, bytes: usize) -> Vec<u8> {
+    let mut data = vec![0; bytes];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(seed.as_bytes());
+    hasher.finalize_xof().fill(&mut data);
+    data
+}
+
+/// Bytes that compress as text does.
+fn text(bytes: usize) -> Vec<u8> {
+    let mut data = Vec::with_capacity(bytes + 64);
+    let mut line = 0_u64;
+    while data.len() < bytes {
+        let text = format!("{line:08} the quick brown fox jumps over the lazy dog\n");
+        data.extend_from_slice(text.as_bytes());
+        line += 1;
+    }
+    data.truncate(bytes);
+    data
+}
