@@ -1,4 +1,46 @@
 //! A Hyper-V host, real or simulated, through its WMI.
+//!
+//! ```text
+//!                      WmiSession                            HostPaths
+//!                  queries and methods                  the host's files here
+//!                          │                                   │
+//!   facts ── Windows, volumes, cluster; per VM: settings,      │
+//!     │      disks, checkpoints, reference points, guest       │
+//!     ├─► findings ─┬─► inventory ◄── sizes and chains ────────┤
+//!     │             ├─► plan: consistency, room, full reasons  │
+//!     │             └─► doctor                                 │
+//!     └─► backup: journal ─► checkpoint ─► frozen disks ◄──────┘
+//!                            ─► reference point, cursors ─► residue settled
+//! ```
+//!
+//! # Reading
+//!
+//! Facts are read in a number of queries that does not depend on the number of VMs, and never
+//! change. Inventory and plans work from them alone, and open disks only where their files can be
+//! seen; for a plan they may be as old as [`WmiHostOptions::facts_keep`]. A backup reads its VM
+//! anew each time before it acts. Nothing is told by captions, which are in the host's language;
+//! a VM is its GUID, whatever it is called.
+//!
+//! # Acting
+//!
+//! What a run is about to make is in the journal before the host is asked; see the journal's and
+//! the backup's own modules. Only what is told to be ours is ever removed.
+//!
+//! # Bounds
+//!
+//! What a host may send is bounded by `wmi::limits`. Chains of checkpoints that refer to
+//! themselves end. Sizes add up without overflow.
+//!
+//! # Errors
+//!
+//! [`hyperv_host::HostError`]; callers decide on its kind. What is wrong with a VM is a finding of
+//! it, not an error of the host.
+//!
+//! # What is missing
+//!
+//! Hosts before Windows Server 2016 are listed, planned and refused: their backup goes through
+//! VSS. VHD sets and other disks that several VMs share are left out. A clustered VM is backed up
+//! on the node that has it; nobody follows it.
 
 #![forbid(unsafe_code)]
 
