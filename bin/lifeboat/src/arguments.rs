@@ -186,7 +186,14 @@ mod tests {
             assert!(!examples.is_empty(), "{path} has no example");
             for example in examples {
                 assert!(example.starts_with(path), "{path}: {example}");
-                let words = example.split_whitespace();
+                // What stands in quotes is one word.
+                let parts = example.split('"').enumerate();
+                let words = parts.flat_map(|(number, part)| -> Vec<&str> {
+                    match number % 2 {
+                        0 => part.split_whitespace().collect(),
+                        _ => vec![part],
+                    }
+                });
                 assert!(
                     Cli::try_parse_from(words).is_ok(),
                     "does not parse: {example}"

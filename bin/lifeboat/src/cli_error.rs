@@ -268,7 +268,8 @@ mod tests {
         assert_eq!(error.exit_code(), ExitCode::Damaged);
         assert_eq!(error.to_json()["kind"], "damaged");
         let lines = error.to_lines();
-        assert_eq!(lines[0], "error: disk 0 cannot be read");
+        assert!(lines[0].starts_with("error: LB-"), "{lines:?}");
+        assert!(lines[0].ends_with(" disk 0 cannot be read"), "{lines:?}");
         assert_eq!(lines[1], "  cause: reading failed");
         assert!(lines[2].contains("packs/aa"), "{lines:?}");
         assert!(lines[3].starts_with("  do: "), "{lines:?}");

@@ -26,12 +26,16 @@ pub(crate) enum SimCommand {
     /// Write into a running disk, as the guest would
     Write(change::WriteArgs),
     /// Start a VM
+    #[command(after_help = "Examples:\n  lifeboat sim start DIR SQL01")]
     Start(change::PowerArgs),
     /// Turn a VM off
+    #[command(after_help = "Examples:\n  lifeboat sim stop DIR SQL01")]
     Stop(change::PowerArgs),
     /// Save a VM: its memory goes into a file
+    #[command(after_help = "Examples:\n  lifeboat sim save DIR SQL01")]
     Save(change::PowerArgs),
     /// Pause a VM
+    #[command(after_help = "Examples:\n  lifeboat sim pause DIR SQL01")]
     Pause(change::PowerArgs),
     /// Make a checkpoint of a VM
     Checkpoint(change::CheckpointArgs),

@@ -47,9 +47,10 @@ pub(super) fn outcome_word(outcome: Outcome) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use backup_run::RunItem;
     use block_io::DiskErrorKind;
     use jiff::Timestamp;
-    use repository::RepositoryErrorKind;
+    use repository::{RepositoryErrorKind, StreamStatistics};
 
     use super::*;
 
@@ -63,6 +64,7 @@ mod tests {
             hint: None,
             kind: "failed".to_owned(),
             disk,
+            host: None,
             repository,
         };
         let item = RunItem {
@@ -70,11 +72,16 @@ mod tests {
             identity: "vm".to_owned(),
             outcome: Outcome::Failed,
             point: None,
+            method: None,
+            consistency: None,
+            disks: Vec::new(),
+            left_out: Vec::new(),
             statistics: StreamStatistics::default(),
             warnings: Vec::new(),
             failure: Some(failure),
         };
         RunReport {
+            run: "run".to_owned(),
             host: "dir:host".to_owned(),
             started: Timestamp::UNIX_EPOCH,
             finished: Timestamp::UNIX_EPOCH,

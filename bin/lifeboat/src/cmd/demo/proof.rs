@@ -1,8 +1,4 @@
-//! Proves that two disks, or two listings of files, are the same.
-
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+//! Proves that two disks are the same.
 
 use block_io::BlockDevice;
 
@@ -39,40 +35,6 @@ pub(super) fn same_disk(
         offset += len as u64;
     }
     Ok(hasher.finalize().to_hex().to_string())
-}
-
-/// The hash of each file below a folder.
-pub(super) type FileHashes = BTreeMap<PathBuf, blake3::Hash>;
-
-/// Hashes every file below `folder`.
-pub(super) fn hash_files(folder: &Path) -> Result<FileHashes, CliError> {
-    let mut hashes = FileHashes::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let io = |error| CliError::io(folder.display().to_string(), error);
-        for entry in fs::read_dir(&folder).map_err(io)? {
-            let path = entry.map_err(io)?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = fs::read(&path)
-                    .map_err(|error| CliError::io(path.display().to_string(), error))?;
-                hashes.insert(path, blake3::hash(&bytes));
-            }
-        }
-    }
-    Ok(hashes)
-}
-
-/// Fails where a file of `before` is not as it was.
-pub(super) fn unchanged(before: &FileHashes, after: &FileHashes) -> Result<(), CliError> {
-    match before
-        .iter()
-        .find(|(path, hash)| after.get(*path) != Some(*hash))
-    {
-        None => Ok(()),
-        Some((path, _)) => Err(failed(format!("{} was changed", path.display()))),
-    }
 }
 
 /// A proof that did not hold.

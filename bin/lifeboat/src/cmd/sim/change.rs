@@ -73,11 +73,6 @@ pub(crate) struct WriteArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  lifeboat sim start DIR SQL01
-  lifeboat sim stop DIR SQL01
-  lifeboat sim save DIR SQL01
-  lifeboat sim pause DIR SQL01")]
 pub(crate) struct PowerArgs {
     #[command(flatten)]
     vm: VmArgs,
