@@ -152,4 +152,15 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Nothing. If it happens in every run, look for another program that removes reference points, or for checkpoints that are applied each day.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-2122",
+        id: "VM-NO-REFERENCE-POINT",
+        title: "the host could not leave a reference point",
+        severity: Warn,
+        means: "After the data was read, the run's checkpoint is turned into a reference point, from which the host tracks what changes. That failed, or left a disk out, and the checkpoint was removed instead.",
+        matters: "The point of this run is good. The next backup reads the disks in full.",
+        cure: "The finding tells the host's own words. 0x8007052F means that the group NT VIRTUAL MACHINE\\Virtual Machines lost the right to log on as a service.",
+        more: &["LB-2121"],
+        ..BLANK
+    },
 ];

@@ -140,4 +140,25 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Remove checkpoints that are not needed any more, and wait for their merge.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-2015",
+        id: "VM-GUEST-STATE-MISSING",
+        title: "the VM's guest state cannot be read",
+        severity: Warn,
+        means: "The VM has a virtual TPM, and the file that holds it (.vmgs) is not where the host says, or may not be read.",
+        matters: "The point has no TPM. A restored VM gets an empty one, and BitLocker in it asks for its recovery key.",
+        cure: "Let the account that runs lifeboat read the folder of the VM's configuration on the host, and keep BitLocker recovery keys.",
+        more: &["LB-2010"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2016",
+        id: "VM-MEMORY-MISSING",
+        title: "the saved memory of the VM cannot be read",
+        severity: Warn,
+        means: "The VM is saved, and the file with its memory (.vmrs) is not where the host says, or may not be read.",
+        matters: "The point has the disks without the memory that belongs to them: the restored VM starts as after a power cut.",
+        cure: "Let the account that runs lifeboat read the folder of the VM's configuration on the host, or start the VM or shut it down before the next backup.",
+        ..BLANK
+    },
 ];
