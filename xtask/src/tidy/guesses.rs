@@ -76,13 +76,18 @@ fn holder(line: &str) -> Option<String> {
     if text.starts_with("//") || text.starts_with("#[") {
         return None;
     }
+    // `pub(crate)` is no name.
+    let text = text
+        .strip_prefix("pub")
+        .and_then(|rest| rest.split_once(' '))
+        .map_or(text, |(_, declared)| declared);
     let words: Vec<&str> = text
         .split([' ', '(', '<', ':', '{', ';', ',', '='])
         .collect();
     let keyword = ["fn", "const", "struct", "enum", "static", "mod", "type"];
     let position = words.iter().position(|word| keyword.contains(word));
     // A variant or a field of something stands alone.
-    let name = position.map_or(words.iter().find(|word| !word.starts_with("pub")), |at| {
+    let name = position.map_or(words.first(), |at| {
         let name = words.get(at + 1);
         if name == Some(&"fn") {
             words.get(at + 2)
