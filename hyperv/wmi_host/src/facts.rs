@@ -31,7 +31,7 @@ pub(crate) use guest_facts::{GuestFacts, GuestService};
 pub(crate) use host_facts::HostFacts;
 pub(crate) use host_state::{HostState, read_volumes};
 pub(crate) use instance_id::owner_of;
-pub(crate) use reference_point::{ReferencePointFacts, TrackedDisk};
+pub(crate) use reference_point::ReferencePointFacts;
 pub(crate) use replication::ReplicationFacts;
 pub(crate) use settings_facts::{CheckpointSetting, ConfigurationVersion, SettingsFacts};
 pub(crate) use snapshot_facts::{SnapshotFacts, SnapshotKind};

@@ -9,6 +9,8 @@ mod guest;
 mod host;
 mod machine;
 
+use std::cmp::Reverse;
+
 use hyperv_host::Finding;
 use jiff::Timestamp;
 
@@ -24,6 +26,6 @@ pub(crate) fn of_vm(vm: &VmFacts, host: &HostState, now: Timestamp) -> Vec<Findi
         .chain(checkpoints::findings(vm, now))
         .chain(guest::findings(vm))
         .collect();
-    findings.sort_by(|one, other| other.severity.cmp(&one.severity));
+    findings.sort_by_key(|finding| Reverse(finding.severity));
     findings
 }

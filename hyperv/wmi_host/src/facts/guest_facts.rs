@@ -29,11 +29,6 @@ impl GuestService {
             _ => Self::Silent,
         }
     }
-
-    /// Returns whether the service can be asked for something (contract 1.5).
-    pub(crate) fn works(self) -> bool {
-        matches!(self, Self::Answers | Self::Degraded)
-    }
 }
 
 /// What the guest says of itself through the data exchange service.

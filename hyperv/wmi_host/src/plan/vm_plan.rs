@@ -1,5 +1,7 @@
 //! The plan of one VM.
 
+use std::cmp::Reverse;
+
 use hyperv_host::{
     BackupMethod, BackupRequest, DiskKind, DiskPlan, Finding, FullReason, HostError, HostErrorKind,
     LeftOut, PreviousBackup, Severity, UnfreezableDisks, VmEntry, VmPlan,
@@ -54,7 +56,7 @@ pub(crate) fn plan_of(
         .map(|(disk, files)| disk_plan(facts, state, disk, files, request, previous))
         .collect::<Vec<_>>();
     findings.extend(disks.iter().filter_map(full_although_tracked));
-    findings.sort_by(|one, other| other.severity.cmp(&one.severity));
+    findings.sort_by_key(|finding| Reverse(finding.severity));
     VmPlan {
         method: BackupMethod::RecoveryCheckpoint,
         consistency: expected.reached,
@@ -66,7 +68,7 @@ pub(crate) fn plan_of(
 }
 
 /// Tells the disks that a backup reads from those that it leaves out, with the reason.
-pub(crate) fn split_disks<'a>(
+fn split_disks<'a>(
     vm: &'a VmFacts,
     request: &BackupRequest,
 ) -> (Vec<&'a DiskFacts>, Vec<LeftOut>) {

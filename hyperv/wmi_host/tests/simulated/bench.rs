@@ -17,10 +17,6 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new(profile: Profile) -> Self {
-        Self::with(profile, |_| {})
-    }
-
     /// Makes a host, and lets `fill` add what its drives and VMs are to be.
     pub(crate) fn with(profile: Profile, fill: impl FnOnce(&SimHost)) -> Self {
         let folder = tempfile::tempdir().unwrap();
