@@ -9,10 +9,15 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::guid::{seeded_guid, seeded_number};
-use crate::{Behavior, Job, MountedImage, Profile, SimError, SimErrorKind, Vm, Volume};
+use crate::{Behavior, Job, MountedImage, Profile, SimError, SimErrorKind, SimOptions, Vm, Volume};
+
+/// When the clock of a new host begins: 2026-01-05 08:00 UTC, a Monday.
+const BEGINNING: i64 = 1_767_600_000;
+/// Size of a new host's `C:`: 1 TiB.
+const DEFAULT_CAPACITY_BYTES: u64 = 1 << 40;
 
 /// What the host knows besides its VMs: `host.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HostFacts {
     /// Which Windows Server it is.
     pub(crate) profile: Profile,
@@ -28,6 +33,8 @@ pub(crate) struct HostFacts {
     pub(crate) volumes: Vec<Volume>,
     /// Images that are attached to the host itself (`Msvm_MountedStorageImage`).
     pub(crate) mounted: Vec<MountedImage>,
+    /// VMs that live on another node now.
+    pub(crate) away: Vec<Vm>,
     /// Jobs of VMs that are gone.
     pub(crate) orphaned_jobs: Vec<Job>,
     /// The failover cluster, where the host is in one.
@@ -50,6 +57,11 @@ pub(crate) struct HostState {
     pub(crate) drawn: u64,
     /// What is not on disk yet.
     pub(crate) unsaved: Unsaved,
+    /// Files of this machine that go once what was done is saved: a program that dies before can
+    /// do it again.
+    pub(crate) doomed_files: Vec<PathBuf>,
+    /// When the next thing comes due; `None`: to be found out.
+    pub(crate) next_due: Option<Timestamp>,
 }
 
 /// What is not on disk yet.
@@ -60,6 +72,50 @@ pub(crate) struct Unsaved {
 }
 
 impl HostState {
+    /// Makes a new host.
+    pub(crate) fn new(dir: PathBuf, options: SimOptions) -> Self {
+        let now = Timestamp::from_second(BEGINNING).unwrap_or(Timestamp::UNIX_EPOCH);
+        let facts = HostFacts {
+            profile: options.profile,
+            name: options.host_name,
+            seed: options.seed,
+            booted: now,
+            behavior: Behavior::default(),
+            volumes: Vec::new(),
+            mounted: Vec::new(),
+            orphaned_jobs: Vec::new(),
+            away: Vec::new(),
+            cluster: None,
+            faults: serde_json::Value::Null,
+        };
+        let mut state = Self::loaded(dir, facts);
+        state.now = now;
+        let id = state.new_guid();
+        state.facts_mut().volumes.push(Volume {
+            id,
+            drive: "C:\\".to_owned(),
+            label: "System".to_owned(),
+            capacity_bytes: DEFAULT_CAPACITY_BYTES,
+            growth_bytes_per_second: 0,
+            consumed_bytes: 0,
+        });
+        state
+    }
+
+    /// Takes what was read from a folder; VMs, clock and numbers are added by the reader.
+    pub(crate) fn loaded(dir: PathBuf, facts: HostFacts) -> Self {
+        Self {
+            dir,
+            facts,
+            vms: BTreeMap::new(),
+            now: Timestamp::UNIX_EPOCH,
+            drawn: 0,
+            unsaved: Unsaved::default(),
+            doomed_files: Vec::new(),
+            next_due: None,
+        }
+    }
+
     /// Returns a VM.
     pub(crate) fn vm(&self, id: Uuid) -> Result<&Vm, SimError> {
         self.vms.get(&id).ok_or_else(|| no_vm(id))
@@ -69,6 +125,7 @@ impl HostState {
     pub(crate) fn vm_mut(&mut self, id: Uuid) -> Result<&mut Vm, SimError> {
         let vm = self.vms.get_mut(&id).ok_or_else(|| no_vm(id))?;
         self.unsaved.vms.insert(id);
+        self.next_due = None;
         Ok(vm)
     }
 

@@ -1,48 +1,120 @@
 //! A simulated host in a folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
+use crate::host_folder::HostFolder;
 use crate::host_state::HostState;
-use crate::{SimError, SimErrorKind, SimOptions};
+use crate::{SimError, SimOptions};
+
+/// How far the clock moves with each operation.
+const TICK: Duration = Duration::from_millis(1);
 
 /// A host that does not exist, in a folder that does.
 ///
 /// Several threads and several programs may use one folder at once: each operation takes the lock
-/// of the folder, reads what others have changed, does its work and saves.
+/// of the folder, reads what others have changed, does its work and saves. What is called here is
+/// in files of its own, by subject.
 pub struct SimHost {
-    dir: PathBuf,
+    folder: HostFolder,
+    loaded: Mutex<Loaded>,
+}
+
+/// What this program knows of the host.
+struct Loaded {
+    /// `None`: to be read anew.
+    state: Option<HostState>,
+    /// The generation of the folder that `state` is.
+    generation: u64,
+    /// While the clock follows real time: when that began, here and there.
+    real_time: Option<(Instant, Timestamp)>,
 }
 
 impl SimHost {
     /// Makes a new host in a folder that is empty or not there.
-    pub fn create(dir: &Path, _options: SimOptions) -> Result<Self, SimError> {
-        Ok(Self {
-            dir: dir.to_owned(),
-        })
+    pub fn create(dir: &Path, options: SimOptions) -> Result<Self, SimError> {
+        let folder = HostFolder::create(dir)?;
+        let host = Self::over(folder);
+        {
+            let mut loaded = host.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            let locked = host.folder.lock()?;
+            let mut state = HostState::new(dir.to_owned(), options);
+            loaded.generation = locked.save(&mut state, 0)?;
+            loaded.state = Some(state);
+        }
+        Ok(host)
     }
 
     /// Opens a host.
     pub fn open(dir: &Path) -> Result<Self, SimError> {
-        Ok(Self {
-            dir: dir.to_owned(),
-        })
+        let host = Self::over(HostFolder::open(dir)?);
+        host.look(|_| Ok(()))?;
+        Ok(host)
+    }
+
+    fn over(folder: HostFolder) -> Self {
+        Self {
+            folder,
+            loaded: Mutex::new(Loaded {
+                state: None,
+                generation: 0,
+                real_time: None,
+            }),
+        }
     }
 
     /// Returns the folder.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.folder.dir()
+    }
+
+    /// Lists the drives: `C:\` and the folder of this machine that holds it.
+    pub fn drives(&self) -> Result<Vec<(String, PathBuf)>, SimError> {
+        crate::drive::drives(self.dir())
+    }
+
+    /// Lets the clock follow real time from now on, or not any more: for a host that is served.
+    pub fn follow_real_time(&self, follow: bool) -> Result<(), SimError> {
+        let now = self.now()?;
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.real_time = follow.then(|| (Instant::now(), now));
+        Ok(())
     }
 
     /// Does something with the host: with the folder locked, after the clock moved by a
     /// millisecond and what came due was done. What is changed is saved, also after an error.
     pub(crate) fn act<T>(
         &self,
-        _work: impl FnOnce(&mut HostState) -> Result<T, SimError>,
+        work: impl FnOnce(&mut HostState) -> Result<T, SimError>,
     ) -> Result<T, SimError> {
-        Err(SimError::new(
-            SimErrorKind::NotSupported,
-            "this is not there yet",
-        ))
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let locked = self.folder.lock()?;
+        let record = locked.record()?;
+        let known = loaded.state.take();
+        // While the work is done nothing is known: after a panic all is read anew.
+        let mut state = match known {
+            Some(state) if loaded.generation == record.generation => state,
+            _ => locked.load()?,
+        };
+        state.now = record.now;
+        state.drawn = record.drawn;
+        let mut step = TICK;
+        if let Some((began, then)) = loaded.real_time {
+            let elapsed = then.saturating_add(began.elapsed());
+            let behind = elapsed.unwrap_or(state.now).duration_since(state.now);
+            step = step.max(behind.unsigned_abs().min(if behind.is_positive() {
+                Duration::MAX
+            } else {
+                Duration::ZERO
+            }));
+        }
+        let result = state.pass(step).and_then(|()| work(&mut state));
+        loaded.generation = locked.save(&mut state, record.generation)?;
+        loaded.state = Some(state);
+        result
     }
 
     /// Looks at the host, as [`SimHost::act`] does.
