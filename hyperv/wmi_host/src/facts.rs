@@ -35,7 +35,7 @@ pub(crate) use reference_point::ReferencePointFacts;
 pub(crate) use replication::ReplicationFacts;
 pub(crate) use settings_facts::{CheckpointSetting, ConfigurationVersion, SettingsFacts};
 pub(crate) use snapshot_facts::{SnapshotFacts, SnapshotKind};
-pub(crate) use vm_facts::VmFacts;
+pub(crate) use vm_facts::{UnreadVm, VmFacts};
 pub(crate) use vm_state::VmOperation;
 pub(crate) use volume::{VolumeFacts, volume_of};
 pub(crate) use windows_version::WindowsVersion;

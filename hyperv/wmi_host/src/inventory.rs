@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::WmiHost;
 use crate::disk_files::DiskFiles;
-use crate::facts::{HostState, VmFacts};
+use crate::facts::{HostState, UnreadVm, VmFacts};
 use crate::findings;
 
 /// Lists the VMs: a fixed number of calls, and each disk's files where they can be seen.
@@ -19,6 +19,8 @@ pub(crate) fn inventory(host: &WmiHost) -> Result<Inventory, HostError> {
         .iter()
         .map(|vm| entry(host, vm, &facts.host, now))
         .collect();
+    vms.extend(facts.unread.iter().map(unread_entry));
+    vms.sort_by(|one, other| (&one.name, &one.identity).cmp(&(&other.name, &other.identity)));
     tell_of_equal_names(&mut vms);
     Ok(Inventory {
         vms,
@@ -51,6 +53,26 @@ pub(crate) fn entry(host: &WmiHost, vm: &VmFacts, state: &HostState, now: Timest
         disks,
         checkpoints: vm.user_snapshots().count(),
         findings: found,
+    }
+}
+
+/// Makes the entry of a VM of which the host does not say what it is made of. It must not be
+/// missed in the list.
+fn unread_entry(vm: &UnreadVm) -> VmEntry {
+    let text = format!("the host does not say what the VM is made of: {}", vm.why);
+    let finding = Finding::new("VM-UNREADABLE", Severity::Block, text).cure(
+        "run again; if it stays so, see whether Hyper-V Manager shows the VM's settings, and \
+         restart the service vmms on the host, which does not stop VMs",
+    );
+    VmEntry {
+        identity: vm.id.to_string(),
+        name: vm.name.clone(),
+        state: None,
+        generation: None,
+        version: None,
+        disks: Vec::new(),
+        checkpoints: 0,
+        findings: vec![finding],
     }
 }
 

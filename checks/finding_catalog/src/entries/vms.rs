@@ -161,4 +161,14 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Let the account that runs lifeboat read the folder of the VM's configuration on the host, or start the VM or shut it down before the next backup.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-2017",
+        id: "VM-UNREADABLE",
+        title: "the host does not say what a VM is made of",
+        severity: Block,
+        means: "The host lists the VM, and not its settings: it is being made, moved or removed, or its configuration is lost or damaged.",
+        matters: "Nobody knows which disks belong to it, so it is not backed up.",
+        cure: "Run again. If it stays so: see whether Hyper-V Manager shows its settings, and restart the service vmms on the host, which does not stop VMs.",
+        ..BLANK
+    },
 ];

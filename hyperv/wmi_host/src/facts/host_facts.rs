@@ -4,7 +4,7 @@ use uuid::Uuid;
 use wmi::{WmiError, WmiSession};
 
 use super::raw_vms::RawVms;
-use super::{HostState, VmFacts};
+use super::{HostState, UnreadVm, VmFacts};
 
 /// What a host says of itself and of all its VMs, at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) struct HostFacts {
     pub(crate) sees_systems: bool,
     /// Its VMs, ordered by name, then by identity.
     pub(crate) vms: Vec<VmFacts>,
+    /// VMs of which the host does not say what they are made of.
+    pub(crate) unread: Vec<UnreadVm>,
 }
 
 impl HostFacts {
@@ -23,7 +25,13 @@ impl HostFacts {
         // Without Hyper-V the first query says so.
         let raw = RawVms::of_host(session)?;
         let host = HostState::read(session)?;
-        let mut vms = VmFacts::all(&raw)?;
+        let (mut vms, mut unread) = (Vec::new(), Vec::new());
+        for vm in VmFacts::all(&raw) {
+            match vm {
+                Ok(vm) => vms.push(vm),
+                Err(vm) => unread.push(vm),
+            }
+        }
         for vm in &mut vms {
             vm.clustered = host
                 .cluster
@@ -35,6 +43,7 @@ impl HostFacts {
             host,
             sees_systems: !raw.systems.is_empty(),
             vms,
+            unread,
         })
     }
 

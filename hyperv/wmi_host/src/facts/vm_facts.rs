@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hyperv_host::PowerState;
 use jiff::Timestamp;
 use uuid::Uuid;
-use wmi::{Instance, ObjectPath, VIRTUALIZATION, WmiError, WmiSession};
+use wmi::{Instance, ObjectPath, VIRTUALIZATION, WmiError, WmiErrorKind, WmiSession};
 
 use super::disk_facts::{DiskFacts, disks};
 use super::raw_vms::{RawVms, is_settings_of};
@@ -63,25 +63,35 @@ pub(crate) struct VmFacts {
 }
 
 impl VmFacts {
-    /// Reads them anew, in at most ten calls; `None` where the host has no such VM (any more).
+    /// Reads them anew, in at most nine calls; `None` where the host has no such VM (any more).
     pub(crate) fn read(session: &dyn WmiSession, id: Uuid) -> Result<Option<Self>, WmiError> {
         let raw = RawVms::of_vm(session, id)?;
-        let mut vms = Self::all(&raw)?;
-        let at = vms.iter().position(|vm| vm.id == id);
-        Ok(at.map(|at| vms.swap_remove(at)))
+        let mut vms = Self::all(&raw).into_iter().filter(|vm| match vm {
+            Ok(vm) => vm.id == id,
+            Err(vm) => vm.id == id,
+        });
+        let vm = vms.next().transpose();
+        vm.map_err(|unread| WmiError::new(WmiErrorKind::Protocol, unread.why))
     }
 
-    /// Puts together the VMs among what a host sent. A VM without active settings is on its way
-    /// in or out, and left out.
-    pub(super) fn all(raw: &RawVms) -> Result<Vec<Self>, WmiError> {
+    /// Puts together the VMs among what a host sent.
+    pub(super) fn all(raw: &RawVms) -> Vec<Result<Self, UnreadVm>> {
         let parts = Parts::of(raw);
         let systems = raw.systems.iter().filter_map(|system| {
             let id = vm_id(system)?;
-            let settings = parts.settings.get(&id)?;
-            let active = settings
-                .iter()
-                .find(|instance| is_settings_of(instance, id))?;
-            Some(parts.vm(id, system, active))
+            let unread = |why: String| UnreadVm {
+                id,
+                name: system.text("ElementName").unwrap_or_default(),
+                why,
+            };
+            let settings = parts.settings.get(&id).into_iter().flatten();
+            let active = settings.copied().find(|own| is_settings_of(own, id));
+            let Some(active) = active else {
+                let why = "it has no active settings, as while it is made, moved or removed";
+                return Some(Err(unread(why.to_owned())));
+            };
+            let vm = parts.vm(id, system, active);
+            Some(vm.map_err(|error| unread(error.to_string())))
         });
         systems.collect()
     }
@@ -111,6 +121,17 @@ impl VmFacts {
             .iter()
             .find(|point| point.instance_id.eq_ignore_ascii_case(instance_id))
     }
+}
+
+/// A VM of which the host does not say what it is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnreadVm {
+    /// The VM's GUID.
+    pub(crate) id: Uuid,
+    /// Its name.
+    pub(crate) name: String,
+    /// What is missing.
+    pub(crate) why: String,
 }
 
 /// Returns the GUID of a VM; the host itself is a system too, and named after its machine.

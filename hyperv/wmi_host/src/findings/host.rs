@@ -104,6 +104,7 @@ fn other_nodes(facts: &HostFacts) -> Option<Finding> {
         .vms
         .iter()
         .filter(|vm| facts.vm(vm.id).is_none())
+        .filter(|vm| facts.unread.iter().all(|own| own.id != vm.id))
         .map(|vm| format!("{} on {}", vm.group, vm.owner))
         .collect();
     let nodes: Vec<&str> = cluster

@@ -68,10 +68,7 @@ pub(crate) fn plan_of(
 }
 
 /// Tells the disks that a backup reads from those that it leaves out, with the reason.
-fn split_disks<'a>(
-    vm: &'a VmFacts,
-    request: &BackupRequest,
-) -> (Vec<&'a DiskFacts>, Vec<LeftOut>) {
+fn split_disks<'a>(vm: &'a VmFacts, request: &BackupRequest) -> (Vec<&'a DiskFacts>, Vec<LeftOut>) {
     let mut read = Vec::new();
     let mut left_out = Vec::new();
     for disk in &vm.disks {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hyperv_host::{DiskKind, HostErrorKind, HypervHost, PowerState, Severity};
+use hyperv_host::{
+    BackupRequest, DiskKind, FullReason, HostErrorKind, HypervHost, PowerState, Severity, VmEntry,
+};
 use wmi::{CLUSTER, Instance, Value};
 
 use crate::listed_host::ListedHost;
@@ -110,29 +112,49 @@ fn equal_names_are_told_and_the_order_is_by_name_then_identity() {
 }
 
 #[test]
-fn a_vm_without_settings_is_left_out_and_hurts_nobody() {
+fn a_vm_without_settings_is_not_missed_and_hurts_nobody() {
     let lost = Instance::new("Msvm_ComputerSystem")
         .with("CreationClassName", "Msvm_ComputerSystem")
+        .with("ElementName", "b")
         .with("Name", "00000000-0000-0000-0000-0000000000FF");
-    let host = ListedHost::new("10.0.20348").with(&VmInstances::new(1, "a"));
+    let host = ListedHost::new("10.0.20348")
+        .with(&VmInstances::new(1, "a"))
+        .with(&VmInstances::new(2, "c"));
     host.add(wmi::VIRTUALIZATION, lost);
-    assert_eq!(Arc::new(host).host().inventory().unwrap().vms.len(), 1);
+    let host = Arc::new(host).host();
+    let vms = host.inventory().unwrap().vms;
+    let names: Vec<_> = vms.iter().map(|vm| vm.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(ids(&vms[1].findings), ["VM-UNREADABLE"]);
+    let error = host
+        .plan(&vms[1], &BackupRequest::default(), None)
+        .unwrap_err();
+    assert!(error.to_string().contains("no active settings"), "{error}");
 }
 
 #[test]
 fn a_host_without_hyperv_says_so() {
     let host = ListedHost::new("10.0.20348").without("Msvm_ComputerSystem");
-    let error = Arc::new(host).host().inventory().unwrap_err();
+    let host = Arc::new(host).host();
+    let error = host.inventory().unwrap_err();
     assert_eq!(error.kind(), HostErrorKind::NoHyperv);
     assert!(error.hint_text().unwrap().contains("Hyper-V role"));
+    let found = host.doctor().unwrap();
+    assert_eq!(found[0].1.id, "HOST-NO-HYPERV");
 }
 
 #[test]
 fn an_account_without_rights_sees_nothing_and_is_told() {
     let host = ListedHost::new("10.0.20348").without("Msvm_ComputerSystem");
     host.add(wmi::VIRTUALIZATION, Instance::new("Msvm_ConcreteJob"));
-    let findings = Arc::new(host).host().inventory().unwrap().findings;
+    let listed = Arc::new(host);
+    let host = Arc::clone(&listed).host();
+    let findings = host.inventory().unwrap().findings;
     assert!(ids(&findings).contains(&"HOST-RIGHTS"), "{findings:?}");
+    // The same is seen where the service does not run.
+    let service = Instance::new("Win32_Service").with("Name", "vmms");
+    listed.add(wmi::CIMV2, service.with("State", "Stopped"));
+    assert_eq!(host.doctor().unwrap()[0].1.id, "HOST-VMMS");
 }
 
 #[test]
@@ -149,7 +171,8 @@ fn hosts_tell_what_they_lack() {
 
 #[test]
 fn a_cluster_tells_where_its_other_vms_are() {
-    let host = ListedHost::new("10.0.14393").with(&VmInstances::new(1, "a"));
+    let vm = VmInstances::new(1, "a").disk("scsi", 0, r"C:\a.vhdx");
+    let host = ListedHost::new("10.0.14393").with(&vm);
     let resource = |number: u32, owner: &str| {
         let id = format!("00000000-0000-0000-0000-{number:012}");
         let properties = Instance::new("MSCluster_Property").with("VmID", id);
@@ -167,9 +190,28 @@ fn a_cluster_tells_where_its_other_vms_are() {
     }
     let cluster = Instance::new("MSCluster_Cluster").with("Name", "CL1");
     host.add(CLUSTER, cluster.with("ClusterFunctionalLevel", 8_u32));
-    let inventory = Arc::new(host).host().inventory().unwrap();
+    let host = Arc::new(host).host();
+    let inventory = host.inventory().unwrap();
     let expected = ["HOST-NO-BYTES", "HOST-CLUSTER-MIXED", "HOST-CLUSTER-NODES"];
     assert_eq!(ids(&inventory.findings), expected);
     assert!(inventory.findings[2].text.contains("vm2 on HV2"));
     assert_eq!(inventory.findings[2].severity, Severity::Info);
+    let plan = |vm: &VmEntry| host.plan(vm, &BackupRequest::default(), None);
+    let here = &inventory.vms[0];
+    let mixed = plan(&here.clone()).unwrap();
+    assert!(
+        mixed
+            .disks
+            .iter()
+            .all(|disk| disk.full == Some(FullReason::MixedCluster))
+    );
+    assert_eq!(mixed.disks.len(), 1);
+    // It was here when it was listed, and has moved since.
+    let moved = VmEntry {
+        identity: "00000000-0000-0000-0000-000000000002".to_owned(),
+        ..here.clone()
+    };
+    let error = plan(&moved).unwrap_err();
+    assert_eq!(error.kind(), HostErrorKind::Blocked);
+    assert!(error.to_string().contains("VM-ELSEWHERE"), "{error}");
 }

@@ -13,7 +13,7 @@ pub(crate) struct Bench {
     pub(crate) sim: Arc<SimHost>,
     pub(crate) session: Arc<SimSession>,
     pub(crate) host: WmiHost,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Bench {
@@ -31,20 +31,32 @@ impl Bench {
                 .unwrap()
                 .answering_at_once(),
         );
-        let host = connect(&sim, &session, folder.path());
+        let host = connect(&sim, &session, folder.path(), |_| true);
         Self {
             sim,
             session,
             host,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Takes the host again, where only these drives are seen.
+    pub(crate) fn host_that_sees(&self, drives: &[&str]) -> WmiHost {
+        let seen = |drive: &str| drives.contains(&drive);
+        connect(&self.sim, &self.session, self.folder.path(), seen)
     }
 }
 
-fn connect(sim: &Arc<SimHost>, session: &Arc<SimSession>, folder: &Path) -> WmiHost {
+fn connect(
+    sim: &Arc<SimHost>,
+    session: &Arc<SimSession>,
+    folder: &Path,
+    seen: impl Fn(&str) -> bool,
+) -> WmiHost {
     let drives = sim.drives().unwrap();
     let map = drives
         .iter()
+        .filter(|(prefix, _)| seen(prefix))
         .fold(DriveMap::new(), |map, (prefix, folder)| {
             map.with(prefix, folder).unwrap()
         });

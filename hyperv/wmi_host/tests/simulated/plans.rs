@@ -213,3 +213,28 @@ fn doctor_tells_of_the_host_and_of_each_vm() {
     assert!(ids.contains(&(Some("vm"), "VM-PASS-THROUGH")), "{ids:?}");
     assert_eq!(bench.sim.vms().unwrap().len(), 2, "nothing is touched");
 }
+
+#[test]
+fn a_disk_that_this_machine_cannot_see_is_told_before_anything_is_made() {
+    let bench = Bench::with(Profile::Server2022, |sim| {
+        let vm = VmSpec {
+            folder: Some("D:\\VMs".to_owned()),
+            ..spec(DiskKind::Vhdx)
+        };
+        sim.add_volume("D:\\", 1 << 40).unwrap();
+        sim.add_vm(&vm).unwrap();
+    });
+    let blind = bench.host_that_sees(&["C:\\"]);
+    let entry = blind.inventory().unwrap().vms.remove(0);
+    assert_eq!(entry.disks[0].size_bytes, None);
+    let plan = blind.plan(&entry, &BackupRequest::default(), None).unwrap();
+    let block = plan.block().unwrap();
+    assert_eq!(block.id, "VM-DISK-UNREACHABLE");
+    assert!(block.cure.as_ref().unwrap().contains("--host-files"));
+    let entry = bench.host.inventory().unwrap().vms.remove(0);
+    let plan = bench
+        .host
+        .plan(&entry, &BackupRequest::default(), None)
+        .unwrap();
+    assert!(plan.block().is_none(), "{plan:?}");
+}
