@@ -55,8 +55,8 @@ pub mod wsman;
 pub use change_queries::Changes;
 pub use cluster::Cluster;
 pub use face::{
-    CallCount, Effect, Fault, FaultPlan, FaultPoint, METHODS, SimClock, SimSession, When, WmiCall,
-    conflict_text,
+    CallCount, Effect, FAULT_SYNTAX, Fault, FaultPlan, FaultPoint, METHODS, SimClock, SimSession,
+    When, WmiCall, conflict_text,
 };
 pub use guest::{Component, ComponentKind, Consistency, Guest};
 pub use job::{Job, JobElement, JobFault, JobKind, JobState};

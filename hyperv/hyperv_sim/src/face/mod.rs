@@ -33,6 +33,8 @@ mod view;
 mod wql;
 
 pub use call_count::CallCount;
-pub use fault::{Effect, Fault, FaultPlan, FaultPoint, METHODS, When, WmiCall, conflict_text};
+pub use fault::{
+    Effect, FAULT_SYNTAX, Fault, FaultPlan, FaultPoint, METHODS, When, WmiCall, conflict_text,
+};
 pub use session::SimSession;
 pub use sim_clock::SimClock;

@@ -85,6 +85,12 @@ fn of_the_host(view: HostView<'_>, class: &str, scope: Scope) -> Vec<Object> {
         "Win32_Service" => (WINDOWS_SERVICES.iter())
             .map(|(name, ..)| Object::WindowsService(name))
             .collect(),
+        "MSCluster_ResourceGroup" => (view.clustered_vms())
+            .map(|(vm, _)| Object::ClusterGroup(vm.id))
+            .collect(),
+        "MSCluster_Resource" => (view.clustered_vms())
+            .map(|(vm, _)| Object::ClusterResource(vm.id))
+            .collect(),
         "MSCluster_Cluster" => vec![Object::Cluster],
         "MSCluster_Node" => {
             let cluster = view.state.facts.cluster.as_ref();
@@ -141,8 +147,6 @@ fn of_vm(view: HostView<'_>, vm: &Vm, class: &str, objects: &mut Vec<Object>) {
             let disks = vm.disks.iter().filter(|disk| disk.kind.is_snapshottable());
             objects.extend(disks.map(|disk| Object::MergeSettings(id, disk.slot)));
         }
-        "MSCluster_ResourceGroup" if vm.is_clustered => objects.push(Object::ClusterGroup(id)),
-        "MSCluster_Resource" if vm.is_clustered => objects.push(Object::ClusterResource(id)),
         _ => {
             for owner in owners(view, vm) {
                 of_owner(view, vm, owner, class, objects);

@@ -49,6 +49,18 @@ impl<'a> HostView<'a> {
         self.state.vms.get(&id)
     }
 
+    /// Lists the roles of the cluster that are VMs, with the nodes that own them. The cluster knows
+    /// also those that are not on this host.
+    pub(crate) fn clustered_vms(self) -> impl Iterator<Item = (&'a Vm, &'a str)> {
+        let facts = &self.state.facts;
+        let nodes = facts.cluster.as_ref().map(|cluster| cluster.nodes.iter());
+        let other = nodes.and_then(|mut nodes| nodes.find(|node| **node != facts.name));
+        let other = other.map_or("", String::as_str);
+        let here = self.state.vms.values().map(|vm| (vm, facts.name.as_str()));
+        let away = facts.away.iter().map(move |vm| (vm, other));
+        here.chain(away).filter(|(vm, _)| vm.is_clustered)
+    }
+
     /// Lists the checkpoints of a VM that can be seen.
     pub(crate) fn snapshots(self, vm: &'a Vm) -> impl Iterator<Item = &'a Snapshot> {
         vm.snapshots

@@ -1,25 +1,7 @@
 //! Faults at every call: what goes wrong, where, how often, and how that is written.
 //!
-//! ```text
-//!   fault  = point {match} effect ["after"]
-//!   point  = "any" | "query" | "get" | "invoke" | name of a method
-//!   match  = "class=" class | "vm=" name or id | "nth=" n | "first=" n | "every"
-//!   effect = "code=" number                   the method returns this at once
-//!          | "job=" number ["text=" text]     the method's job fails with this
-//!          | "job=hang"                       the method's job never ends
-//!          | "conflict"                       the job fails as one does while another runs
-//!          | "gone"                           the object does not exist any more
-//!          | "lost"                           the connection breaks
-//!          | "dies"                           the host is gone until it is revived
-//!          | "slow=" seconds                  the answer takes this long
-//!          | "truncated=" n                   the answer breaks off behind n instances
-//!          | "processed=" bytes               GetVirtualDiskChanges looks at no more than this
-//!          | "merge=hang" | "merge=fail"      merges that start from now on
-//! ```
-//!
-//! `CreateSnapshot vm=SQL01 nth=1 job=32775 text="the VM is saving"` is one. Without `nth`, `first`
-//! or `every`, a fault strikes every time. `after` lets the operation take place before it seems
-//! to fail; texts with blanks stand in double quotes, in which `\` escapes.
+//! How a fault is written is [`FAULT_SYNTAX`]. A plan of faults is part of the host's state: what
+//! one program plans strikes another.
 
 mod plan;
 mod text;
@@ -54,6 +36,33 @@ pub const METHODS: [&str; 22] = [
     "RequestStateChange",
 ];
 
+/// How a fault is written, for people.
+pub const FAULT_SYNTAX: &str = r#"CALL [MATCH ...] EFFECT [after]
+
+CALL    any | query | get | invoke | the name of a method
+MATCH   class=CLASS     calls to objects of, or for instances of, this class
+        vm=NAME         calls that concern the VM of this name or id
+        nth=N           the n-th such call alone
+        first=N         the first so many alone
+        every           all of them, unless said otherwise
+EFFECT  code=NUMBER     the method returns this at once
+        job=NUMBER [text="TEXT"]   the method's job fails with this
+        job=hang        the method's job never ends
+        conflict        the job fails as one does while another operation runs
+        gone            the object does not exist any more
+        lost            the connection breaks
+        dies            the host cannot be reached until it is revived
+        slow=SECONDS    the answer takes this long
+        truncated=N     the answer breaks off behind n instances
+        processed=BYTES GetVirtualDiskChanges looks at no more than this
+        merge=hang      the VM's merges from now on never end
+        merge=fail      the VM's merges from now on fail
+after   the operation takes place before it seems to fail
+
+CreateSnapshot vm=SQL01 nth=1 job=32775 text="the VM is saving"
+any nth=17 dies after
+"#;
+
 /// The text of a VM that is busy (contract section 7; the words are verified).
 pub fn conflict_text(vm_name: &str) -> String {
     format!(
@@ -62,7 +71,7 @@ pub fn conflict_text(vm_name: &str) -> String {
     )
 }
 
-/// Something that goes wrong.
+/// Something that goes wrong. Written and read as [`FAULT_SYNTAX`] says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// Which calls it strikes.

@@ -222,6 +222,14 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_of_the_syntax_can_be_read() {
+        let examples = crate::face::FAULT_SYNTAX.lines().rev();
+        for example in examples.take_while(|line| !line.is_empty()) {
+            assert_eq!(example.parse::<Fault>().unwrap().to_string(), example);
+        }
+    }
+
+    #[test]
     fn what_is_no_fault_is_refused_with_the_reason() {
         for (text, reason) in [
             ("", "begins with"),

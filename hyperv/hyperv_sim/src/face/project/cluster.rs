@@ -1,10 +1,11 @@
 //! The failover cluster: `root\MSCluster` (contract 6).
 
+use uuid::Uuid;
 use wmi::{Instance, Value};
 
 use super::super::view::HostView;
+use crate::Profile;
 use crate::guid::guid_text;
-use crate::{Profile, Vm};
 
 pub(crate) fn cluster(view: HostView<'_>) -> Option<Instance> {
     let cluster = view.state.facts.cluster.as_ref()?;
@@ -44,26 +45,32 @@ pub(crate) fn node(view: HostView<'_>, number: usize) -> Option<Instance> {
     )
 }
 
-pub(crate) fn group(view: HostView<'_>, vm: &Vm) -> Instance {
-    Instance::new("MSCluster_ResourceGroup")
-        .with("Name", vm.name.as_str())
-        .with("Id", guid_text(vm.id).to_lowercase())
-        .with("State", if vm.power.has_memory() { 0_u32 } else { 1 })
-        .with("GroupType", 111_u32)
-        .with("OwnerNode", view.host_name())
+pub(crate) fn group(view: HostView<'_>, id: Uuid) -> Option<Instance> {
+    let (vm, node) = view.clustered_vms().find(|(vm, _)| vm.id == id)?;
+    Some(
+        Instance::new("MSCluster_ResourceGroup")
+            .with("Name", vm.name.as_str())
+            .with("Id", guid_text(vm.id).to_lowercase())
+            .with("State", if vm.power.has_memory() { 0_u32 } else { 1 })
+            .with("GroupType", 111_u32)
+            .with("OwnerNode", node),
+    )
 }
 
-pub(crate) fn resource(view: HostView<'_>, vm: &Vm) -> Instance {
+pub(crate) fn resource(view: HostView<'_>, id: Uuid) -> Option<Instance> {
+    let (vm, node) = view.clustered_vms().find(|(vm, _)| vm.id == id)?;
     let private = Instance::new("MSCluster_Property")
         .with("VmID", guid_text(vm.id).to_lowercase())
         .with("VmState", u32::from(vm.power.enabled_state()));
-    Instance::new("MSCluster_Resource")
-        .with("Name", format!("Virtual Machine {}", vm.name))
-        .with("Type", "Virtual Machine")
-        .with("State", if vm.power.has_memory() { 2_u32 } else { 3 })
-        .with("OwnerGroup", vm.name.as_str())
-        .with("OwnerNode", view.host_name())
-        .with("PrivateProperties", Value::Instance(Box::new(private)))
-        .with("IsClusterSharedVolume", false)
-        .with("CoreResource", false)
+    Some(
+        Instance::new("MSCluster_Resource")
+            .with("Name", format!("Virtual Machine {}", vm.name))
+            .with("Type", "Virtual Machine")
+            .with("State", if vm.power.has_memory() { 2_u32 } else { 3 })
+            .with("OwnerGroup", vm.name.as_str())
+            .with("OwnerNode", node)
+            .with("PrivateProperties", Value::Instance(Box::new(private)))
+            .with("IsClusterSharedVolume", false)
+            .with("CoreResource", false),
+    )
 }

@@ -60,8 +60,8 @@ fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
         Object::WindowsService(name) => Some(windows::service(view, name)),
         Object::Cluster => cluster::cluster(view),
         Object::ClusterNode(number) => cluster::node(view, *number),
-        Object::ClusterGroup(id) => Some(cluster::group(view, view.vm(*id)?)),
-        Object::ClusterResource(id) => Some(cluster::resource(view, view.vm(*id)?)),
+        Object::ClusterGroup(id) => cluster::group(view, *id),
+        Object::ClusterResource(id) => cluster::resource(view, *id),
     }
 }
 

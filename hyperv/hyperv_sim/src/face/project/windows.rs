@@ -130,9 +130,5 @@ pub(crate) fn service(view: HostView<'_>, name: &'static str) -> Instance {
 }
 
 fn room(view: HostView<'_>, number: usize) -> Option<VolumeRoom> {
-    let volume = view.state.facts.volumes.get(number)?;
-    Some(VolumeRoom {
-        volume: volume.clone(),
-        free_bytes: volume.capacity_bytes.saturating_sub(volume.consumed_bytes),
-    })
+    view.state.volume_rooms().ok()?.into_iter().nth(number)
 }
