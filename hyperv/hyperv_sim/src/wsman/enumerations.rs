@@ -5,17 +5,39 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use wmi::Instance;
-use wmi::wsman::codec::{EnumerationMode, EnumerationPage};
+use wmi::wsman::codec::{Element, EnumerationMode, EnumerationPage};
 
 use super::ServerOptions;
+use super::dress::dress_page;
 use super::failure::Failure;
+
+/// How the pages of an enumeration are written.
+pub(super) struct PageForm {
+    namespace: String,
+    mode: EnumerationMode,
+    is_projection: bool,
+}
+
+impl PageForm {
+    /// Writes the body of an answer to Pull, or to Enumerate.
+    pub(super) fn body(&self, page: &EnumerationPage, is_pull: bool) -> Element {
+        let mut body = match is_pull {
+            true => page.pull_response(&self.namespace, self.mode),
+            false => page.enumerate_response(&self.namespace, self.mode),
+        };
+        dress_page(&mut body, self.is_projection);
+        body
+    }
+}
 
 /// What is left of an enumeration.
 pub(super) struct Enumeration {
     /// The namespace of its instances.
-    pub(super) namespace: String,
+    namespace: String,
     /// What its items are.
-    pub(super) mode: EnumerationMode,
+    mode: EnumerationMode,
+    /// They are parts of instances.
+    is_projection: bool,
     items: VecDeque<Item>,
     bytes: usize,
     /// Bytes of a page without items.
@@ -29,10 +51,11 @@ struct Item {
 }
 
 impl Enumeration {
-    pub(super) fn new(namespace: &str, mode: EnumerationMode) -> Self {
+    pub(super) fn new(namespace: &str, mode: EnumerationMode, is_projection: bool) -> Self {
         let mut enumeration = Self {
             namespace: namespace.to_owned(),
             mode,
+            is_projection,
             items: VecDeque::new(),
             bytes: 0,
             frame_bytes: 0,
@@ -41,9 +64,17 @@ impl Enumeration {
         enumeration
     }
 
+    /// Returns how pages of it are written.
+    pub(super) fn form(&self) -> PageForm {
+        PageForm {
+            namespace: self.namespace.clone(),
+            mode: self.mode,
+            is_projection: self.is_projection,
+        }
+    }
+
     fn page_bytes(&self, page: &EnumerationPage) -> usize {
-        let body = page.pull_response(&self.namespace, self.mode);
-        body.to_xml().len()
+        self.form().body(page, true).to_xml().len()
     }
 
     /// Adds an instance.
@@ -135,7 +166,7 @@ impl Enumerations {
         Ok(page)
     }
 
-    /// Takes further items; returns them with the namespace and the mode of the enumeration.
+    /// Takes further items; returns them with the way to write them.
     ///
     /// Errors: `Context`, `EnvelopeTooLarge`; after the latter the enumeration is over.
     pub(super) fn go_on(
@@ -144,17 +175,17 @@ impl Enumerations {
         items_max: usize,
         bytes_max: usize,
         options: &ServerOptions,
-    ) -> Result<(EnumerationPage, String, EnumerationMode), Failure> {
+    ) -> Result<(EnumerationPage, PageForm), Failure> {
         let taken = self.open(options).remove(context);
         let mut enumeration = taken.ok_or(Failure::Context)?.enumeration;
         let mut page = enumeration.take(items_max, bytes_max)?;
-        let (namespace, mode) = (enumeration.namespace.clone(), enumeration.mode);
+        let form = enumeration.form();
         if !page.end {
             page.context = Some(context.to_owned());
             let open = Open::until(enumeration, options);
             self.open(options).insert(context.to_owned(), open);
         }
-        Ok((page, namespace, mode))
+        Ok((page, form))
     }
 
     /// Forgets an enumeration.

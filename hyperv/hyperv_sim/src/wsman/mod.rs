@@ -38,6 +38,7 @@
 
 mod access;
 mod connection;
+mod dress;
 mod enumerations;
 mod failure;
 mod identification;

@@ -6,6 +6,7 @@ use wmi::wsman::codec::{
 };
 use wmi::{Instance, ObjectPath, Value, WmiError, WmiErrorKind, key_properties, quote};
 
+use super::dress::{dress_instance, dress_references};
 use super::enumerations::Enumeration;
 use super::failure::Failure;
 use super::request::Request;
@@ -38,7 +39,9 @@ impl Service {
             None => format!("SELECT * FROM {}", target.class()),
         };
         let options = self.options();
-        let mut enumeration = Enumeration::new(target.namespace(), asked.mode);
+        let is_projection = is_projection(&wql);
+        let mut enumeration = Enumeration::new(target.namespace(), asked.mode, is_projection);
+        let form = enumeration.form();
         let mut is_too_much = false;
         let queried = self
             .session
@@ -60,13 +63,13 @@ impl Service {
                 .begin(enumeration, items_max, request.items_bytes_max(), options)?;
         Ok(Outcome {
             action: names::ACTION_ENUMERATE_RESPONSE.to_owned(),
-            body: page.enumerate_response(target.namespace(), asked.mode),
+            body: form.body(&page, false),
         })
     }
 
     fn pull(&self, request: &Request) -> Result<Outcome, Failure> {
         let asked = PullRequest::read(&request.envelope).map_err(of_body)?;
-        let (page, namespace, mode) = self.enumerations.go_on(
+        let (page, form) = self.enumerations.go_on(
             &asked.context,
             self.batch(asked.elements_max),
             request.items_bytes_max(),
@@ -74,7 +77,7 @@ impl Service {
         )?;
         Ok(Outcome {
             action: names::ACTION_PULL_RESPONSE.to_owned(),
-            body: page.pull_response(&namespace, mode),
+            body: form.body(&page, true),
         })
     }
 
@@ -102,9 +105,11 @@ impl Service {
             }
             Found::Instance(instance) => instance,
         };
+        let mut body = instance_element(target.namespace(), &instance);
+        dress_instance(&mut body);
         Ok(Outcome {
             action: names::ACTION_GET_RESPONSE.to_owned(),
-            body: instance_element(target.namespace(), &instance),
+            body,
         })
     }
 
@@ -138,9 +143,11 @@ impl Service {
             .session
             .invoke(&object, method, &parameters)
             .map_err(failed)?;
+        let mut body = output_element(target, method, &output);
+        dress_references(&mut body);
         Ok(Outcome {
             action: format!("{}Response", request.header.action),
-            body: output_element(target, method, &output),
+            body,
         })
     }
 
@@ -211,6 +218,15 @@ fn class_of_query(wql: &str) -> &str {
     let mut words = wql.split_ascii_whitespace();
     let _ = words.find(|word| word.eq_ignore_ascii_case("from"));
     words.next().unwrap_or("*")
+}
+
+/// Returns whether a query asks for parts of instances.
+fn is_projection(wql: &str) -> bool {
+    let mut words = wql.split_ascii_whitespace();
+    let selects = words
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case("select"));
+    selects && words.next() != Some("*")
 }
 
 fn is_identifier(text: &str) -> bool {

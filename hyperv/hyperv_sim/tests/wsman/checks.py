@@ -163,7 +163,8 @@ def check_method(send, selectors):
     assert values["ReturnValue"] == "4096", values
     assert values["Settings"] == SETTINGS, values
     assert values["Paths"] == ["C:\\a b.vhdx", "D:\\c.vhdx"], values
-    assert selectors_of(output.find("{%s}Job" % uri)) == {"InstanceID": "JOB-1"}
+    job = selectors_of(output.find("{%s}Job" % uri))
+    assert job == {"__cimnamespace": "root/virtualization/v2", "InstanceID": "JOB-1"}, job
     affected = selectors_of(output.find("{%s}Affected" % uri))
     assert affected["Name"] == "B\\2", affected
     body = ET.Element("{%s}Unknown_INPUT" % uri)

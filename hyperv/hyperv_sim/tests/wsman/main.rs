@@ -8,4 +8,5 @@ mod independent;
 mod operations;
 mod own_client;
 mod plain_client;
+mod simulated_host;
 mod tiny_host;

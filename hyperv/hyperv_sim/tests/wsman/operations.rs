@@ -230,7 +230,7 @@ fn open_enumerations_are_bounded_in_number_and_bytes() {
 
     let server = start(ServerOptions {
         allow_basic: true,
-        enumeration_bytes_max: 600_000,
+        enumeration_bytes_max: 1_000_000,
         ..options()
     });
     let mut client = PlainClient::connect(server.local_addr());

@@ -55,6 +55,13 @@ fn queries_come_whole_however_many_answers_they_take() {
         .map(|one| one.required_number("Number").unwrap())
         .collect();
     assert_eq!(numbers, (0..MANY).collect::<Vec<_>>());
+    let wql = "SELECT Name, OperationalStatus FROM Msvm_ComputerSystem";
+    let parts = session.query_all(VIRTUALIZATION, wql).unwrap();
+    assert_eq!(names(&parts), ["HV1", "A-1", "B\\2"]);
+    assert_eq!(parts[0].class, "Msvm_ComputerSystem");
+    assert_eq!(parts[0].numbers::<u16>("OperationalStatus"), [2, 11]);
+    assert!(!parts[0].has("ElementName"));
+
     let none = session.query_all(VIRTUALIZATION, "SELECT * FROM Msvm_None");
     assert!(none.unwrap().is_empty());
 }

@@ -94,8 +94,9 @@ impl WmiSession for TinyHost {
             return Err(error(WmiErrorKind::NoNamespace));
         }
         let (from, condition) = wql.split_once(" WHERE ").unwrap_or((wql, ""));
-        let class = from.strip_prefix("SELECT * FROM ");
-        let class = class.ok_or_else(|| error(WmiErrorKind::BadQuery))?;
+        let selected = from.strip_prefix("SELECT ");
+        let selected = selected.and_then(|rest| rest.split_once(" FROM "));
+        let (columns, class) = selected.ok_or_else(|| error(WmiErrorKind::BadQuery))?;
         let all = Self::instances(class).ok_or_else(|| error(WmiErrorKind::NoClass))?;
         let wanted = condition.split_once(['=']).map(|(key, value)| {
             let value = value.trim().trim_matches(['"', '\'']);
@@ -105,8 +106,13 @@ impl WmiSession for TinyHost {
             let fits = wanted
                 .as_ref()
                 .is_none_or(|(key, value)| instance.text(key).as_ref() == Some(value));
-            if fits {
+            if fits && columns == "*" {
                 each(instance)?;
+            } else if fits {
+                let columns = columns.split(", ");
+                each(columns.fold(Instance::new(class), |all, name| {
+                    all.with(name, instance.value(name).clone())
+                }))?;
             }
         }
         Ok(())
