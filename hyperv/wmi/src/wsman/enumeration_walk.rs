@@ -114,5 +114,12 @@ mod tests {
         let mut walk = EnumerationWalk::default();
         let error = walk.advance(&page(Some("a"), 1, false), ENUMERATION_BYTES_MAX + 1);
         assert_eq!(error.unwrap_err().kind(), WmiErrorKind::TooLarge);
+        let mut walk = EnumerationWalk::default();
+        let many = page(Some("a"), INSTANCES_MAX / 10, false);
+        for _ in 0..10 {
+            walk.advance(&many, 1).unwrap();
+        }
+        let error = walk.advance(&many, 1).unwrap_err();
+        assert_eq!(error.kind(), WmiErrorKind::TooLarge);
     }
 }

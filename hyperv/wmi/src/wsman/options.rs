@@ -34,8 +34,13 @@ pub struct WsmanOptions {
     /// How long it may take until a connection stands.
     pub connect_timeout: Duration,
     /// How long the host may take for one request; Windows allows 60 s at most unless it was
-    /// raised. We wait a little longer than the host is told.
+    /// raised.
     pub operation_timeout: Duration,
+    /// How much longer than that we wait, so that the host's own answer comes first.
+    pub grace: Duration,
+    /// How long a connection may rest before it is made anew. Windows closes one after two
+    /// minutes, and a method must not be the first to find out: it could not be called again.
+    pub idle_max: Duration,
 }
 
 impl WsmanOptions {
@@ -50,6 +55,8 @@ impl WsmanOptions {
             certificate_file: None,
             connect_timeout: Duration::from_secs(20),
             operation_timeout: Duration::from_secs(60),
+            grace: Duration::from_secs(15),
+            idle_max: Duration::from_secs(30),
         })
     }
 

@@ -1,6 +1,6 @@
 //! Messages to a host and back: the connection, its login, its seal, and when to connect anew.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
@@ -16,8 +16,6 @@ use crate::{WmiError, WmiErrorKind};
 
 /// Bytes of the frame around a sealed body.
 const FRAME_BYTES: usize = 4096;
-/// How much longer than the host is told we wait, so that its own answer comes first.
-const GRACE: Duration = Duration::from_secs(15);
 
 /// May a request be sent again, when it is not known whether the host carried it out?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +30,7 @@ pub(super) enum Repeat {
 pub(super) struct Transport {
     options: WsmanOptions,
     trust: Option<TlsTrust>,
-    /// Drives the connection while a message is under way. `None` once dropped only.
+    /// Drives the connection while a message is under way.
     runtime: Runtime,
     connection: Option<Authenticated>,
 }
@@ -41,6 +39,7 @@ pub(super) struct Transport {
 struct Authenticated {
     connection: Connection,
     protection: Protection,
+    used_last: Instant,
 }
 
 /// What protects the messages of a connection.
@@ -81,11 +80,8 @@ impl Transport {
 
     /// Connects and logs in, unless that is done.
     pub(super) fn connect(&mut self) -> Result<(), WmiError> {
-        if self
-            .connection
-            .as_ref()
-            .is_some_and(|own| own.connection.is_open())
-        {
+        let fresh = |own: &Authenticated| own.is_fresh(&self.options);
+        if self.connection.as_ref().is_some_and(fresh) {
             return Ok(());
         }
         let (options, trust) = (&self.options, self.trust.as_ref());
@@ -123,7 +119,9 @@ impl Transport {
         })?;
         let (options, limit) = (
             &self.options,
-            self.options.operation_timeout.saturating_add(GRACE),
+            self.options
+                .operation_timeout
+                .saturating_add(self.options.grace),
         );
         let answer = self.runtime.block_on(async {
             let answer = authenticated.exchange(message, options);
@@ -167,7 +165,12 @@ impl Authenticated {
         Ok(Self {
             connection,
             protection,
+            used_last: Instant::now(),
         })
+    }
+
+    fn is_fresh(&self, options: &WsmanOptions) -> bool {
+        self.connection.is_open() && self.used_last.elapsed() < options.idle_max
     }
 
     async fn exchange(&mut self, message: &str, options: &WsmanOptions) -> Result<Vec<u8>, Broken> {
@@ -187,6 +190,7 @@ impl Authenticated {
             .connection
             .post(content_type, authorization, body, bytes_max)
             .await?;
+        self.used_last = Instant::now();
         self.open_answer(answer, options).map_err(Broken::after)
     }
 
