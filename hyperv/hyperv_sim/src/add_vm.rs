@@ -118,6 +118,7 @@ impl HostState {
             config_file: format!("Virtual Machines\\{}.{extension}", guid_text(id)),
             snapshots: Vec::new(),
             current_parent: None,
+            last_applied: None,
             reference_points: Vec::new(),
             user_snapshot_type: 3,
             automatic_snapshots: false,

@@ -44,6 +44,7 @@ impl HostState {
         owner.disks.clone_from(&disks);
         owner.power = power;
         owner.current_parent = Some(id);
+        owner.last_applied = Some(id);
         for disk in disks.iter().filter(|disk| disk.kind.is_snapshottable()) {
             let leaf_id = self.new_guid();
             let leaf = leaf_name(self.vm(vm)?.base_of(&disk.path), disk, leaf_id);

@@ -59,6 +59,9 @@ pub struct Vm {
     pub snapshots: Vec<Snapshot>,
     /// The checkpoint that its current state derives from.
     pub current_parent: Option<Uuid>,
+    /// The checkpoint that it was taken back to last.
+    #[serde(default)]
+    pub last_applied: Option<Uuid>,
     /// Its reference points, oldest first.
     pub reference_points: Vec<ReferencePoint>,
     /// `UserSnapshotType`: 2 disabled, 3 production or else standard, 4 production alone, 5 standard.

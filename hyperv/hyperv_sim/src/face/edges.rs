@@ -1,12 +1,13 @@
 //! Associations: what hangs together with what (contract 0.6).
 
+use uuid::Uuid;
 use wmi::{Instance, Value};
 
 use super::object::{COMPONENTS, Object, Owner};
 use super::objects::{devices, owners};
 use super::project::project;
 use super::view::HostView;
-use crate::{Job, JobElement};
+use crate::{Job, JobElement, Vm};
 
 /// A relation between two objects, seen from one of them.
 pub(crate) struct Edge {
@@ -107,7 +108,7 @@ pub(crate) fn edges(view: HostView<'_>, object: &Object) -> Vec<Edge> {
     }
 }
 
-fn of_vm(view: HostView<'_>, id: uuid::Uuid) -> Vec<Edge> {
+fn of_vm(view: HostView<'_>, id: Uuid) -> Vec<Edge> {
     let Some(vm) = view.vm(id) else {
         return Vec::new();
     };
@@ -122,16 +123,13 @@ fn of_vm(view: HostView<'_>, id: uuid::Uuid) -> Vec<Edge> {
         };
         edges.push(forward(kind, settings));
     }
-    if let Some(snapshot) = view
-        .snapshots(vm)
-        .find(|own| Some(own.id) == vm.current_parent)
-    {
-        let owner = Owner {
+    for snapshot in view.snapshots(vm) {
+        let settings = Object::Settings(Owner {
             vm: id,
             snapshot: Some(snapshot.id),
-        };
-        edges.push(forward(MOST_CURRENT, Object::Settings(owner)));
-        edges.push(forward(LAST_APPLIED, Object::Settings(owner)));
+        });
+        let kinds = marks(vm, snapshot.id);
+        edges.extend(kinds.map(|kind| forward(kind, settings.clone())));
     }
     let points = view.reference_points(vm);
     edges.extend(points.map(|own| forward(REFERENCE_POINT, Object::ReferencePoint(id, own.id))));
@@ -139,6 +137,14 @@ fn of_vm(view: HostView<'_>, id: uuid::Uuid) -> Vec<Edge> {
     edges.extend(COMPONENTS.map(|kind| forward(DEVICE, Object::Component(id, kind))));
     edges.extend(jobs_of(view, JobElement::Vm(id)));
     edges
+}
+
+/// Lists what makes a checkpoint stand out among those of its VM. That nothing but applying one
+/// makes it the last applied is a guess. Contract: 0.6 [M]
+fn marks(vm: &Vm, snapshot: Uuid) -> impl Iterator<Item = Kind> {
+    let current = (vm.current_parent == Some(snapshot)).then_some(MOST_CURRENT);
+    let applied = (vm.last_applied == Some(snapshot)).then_some(LAST_APPLIED);
+    current.into_iter().chain(applied)
 }
 
 fn of_settings(view: HostView<'_>, owner: Owner) -> Vec<Edge> {
@@ -151,10 +157,8 @@ fn of_settings(view: HostView<'_>, owner: Owner) -> Vec<Edge> {
     match owner.snapshot {
         None => edges.push(backward(STATE, vm)),
         Some(snapshot) => {
-            let current = view.vm(owner.vm).and_then(|vm| vm.current_parent);
-            if current == Some(snapshot) {
-                edges.push(backward(MOST_CURRENT, vm.clone()));
-                edges.push(backward(LAST_APPLIED, vm.clone()));
+            if let Some(own) = view.vm(owner.vm) {
+                edges.extend(marks(own, snapshot).map(|kind| backward(kind, vm.clone())));
             }
             edges.push(backward(SNAPSHOT, vm));
             edges.extend(jobs_of(view, JobElement::Snapshot(snapshot)));
@@ -212,7 +216,7 @@ pub(crate) fn association(view: HostView<'_>, own: &Instance, edge: &Edge) -> Op
 }
 
 /// Lists the objects that associations are counted from, of one VM.
-pub(crate) fn origins(view: HostView<'_>, vm: &crate::Vm) -> Vec<Object> {
+pub(crate) fn origins(view: HostView<'_>, vm: &Vm) -> Vec<Object> {
     let mut origins = vec![Object::Vm(vm.id)];
     origins.extend(owners(view, vm).into_iter().map(Object::Settings));
     origins.extend(vm.jobs.iter().map(|job| Object::Job(job.id)));

@@ -36,6 +36,7 @@ fn a_machine_has_settings_checkpoints_and_reference_points() {
     );
     assert_eq!(through("Msvm_SnapshotOfVirtualSystem"), both);
     assert_eq!(through("Msvm_MostCurrentSnapshotInBranch"), [person]);
+    assert!(through("Msvm_LastAppliedSnapshot").is_empty());
     assert_eq!(through("Msvm_ElementSettingData").len(), 3);
     let all = test.session.associators(&path, settings, None).unwrap();
     assert_eq!(
@@ -57,6 +58,23 @@ fn a_machine_has_settings_checkpoints_and_reference_points() {
         Some("Msvm_ReferencePointOfVirtualSystem"),
     );
     assert_eq!(back.unwrap()[0].text("Name"), Some(guid(vm)));
+}
+
+#[test]
+fn the_checkpoint_that_was_applied_last_is_known() {
+    let test = TestHost::new(Profile::Server2022);
+    let vm = test.add_vm("SQL01");
+    let first = test.host.checkpoint(vm, "first").unwrap();
+    test.host.settle().unwrap();
+    test.host.checkpoint(vm, "second").unwrap();
+    let applied = || test.query("SELECT * FROM Msvm_LastAppliedSnapshot");
+    assert!(applied().is_empty());
+    test.host.settle().unwrap();
+    test.host.apply_checkpoint(first).unwrap();
+    let found = applied().remove(0);
+    let settings = found.value("Dependent").to_reference().unwrap();
+    let id = format!("Microsoft:{}", guid(first));
+    assert_eq!(settings.key("InstanceID"), Some(id.as_str()));
 }
 
 #[test]
