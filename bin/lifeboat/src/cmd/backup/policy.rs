@@ -61,7 +61,8 @@ enum Mode {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Level {
     Application,
-    Filesystem,
+    #[value(alias = "filesystem")]
+    FileSystem,
     Crash,
 }
 
@@ -108,7 +109,7 @@ impl PolicyArgs {
             },
             require: self.require.map(|level| match level {
                 Level::Application => Consistency::Application,
-                Level::Filesystem => Consistency::FileSystem,
+                Level::FileSystem => Consistency::FileSystem,
                 Level::Crash => Consistency::Crash,
             }),
             on_missed: match self.on_missed {

@@ -129,7 +129,7 @@ pub(super) fn kind_word(kind: PointKind) -> &'static str {
 pub(super) fn consistency_word(consistency: Consistency) -> &'static str {
     match consistency {
         Consistency::Application => "application",
-        Consistency::FileSystem => "filesystem",
+        Consistency::FileSystem => "file-system",
         Consistency::Crash => "crash",
     }
 }
