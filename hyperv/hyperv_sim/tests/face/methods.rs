@@ -258,7 +258,7 @@ fn a_disk_says_what_it_is() {
     assert_eq!(data.number::<u16>("Format"), Some(3));
     assert_eq!(
         data.number::<u64>("MaxInternalSize"),
-        Some(crate::fixture::DISK_BYTES)
+        Some(DISK_BYTES)
     );
     assert!(data.text("ParentPath").unwrap().ends_with(".vhdx"));
     assert_eq!(
