@@ -6,7 +6,6 @@ use hyperv_host::GuestBackup;
 use wmi::{CimType, Completed, EmbeddedInstance, MethodError, ObjectPath, Value, WmiError};
 
 use super::link::{Link, MANAGEMENT_SERVICE, SNAPSHOT_SERVICE};
-use super::refusal::is_gone;
 use crate::facts::{SnapshotFacts, SnapshotKind, VmFacts};
 
 /// `SnapshotType` of a recovery checkpoint: vendor-specific, and in no reference (contract 2.1).
@@ -159,17 +158,15 @@ pub(crate) fn is_default_name(name: &str, vm_name: &str) -> bool {
     name.is_empty() || name.starts_with(vm_name)
 }
 
-/// Removes a checkpoint; its files are merged later. One that is not there is removed.
+/// Removes a checkpoint; its files are merged later. Whether a failure means that it is still there
+/// has to be looked at.
 ///
 /// One field report has `DestroySnapshotTree` failing for recovery checkpoints, and several have
 /// this one working. Contract: 2.1 [V?]
 pub(crate) fn destroy(link: &Link, snapshot: &ObjectPath) -> Result<(), MethodError> {
     let parameters = [("AffectedSnapshot", Value::from(snapshot.clone()))];
-    match link.call_patiently(SNAPSHOT_SERVICE, "DestroySnapshot", &parameters) {
-        Ok(_) => Ok(()),
-        Err(error) if is_gone(&error) => Ok(()),
-        Err(error) => Err(error),
-    }
+    link.call_patiently(SNAPSHOT_SERVICE, "DestroySnapshot", &parameters)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Making the recovery checkpoint.
 
+use std::time::Duration;
+
 use hyperv_host::{
     BackupRequest, Finding, HostError, HostErrorKind, Reached, Severity, StepObserver,
 };
@@ -11,10 +13,14 @@ use super::consistency::without_guest;
 use super::link::Link;
 use super::patience::Tries;
 use super::refusal::{is_answer, method_failure};
-use crate::facts::{HostState, SnapshotFacts, VmFacts};
+use crate::facts::{HostState, SnapshotFacts, VmFacts, VmOperation};
 use crate::host_failure::host_failure;
 use crate::journal::{Before, OpenEntry};
 use crate::plan;
+
+/// Looks at a VM of which a checkpoint is made although the host refused to make one.
+const LOOKS: u32 = 60;
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A VM with a checkpoint of ours.
 pub(super) struct Frozen {
@@ -191,9 +197,16 @@ impl Freezing<'_> {
         })
     }
 
-    /// After a refusal: hosts report failures of what they have done.
+    /// After a refusal: hosts report failures of what they have done, or are about to do.
     fn has_new(&self, vm: &VmFacts) -> Result<bool, HostError> {
-        let now = self.anew(vm)?;
+        let mut now = self.anew(vm)?;
+        for _ in 0..LOOKS {
+            if now.operation != Some(VmOperation::CreatingSnapshot) {
+                break;
+            }
+            self.link.clock.wait(LOOK_EVERY);
+            now = self.anew(vm)?;
+        }
         let old = before(vm);
         let mut recoveries = now.recovery_snapshots();
         Ok(recoveries.any(|own| !old.has_snapshot(&own.settings.instance_id)))

@@ -132,9 +132,21 @@ impl FrozenCheckpoint {
         Ok(point)
     }
 
+    /// Removes a reference point that no cursor names; one that stays is settled with the run's
+    /// end.
+    fn give_up(&mut self, point: &ReferencePointFacts) {
+        if let Some(entry) = &mut self.entry {
+            // A journal that cannot be written still knows it until the run's end.
+            let _ = entry.change(|entry| entry.without_cursors = true);
+        }
+        let _ = reference_point::destroy(&self.link, &point.path);
+    }
+
     /// Removes the checkpoint; one that stays is settled with the run's end.
     fn destroy(&self, findings: &mut Vec<Finding>) {
-        if let Err(error) = checkpoint::destroy(&self.link, &self.snapshot.path) {
+        if let Err(error) = checkpoint::destroy(&self.link, &self.snapshot.path)
+            && !is_gone(&error)
+        {
             let text = format!("the run's checkpoint could not be removed: {}", why(&error));
             findings.push(
                 Finding::new("RESIDUE-CHECKPOINT", Severity::Warn, text)
@@ -171,6 +183,9 @@ impl FrozenVm for FrozenCheckpoint {
                 Ok(point) => {
                     let disks = &self.marks.disks;
                     let cursors = cursors(&self.link, &point, &self.vm, disks, &mut findings);
+                    if cursors.iter().all(Option::is_none) {
+                        self.give_up(&point);
+                    }
                     return Ok(Sealed { cursors, findings });
                 }
                 Err(why) => findings.push(no_reference_point(&why)),

@@ -5,7 +5,6 @@ use std::time::Duration;
 use wmi::{Completed, MethodError, ObjectPath, Value, WmiError};
 
 use super::link::{Link, REFERENCE_POINT_SERVICE, SNAPSHOT_SERVICE};
-use super::refusal::is_gone;
 use crate::facts::{ReferencePointFacts, VmFacts};
 use crate::journal::Before;
 
@@ -75,13 +74,10 @@ pub(crate) fn only_new<'a>(now: &'a VmFacts, before: &Before) -> Option<&'a Refe
     new.next().is_none().then_some(only)
 }
 
-/// Removes a reference point. One that is not there is removed.
+/// Removes a reference point. Whether a failure means that it is still there has to be looked at.
 pub(crate) fn destroy(link: &Link, point: &ObjectPath) -> Result<(), MethodError> {
     let parameters = [("AffectedReferencePoint", Value::from(point.clone()))];
     let method = "DestroyReferencePoint";
-    match link.call_patiently(REFERENCE_POINT_SERVICE, method, &parameters) {
-        Ok(_) => Ok(()),
-        Err(error) if is_gone(&error) => Ok(()),
-        Err(error) => Err(error),
-    }
+    link.call_patiently(REFERENCE_POINT_SERVICE, method, &parameters)?;
+    Ok(())
 }

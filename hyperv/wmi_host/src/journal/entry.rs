@@ -42,6 +42,9 @@ pub(crate) struct JournalEntry {
     /// `InstanceID` of the reference point.
     #[serde(default)]
     pub(crate) reference_point: Option<String>,
+    /// No disk of the run's point has a cursor: its reference point is of no use.
+    #[serde(default)]
+    pub(crate) without_cursors: bool,
     /// `InstanceID`s of reference points of ours that nobody needs once the run's point exists.
     #[serde(default)]
     pub(crate) obsolete: Vec<String>,
@@ -76,6 +79,7 @@ impl JournalEntry {
             snapshot: None,
             converting: false,
             reference_point: None,
+            without_cursors: false,
             obsolete: Vec::new(),
             committed: false,
         }

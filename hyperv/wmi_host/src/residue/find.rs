@@ -175,7 +175,7 @@ impl<'a> Search<'a> {
     fn dead_reference_point(&mut self, entry: &JournalEntry, vm: &VmFacts) {
         match find_reference_point(entry, vm) {
             Found::Nothing => {}
-            Found::Ours(own) if entry.reference_point.is_none() => {
+            Found::Ours(own) if entry.reference_point.is_none() || entry.without_cursors => {
                 self.add(Some(vm.id), true, findings::reference_point_left(vm, &own));
             }
             Found::Ours(own) if !entry.committed => {

@@ -12,7 +12,7 @@ use crate::backup::{checkpoint, reference_point};
 use crate::facts::{ReferencePointFacts, VmFacts, VmOperation};
 use crate::journal::OpenEntry;
 
-/// How long a checkpoint that is just being made or removed is waited for.
+/// How long an operation of the VM is waited for: it may be one that the run has begun.
 const BUSY_MAX: Duration = Duration::from_secs(120);
 /// Pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -109,10 +109,12 @@ impl Settling<'_> {
         }
         self.checkpoint(&vm)?;
         if self.settled.left.is_empty() {
-            // A reference point may come of the checkpoint only while the checkpoint is gone.
-            let vm = self.read()?.unwrap_or(vm);
+            let vm = match self.settled.changed {
+                true => self.read()?.unwrap_or(vm),
+                false => vm,
+            };
             self.reference_points(&vm)?;
-            self.merge(merge_wait)?;
+            self.merge(vm, merge_wait)?;
         }
         Ok(())
     }
@@ -121,16 +123,14 @@ impl Settling<'_> {
         self.link.vm(self.entry.entry().vm)
     }
 
-    /// Reads the VM once no checkpoint of it is being made or removed, or after a while.
+    /// Reads the VM once the host does nothing with it but merge, or after a while.
     fn quiet_vm(&self) -> Result<Option<VmFacts>, HostError> {
         let mut waited = Duration::ZERO;
         loop {
             let vm = self.read()?;
             let busy = vm.as_ref().is_some_and(|vm| {
-                matches!(
-                    vm.operation,
-                    Some(VmOperation::CreatingSnapshot | VmOperation::DeletingSnapshot)
-                )
+                vm.operation
+                    .is_some_and(|operation| operation != VmOperation::MergingDisks)
             });
             if !busy || waited >= BUSY_MAX {
                 return Ok(vm);
@@ -249,8 +249,11 @@ impl Settling<'_> {
     /// Returns whether a point needs the run's reference point: one whose id never made it into
     /// the journal is in no cursor.
     fn is_needed(&self, own: &ReferencePointFacts) -> Option<bool> {
-        let known = self.entry.entry().reference_point.as_deref();
-        if known.is_none_or(|id| !id.eq_ignore_ascii_case(&own.instance_id)) {
+        let entry = self.entry.entry();
+        let known = entry.reference_point.as_deref();
+        if entry.without_cursors
+            || known.is_none_or(|id| !id.eq_ignore_ascii_case(&own.instance_id))
+        {
             return Some(false);
         }
         self.is_committed()
@@ -273,12 +276,10 @@ impl Settling<'_> {
     }
 
     /// Waits until the VM writes to its own files again.
-    fn merge(&mut self, merge_wait: Duration) -> Result<(), HostError> {
+    fn merge(&mut self, vm: VmFacts, merge_wait: Duration) -> Result<(), HostError> {
+        let mut vm = vm;
         let mut waited = Duration::ZERO;
         loop {
-            let Some(vm) = self.read()? else {
-                return Ok(());
-            };
             let state = merge_state(self.entry.entry(), &vm);
             if state == MergeState::Done {
                 return Ok(());
@@ -288,12 +289,15 @@ impl Settling<'_> {
                     MergeState::Running => Severity::Info,
                     _ => Severity::Warn,
                 };
-                let finding = findings::merge_goes_on(&vm, state, severity);
-                self.leave(true, finding);
+                self.leave(true, findings::merge_goes_on(&vm, state, severity));
                 return Ok(());
             }
             self.link.clock.wait(LOOK_EVERY);
             waited += LOOK_EVERY;
+            let Some(now) = self.read()? else {
+                return Ok(());
+            };
+            vm = now;
         }
     }
 }

@@ -9,4 +9,5 @@ mod reasons;
 mod residue;
 mod run;
 mod stage;
+mod traced;
 mod trouble;

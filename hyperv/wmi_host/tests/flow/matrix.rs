@@ -2,7 +2,8 @@
 //! it was.
 //!
 //! The whole matrix is generated; by default a seeded sample of it runs, with
-//! `LIFEBOAT_SLOW_TESTS=1` all of it. Its size is printed.
+//! `LIFEBOAT_SLOW_TESTS=1` all of it. Its size is printed. `LIFEBOAT_SCENARIO=text` plays those that
+//! a failure named.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -241,7 +242,7 @@ impl Scenario {
         let second = prepared.run(&host, &entry);
         drop(host);
         stage.sim.clear_faults().unwrap();
-        if stage.sim.settle().is_err() {
+        if self.effect == Effect::MergeHangs || stage.sim.settle().is_err() {
             prepared.restart();
         }
         let expected = usize::from(self.base.mode == BackupMode::Tracked);
@@ -318,12 +319,22 @@ fn sample(mut scenarios: Vec<Scenario>, count: usize) -> Vec<Scenario> {
     sample
 }
 
+fn named(scenarios: Vec<Scenario>, text: &str) -> Vec<Scenario> {
+    let mut scenarios = scenarios;
+    scenarios.retain(|scenario| scenario.to_string().contains(text));
+    scenarios
+}
+
 #[test]
 fn whatever_goes_wrong_the_host_ends_as_it_was() {
     let all = all();
     let total = all.len();
     let whole = std::env::var_os("LIFEBOAT_SLOW_TESTS").is_some();
-    let scenarios = if whole { all } else { sample(all, SAMPLE) };
+    let scenarios = match std::env::var("LIFEBOAT_SCENARIO") {
+        Ok(text) => named(all, &text),
+        Err(_) if whole => all,
+        Err(_) => sample(all, SAMPLE),
+    };
     println!("{} of {total} scenarios", scenarios.len());
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());

@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use wmi_host::{WmiHost, WmiHostOptions};
 
+use crate::traced::Traced;
+
 pub(crate) const DISK_BYTES: u64 = 4 << 20;
 
 /// A simulated host and a model of what its disks hold.
@@ -77,7 +79,7 @@ impl Stage {
         };
         let clock = Arc::new(SimClock::new(Arc::clone(&self.sim)));
         let bytes = Some(Arc::clone(&self.bytes) as _);
-        WmiHost::connect(session as _, clock, bytes, options).unwrap()
+        WmiHost::connect(Traced::of(session), clock, bytes, options).unwrap()
     }
 
     /// Returns the number of entries in the journal.
