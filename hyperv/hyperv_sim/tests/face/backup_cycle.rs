@@ -105,12 +105,15 @@ fn an_unknown_tracking_id_is_refused() {
     let snapshot = test.create_snapshot(vm).unwrap();
     let frozen = test.disks_of(&snapshot.text("ConfigurationID").unwrap());
     let frozen = frozen[0].texts("HostResource").remove(0);
-    for limit in [
-        "rctX:5bfde23b:ce75:4303:b54f:6c18394f105c:00000001",
-        "nonsense",
+    for (limit, code) in [
+        (
+            "rctX:5bfde23b:ce75:4303:b54f:6c18394f105c:00000001",
+            0xC03A_0030,
+        ),
+        ("nonsense", 0xC03A_0029),
     ] {
         let error = test.changes(&frozen, limit).unwrap_err();
-        assert_eq!(error.code(), Some(32768), "{limit}: {error}");
+        assert_eq!(error.code(), Some(code), "{limit}: {error}");
     }
 }
 

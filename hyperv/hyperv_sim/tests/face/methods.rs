@@ -256,10 +256,7 @@ fn a_disk_says_what_it_is() {
     let data = Instance::from_cim_xml(&output.parameters.text("SettingData").unwrap()).unwrap();
     assert_eq!(data.number::<u16>("Type"), Some(4));
     assert_eq!(data.number::<u16>("Format"), Some(3));
-    assert_eq!(
-        data.number::<u64>("MaxInternalSize"),
-        Some(DISK_BYTES)
-    );
+    assert_eq!(data.number::<u64>("MaxInternalSize"), Some(DISK_BYTES));
     assert!(data.text("ParentPath").unwrap().ends_with(".vhdx"));
     assert_eq!(
         data.text("VirtualDiskId"),

@@ -204,14 +204,10 @@ fn returned(return_value: u32) -> MethodOutput {
     }
 }
 
-/// Returns what a method returns for an error. Codes of virtdisk do not come through WMI as they
-/// are: clients saw 32768. Contract: 7 [M]
+/// Returns what a method returns for an error. That the codes of virtdisk (`0xC03A….`) come through
+/// WMI as they are is a guess; clients saw 32768, too, which a fault can give. Contract: 7 [M]
 fn return_value(error: &SimError) -> u32 {
-    if error.code() > 0xFFFF {
-        32768
-    } else {
-        error.code()
-    }
+    error.code()
 }
 
 fn invalid(what: impl Into<String>) -> SimError {
