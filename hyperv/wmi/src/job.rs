@@ -61,7 +61,7 @@ pub struct Completed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobFailure {
     /// The job: what it made all the same is associated with it.
-    pub job: ObjectPath,
+    pub job: Box<ObjectPath>,
     /// Its state: 8 terminated, 9 killed, 10 exception.
     pub state: u16,
     /// `ErrorCode`: one of Hyper-V's 32768 series, or 0.
@@ -252,7 +252,7 @@ fn follow(
         let failure = |state| MethodError::Job {
             method: method.to_owned(),
             failure: JobFailure {
-                job: job.clone(),
+                job: Box::new(job.clone()),
                 state,
                 error_code,
                 description: instance.text("ErrorDescription").unwrap_or_default(),

@@ -9,22 +9,19 @@ use hyperv_host::{
     StepObserver, VmEntry,
 };
 
+use super::clean_up::{clean_up, kept_points};
 use super::freeze::Freezing;
 use super::frozen_checkpoint::FrozenCheckpoint;
-use super::frozen_disk::{Opened, open_disks};
+use super::frozen_disk::{DiskMarks, Opened, open_disks};
 use super::kept_files::kept_files;
 use super::link::Link;
 use super::patience::Tries;
 use super::room_watch::RoomWatch;
-use crate::cursor::Cursor;
 use crate::facts::{HostState, VmFacts};
-use crate::journal::{Journal, JournalEntry, OpenEntry, Recorded};
-use crate::plan::plan_of;
+use crate::journal::{Journal, JournalEntry, OpenEntry};
+use crate::plan::{no_room, plan_of};
 use crate::residue::{Fate, settle};
 use crate::{WmiHost, findings};
-
-/// How long the merges of dead runs, and of one that is given up, are waited for.
-pub(super) const MERGE_WAIT: Duration = Duration::from_secs(120);
 
 /// Holds a VM still for a backup.
 pub(crate) fn begin(
@@ -113,18 +110,6 @@ fn with_what_is_left(error: HostError, left: &[crate::residue::Left]) -> HostErr
     }
 }
 
-/// Returns the reference points that the last point keeps.
-fn kept_points(previous: Option<&PreviousBackup>) -> Vec<String> {
-    let disks = previous.map_or(&[][..], |previous| &previous.disks);
-    let cursors = disks.iter().filter_map(|disk| disk.cursor.as_deref());
-    let mut points: Vec<String> = cursors
-        .filter_map(|text| Some(Cursor::read(text)?.reference_point))
-        .collect();
-    points.sort();
-    points.dedup();
-    points
-}
-
 fn read(host: &WmiHost, state: &HostState, vm: &VmEntry) -> Result<VmFacts, HostError> {
     let mut facts = host.vm_facts(&vm.identity)?;
     let cluster = state.cluster.as_ref();
@@ -174,70 +159,6 @@ pub(super) fn stop_if_cancelled(observer: &dyn StepObserver) -> Result<(), HostE
     Ok(())
 }
 
-/// What came of cleaning up.
-#[derive(Default)]
-struct Cleaned {
-    changed: bool,
-    findings: Vec<Finding>,
-}
-
-/// Settles what dead runs have left on the VM. Nothing is stacked on what is still there.
-fn clean_up(
-    link: &Link,
-    journal: &Journal,
-    vm: &VmFacts,
-    previous: Option<&PreviousBackup>,
-    observer: &dyn StepObserver,
-) -> Result<Cleaned, HostError> {
-    let mut cleaned = Cleaned::default();
-    let kept = kept_points(previous);
-    for recorded in journal.entries()? {
-        match recorded {
-            Recorded::Living(entry) if entry.vm == vm.id => {
-                let text = format!("the run {} is backing up the VM {}", entry.run, vm.name);
-                return Err(HostError::new(HostErrorKind::Busy, text)
-                    .hint("wait until it has ended, or stop it"));
-            }
-            Recorded::Dead(entry) if is_of(entry.entry(), link, vm) => {
-                let run = entry.entry().run.clone();
-                observer.step(&format!("cleaning up after the run {run}"));
-                let settled = settle(link, entry, Fate::Kept(&kept), MERGE_WAIT);
-                if let Some(left) = settled.left.iter().find(|left| left.blocks) {
-                    let mut block = left.finding.clone();
-                    block.severity = Severity::Block;
-                    return Err(HostError::blocked(&block));
-                }
-                cleaned.changed |= settled.changed;
-                cleaned
-                    .findings
-                    .extend(settled.left.into_iter().map(|left| left.finding));
-                if settled.changed {
-                    let text = format!("what the run {run}, which died, had left was removed");
-                    cleaned
-                        .findings
-                        .push(Finding::new("VM-CLEANED", Severity::Info, text));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(cleaned)
-}
-
-/// Returns whether an entry is of this VM on this host. A VM that moved here brings its
-/// checkpoints and reference points with it.
-fn is_of(entry: &JournalEntry, link: &Link, vm: &VmFacts) -> bool {
-    let came_along = || {
-        let id = entry.snapshot.as_deref().unwrap_or_default();
-        let mut snapshots = vm.snapshots.iter();
-        snapshots.any(|own| own.settings.instance_id.eq_ignore_ascii_case(id))
-            || vm
-                .reference_point(entry.reference_point.as_deref().unwrap_or_default())
-                .is_some()
-    };
-    entry.vm == vm.id && (entry.host.eq_ignore_ascii_case(link.host()) || came_along())
-}
-
 /// What is at hand once nothing stands in the way.
 struct Begun<'a> {
     link: &'a Link,
@@ -250,6 +171,19 @@ struct Begun<'a> {
 }
 
 impl Begun<'_> {
+    /// Checks the room again: how large the disks of a running VM are is known only now.
+    fn check_room(&self, vm: &VmFacts, marks: &DiskMarks) -> Result<(), HostError> {
+        let sizes = marks.disks.iter().filter_map(|mark| {
+            let mut disks = vm.disks.iter();
+            let disk = disks.find(|disk| disk.instance_id == mark.instance_id)?;
+            Some((disk, Some(mark.size_bytes)))
+        });
+        match no_room(sizes, self.state, &self.request.room).first() {
+            Some(block) => Err(block_error(block)),
+            None => Ok(()),
+        }
+    }
+
     fn freeze(
         &self,
         facts: VmFacts,
@@ -282,6 +216,7 @@ impl Begun<'_> {
             left_out,
         )?;
         findings.append(&mut marks.findings);
+        self.check_room(&frozen.vm, &marks)?;
         let kept = kept_files(self.bytes, &frozen.vm, &frozen.snapshot, &mut findings)?;
         let watch = RoomWatch::new(self.request.room, self.link.clock.now(), grows);
         FrozenCheckpoint::new(

@@ -7,6 +7,7 @@ use hyperv_host::FullReason;
 use wmi::{MethodError, MethodOutput, Value, WmiErrorKind};
 
 use super::link::{IMAGE_SERVICE, Link};
+use super::refusal::is_answer;
 
 /// The first question is about this much: a large disk costs no more questions than a small one.
 const REGION_MAX: u64 = 1 << 40;
@@ -136,7 +137,8 @@ fn may_be_too_large(error: &MethodError) -> bool {
 }
 
 /// Tells from a failure why the disk is read in full. Hosts give the number of winerror.h as the
-/// code or inside the text; which of the two is a guess. Contract: 2.3 [M]
+/// code, inside the text, or not at all: a plain "failed" to a question that is well-formed was
+/// seen where the id had lost its meaning. Contract: 7 [V?]
 fn reason_of(error: &MethodError) -> FullReason {
     let code = error.code().filter(|code| *code >= 0xC03A_0000);
     let code = match error {
@@ -151,6 +153,7 @@ fn reason_of(error: &MethodError) -> FullReason {
         Some(0xC03A_002A) => FullReason::NotTracked,
         // ERROR_CTLOG_…
         Some(0xC03A_0020..=0xC03A_0024) => FullReason::HostCrashed,
+        None if error.code() == Some(32768) && is_answer(error) => FullReason::IdUnknown,
         _ => FullReason::QueryFailed,
     }
 }
@@ -217,7 +220,7 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
-    use wmi::{Instance, JobFailure, ObjectPath, WmiError};
+    use wmi::{Instance, JobFailure, WmiError};
 
     use super::*;
 
@@ -306,7 +309,7 @@ mod tests {
         let job = |text: &str| MethodError::Job {
             method: "x".to_owned(),
             failure: JobFailure {
-                job: ObjectPath::default(),
+                job: Box::default(),
                 state: 10,
                 error_code: 32768,
                 description: text.to_owned(),
@@ -321,9 +324,11 @@ mod tests {
             (refused(0xC03A_0029), FullReason::IdUnknown),
             (refused(0xC03A_002A), FullReason::NotTracked),
             (refused(0xC03A_0022), FullReason::HostCrashed),
-            (refused(32768), FullReason::QueryFailed),
+            (refused(32768), FullReason::IdUnknown),
+            (refused(32769), FullReason::QueryFailed),
             (job("failed (0xC03A0030)."), FullReason::IdUnknown),
-            (job("0xC03A"), FullReason::QueryFailed),
+            (job("failed (0xC03A0007)."), FullReason::QueryFailed),
+            (job("0xC03A"), FullReason::IdUnknown),
         ] {
             assert_eq!(reason_of(&error), reason, "{error:?}");
         }

@@ -41,7 +41,7 @@ pub(super) struct Freezing<'a> {
 
 /// How one try ended that was not a failure.
 enum Attempt {
-    Made(SnapshotFacts),
+    Made(Box<SnapshotFacts>),
     /// Another operation stood in the way; nothing was made.
     Conflict(MethodError),
     /// The host said no; nothing was made.
@@ -68,7 +68,7 @@ impl Freezing<'_> {
                 "making a recovery checkpoint"
             });
             match self.attempt(&vm, ask_guest, entry)? {
-                Attempt::Made(snapshot) => break snapshot,
+                Attempt::Made(snapshot) => break *snapshot,
                 Attempt::Conflict(error) => {
                     let Some(pause) = tries.next_pause() else {
                         return Err(self.busy(&vm, &tries, &error));
@@ -147,7 +147,7 @@ impl Freezing<'_> {
                     entry.snapshot = Some(snapshot.settings.instance_id.clone());
                     entry.asked = None;
                 })?;
-                Ok(Attempt::Made(snapshot))
+                Ok(Attempt::Made(Box::new(snapshot)))
             }
             Err(error) => self.not_made(vm, error, entry),
         }

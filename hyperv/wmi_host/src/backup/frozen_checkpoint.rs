@@ -9,8 +9,8 @@ use hyperv_host::{
 };
 use wmi::MethodError;
 
-use super::begin::MERGE_WAIT;
 use super::checkpoint;
+use super::clean_up::MERGE_WAIT;
 use super::cursors::cursors;
 use super::freeze::Frozen;
 use super::frozen_disk::DiskMarks;

@@ -15,6 +15,7 @@
 mod begin;
 mod changes;
 pub(crate) mod checkpoint;
+mod clean_up;
 mod consistency;
 mod cursors;
 mod freeze;

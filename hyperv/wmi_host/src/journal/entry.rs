@@ -116,12 +116,10 @@ impl JournalEntry {
 
     /// Returns whether the host was never asked for anything that is not undone.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.asked.is_none()
-            && self.job.is_none()
-            && self.snapshot.is_none()
-            && !self.converting
-            && self.reference_point.is_none()
-            && !(self.committed && !self.obsolete.is_empty())
+        let asked = self.asked.is_some() || self.job.is_some();
+        let made = self.snapshot.is_some() || self.reference_point.is_some() || self.converting;
+        let owes = self.committed && !self.obsolete.is_empty();
+        !asked && !made && !owes
     }
 }
 

@@ -23,6 +23,7 @@ impl Traced {
         })
     }
 
+    #[expect(clippy::print_stdout, reason = "this is what it is for")]
     fn told<T>(&self, what: &str, result: Result<T, WmiError>) -> Result<T, WmiError> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let outcome = result.as_ref().err().map(ToString::to_string);

@@ -1,0 +1,92 @@
+//! Cleaning up after runs that died.
+
+use std::time::Duration;
+
+use hyperv_host::{Finding, HostError, HostErrorKind, PreviousBackup, Severity, StepObserver};
+
+use super::link::Link;
+use crate::cursor::Cursor;
+use crate::facts::VmFacts;
+use crate::journal::{Journal, JournalEntry, Recorded};
+use crate::residue::{Fate, settle};
+
+/// How long the merges of dead runs, and of one that is given up, are waited for.
+pub(super) const MERGE_WAIT: Duration = Duration::from_secs(120);
+
+/// What came of cleaning up.
+#[derive(Default)]
+pub(super) struct Cleaned {
+    /// The host was changed.
+    pub(super) changed: bool,
+    /// What was done, and what is left that does not stand in the way.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Settles what dead runs have left on the VM. Nothing is stacked on what is still there.
+pub(super) fn clean_up(
+    link: &Link,
+    journal: &Journal,
+    vm: &VmFacts,
+    previous: Option<&PreviousBackup>,
+    observer: &dyn StepObserver,
+) -> Result<Cleaned, HostError> {
+    let mut cleaned = Cleaned::default();
+    let kept = kept_points(previous);
+    for recorded in journal.entries()? {
+        match recorded {
+            Recorded::Living(entry) if entry.vm == vm.id => {
+                let text = format!("the run {} is backing up the VM {}", entry.run, vm.name);
+                return Err(HostError::new(HostErrorKind::Busy, text)
+                    .hint("wait until it has ended, or stop it"));
+            }
+            Recorded::Dead(entry) if is_of(entry.entry(), link, vm) => {
+                let run = entry.entry().run.clone();
+                observer.step(&format!("cleaning up after the run {run}"));
+                let settled = settle(link, entry, Fate::Kept(&kept), MERGE_WAIT);
+                if let Some(left) = settled.left.iter().find(|left| left.blocks) {
+                    let mut block = left.finding.clone();
+                    block.severity = Severity::Block;
+                    return Err(HostError::blocked(&block));
+                }
+                cleaned.changed |= settled.changed;
+                cleaned
+                    .findings
+                    .extend(settled.left.into_iter().map(|left| left.finding));
+                if settled.changed {
+                    let text = format!("what the run {run}, which died, had left was removed");
+                    cleaned
+                        .findings
+                        .push(Finding::new("VM-CLEANED", Severity::Info, text));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(cleaned)
+}
+
+/// Returns whether an entry is of this VM on this host. A VM that moved here brings its
+/// checkpoints and reference points with it.
+fn is_of(entry: &JournalEntry, link: &Link, vm: &VmFacts) -> bool {
+    let came_along = || {
+        let id = entry.snapshot.as_deref().unwrap_or_default();
+        let mut snapshots = vm.snapshots.iter();
+        snapshots.any(|own| own.settings.instance_id.eq_ignore_ascii_case(id))
+            || vm
+                .reference_point(entry.reference_point.as_deref().unwrap_or_default())
+                .is_some()
+    };
+    entry.vm == vm.id && (entry.host.eq_ignore_ascii_case(link.host()) || came_along())
+}
+
+/// Returns the reference points that the last point keeps.
+pub(super) fn kept_points(previous: Option<&PreviousBackup>) -> Vec<String> {
+    let disks = previous.map_or(&[][..], |previous| &previous.disks);
+    let cursors = disks.iter().filter_map(|disk| disk.cursor.as_deref());
+    let mut points: Vec<String> = cursors
+        .filter_map(|text| Some(Cursor::read(text)?.reference_point))
+        .collect();
+    points.sort();
+    points.dedup();
+    points
+}
