@@ -9,7 +9,7 @@ use folder_host::FolderHost;
 use hyperv_host::HypervHost;
 use hyperv_sim::{SimClock, SimError, SimHost, SimSession};
 use wmi::SystemClock;
-use wmi::wsman::{WsmanOptions, WsmanSession};
+use wmi::wsman::{WsmanAuthentication, WsmanOptions, WsmanSession};
 use wmi_host::{WmiHost, WmiHostOptions};
 use zeroize::Zeroizing;
 
@@ -27,6 +27,9 @@ pub(crate) struct HostArgs {
     /// Where this machine sees a drive or share of a remote host, such as C:\=/mnt/hv1-c
     #[arg(long, value_name = "PATH=FOLDER")]
     pub(crate) host_files: Vec<String>,
+    /// Send the password itself, over winrms:// alone, to a host that takes nothing else
+    #[arg(long)]
+    pub(crate) host_basic: bool,
     /// Folder for what a run is about to make on a host, by which the next one cleans up after it
     #[arg(long, env = "LIFEBOAT_STATE", value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
@@ -105,6 +108,9 @@ impl HostArgs {
         let mut options = WsmanOptions::new(url, password).map_err(|error| {
             CliError::usage(error.to_string()).hint("write winrm://USER@HOST or winrms://USER@HOST")
         })?;
+        if self.host_basic {
+            options.authentication = WsmanAuthentication::Basic;
+        }
         options.certificate_file =
             std::env::var_os("LIFEBOAT_HOST_CERTIFICATE_FILE").map(PathBuf::from);
         let session = WsmanSession::connect(options).map_err(wmi_host::host_error)?;

@@ -1,7 +1,5 @@
 //! One disk into one stream: what changed, or all of it.
 
-use std::time::Duration;
-
 use block_io::{BlockDevice, ByteRanges};
 use hyperv_host::{DiskChanges, DiskSource, FullReason};
 use jiff::Timestamp;
@@ -13,6 +11,11 @@ use crate::proof::Sweep;
 use crate::throttle::{Throttle, Throttled};
 use crate::vm_backup::{BackupError, Progress};
 use crate::{BackupOptions, DiskItem};
+
+/// The host called ranges unchanged that had changed.
+const TRACKING_WRONG: &str = "DISK-TRACKING-WRONG";
+/// The repository had lost some of the disk, and got it back.
+const MENDED: &str = "DISK-MENDED";
 
 /// One disk's turn.
 pub(crate) struct DiskBackup<'a> {
@@ -66,6 +69,13 @@ impl DiskBackup<'_> {
                 reason: reason.unwrap_or(FullReason::NotTracked).name().to_owned(),
             },
         };
+        if stored.stream.mended_bytes > 0 {
+            warnings.push(format!(
+                "{MENDED}: {}: the repository had lost {} bytes of earlier backups; they were read \
+                 again, and this restore point is whole",
+                self.disk.base_name, stored.stream.mended_bytes
+            ));
+        }
         let mut statistics = stored.stream.statistics;
         // What was read to prove the host's word was read too.
         statistics.read_bytes += stored.proved_bytes;
@@ -163,9 +173,6 @@ impl DiskBackup<'_> {
         warnings: &mut Vec<String>,
     ) -> Result<Stored, BackupError> {
         let now = Timestamp::now();
-        let since_last = self
-            .parent
-            .map_or(Duration::ZERO, |parent| between(parent.finished, now));
         let sweep = previous.proof.as_ref().map_or(
             Sweep {
                 swept_to: 0,
@@ -179,14 +186,14 @@ impl DiskBackup<'_> {
         let policy = self.options.proof;
         let chunk_bytes = u64::from(self.run.repository().chunk_bytes());
         let size_bytes = previous.size_bytes;
-        let (window, sweep) = policy.window(sweep, since_last, now, size_bytes, chunk_bytes);
+        let (window, sweep) = policy.window(sweep, now, size_bytes, chunk_bytes);
         let budget = SampleBudget::new(policy.random_chunks, window)?;
         let report = self
             .run
             .prove_unchanged(device, previous, ranges, &budget, self.progress)?;
         if let Some(offset) = report.differences.first() {
             warnings.push(format!(
-                "DISK-TRACKING-WRONG: {}: the host called the bytes at {offset} unchanged, and they \
+                "{TRACKING_WRONG}: {}: the host called the bytes at {offset} unchanged, and they \
                  had changed; the whole disk was read instead",
                 self.disk.base_name
             ));
@@ -208,9 +215,4 @@ impl DiskBackup<'_> {
             proved_bytes: report.read_bytes,
         })
     }
-}
-
-fn between(earlier: Timestamp, later: Timestamp) -> Duration {
-    let seconds = later.as_second().saturating_sub(earlier.as_second());
-    Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }

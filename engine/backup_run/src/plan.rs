@@ -1,11 +1,14 @@
 //! What a run would do, before anything is touched.
 
-use hyperv_host::{HostError, HypervHost, VmEntry, VmPlan};
+use hyperv_host::{
+    BackupMethod, Consistency, Finding, HostError, HostErrorKind, HypervHost, Reached, Severity,
+    VmEntry, VmPlan,
+};
 use repository::Repository;
 use serde::Serialize;
 
 use crate::BackupOptions;
-use crate::previous::previous_backup;
+use crate::previous::{latest, previous_backup};
 
 /// A VM, and what a backup of it would do.
 #[derive(Debug, Clone, Serialize)]
@@ -29,14 +32,44 @@ pub fn plan_backup(
     for vm in vms {
         // Points that cannot be listed are the run's trouble; to plan, the VM counts as new.
         let points = repository.and_then(|repository| repository.points_of(&vm.identity).ok());
-        let previous = points.and_then(|mut points| points.pop());
+        let previous = points.and_then(latest);
         let previous = previous.as_ref().map(previous_backup);
         let request = options.request_for(vm);
         planned.push(PlannedVm {
             vm: vm.name.clone(),
             identity: vm.identity.clone(),
-            plan: host.plan(vm, &request, previous.as_ref())?,
+            plan: match host.plan(vm, &request, previous.as_ref()) {
+                Ok(plan) => plan,
+                Err(error) if is_of_the_host(error.kind()) => return Err(error),
+                Err(error) => unplanned(&error),
+            },
         });
     }
     Ok(planned)
+}
+
+/// Returns whether a failure is that of the whole host and not of one VM.
+fn is_of_the_host(kind: HostErrorKind) -> bool {
+    matches!(
+        kind,
+        HostErrorKind::Unreachable | HostErrorKind::NoHyperv | HostErrorKind::Denied
+    )
+}
+
+/// Makes the plan of a VM that cannot be looked at: it may be going away just now.
+fn unplanned(error: &HostError) -> VmPlan {
+    let text = format!("the VM cannot be looked at: {error}");
+    let finding = Finding::new("VM-UNREADABLE", Severity::Block, text)
+        .cure("see whether the VM is being made, moved or deleted, and run again");
+    VmPlan {
+        method: BackupMethod::RecoveryCheckpoint,
+        consistency: Reached {
+            level: Consistency::Crash,
+            reason: "it cannot be looked at".to_owned(),
+        },
+        interruption: "none".to_owned(),
+        disks: Vec::new(),
+        left_out: Vec::new(),
+        findings: vec![finding],
+    }
 }

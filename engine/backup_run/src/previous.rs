@@ -5,6 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use hyperv_host::{PreviousBackup, PreviousDisk};
 use repository::{RestorePoint, Stream};
 
+/// Returns the point that was made last. Hosts' clocks may be wrong by years, so it is the time at
+/// which this program had all of it, not the time that the data is of.
+pub(crate) fn latest(points: Vec<RestorePoint>) -> Option<RestorePoint> {
+    points
+        .into_iter()
+        .max_by(|one, other| (one.finished, &one.id).cmp(&(other.finished, &other.id)))
+}
+
 /// Says what a point has, in the host's words. What the repository keeps for the host comes back
 /// to it as it was.
 pub(crate) fn previous_backup(point: &RestorePoint) -> PreviousBackup {

@@ -1,7 +1,6 @@
 //! How much of what a host calls unchanged is read all the same.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -39,24 +38,28 @@ pub(crate) struct Sweep {
 impl ProofPolicy {
     /// Returns the window that is to be proved now, and where the sweep stands after it.
     ///
-    /// The window is as long as the time since the last run is of the days of a round, in whole
-    /// chunks; it ends at the end of the disk, where the next round begins.
+    /// The sweep is to be as far through the disk as the time since the round began is through its
+    /// days, in whole chunks; at the end of the disk the next round begins. So runs that take
+    /// long, or come seldom, do not make a round longer.
     pub(crate) fn window(
         self,
         sweep: Sweep,
-        since_last: Duration,
         now: Timestamp,
         size_bytes: u64,
         chunk_bytes: u64,
     ) -> (Range<u64>, Sweep) {
+        let elapsed = now
+            .as_second()
+            .saturating_sub(sweep.round_started.as_second());
+        let elapsed = u128::try_from(elapsed).unwrap_or(0);
         let round_seconds = u128::from(self.whole_within_days) * 86_400;
-        let whole = u128::from(size_bytes) * u128::from(since_last.as_secs());
-        let bytes = whole.checked_div(round_seconds).unwrap_or(0);
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let target = u128::from(size_bytes) * elapsed;
+        let target = target.checked_div(round_seconds).unwrap_or(0);
+        let target = u64::try_from(target).unwrap_or(u64::MAX);
         let chunk_bytes = chunk_bytes.max(1);
         let start = sweep.swept_to.min(size_bytes) / chunk_bytes * chunk_bytes;
-        let len = bytes.div_ceil(chunk_bytes).saturating_mul(chunk_bytes);
-        let end = start.saturating_add(len).min(size_bytes);
+        let end = target.div_ceil(chunk_bytes).saturating_mul(chunk_bytes);
+        let end = end.clamp(start, size_bytes.max(start));
         let after = if end == size_bytes && end > start {
             Sweep {
                 swept_to: 0,
@@ -76,56 +79,53 @@ impl ProofPolicy {
 mod tests {
     use super::*;
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: i64 = 86_400;
     const CHUNK: u64 = 65_536;
+
+    fn day(number: i64) -> Timestamp {
+        Timestamp::from_second(number * DAY).unwrap()
+    }
+
+    fn policy(whole_within_days: u32) -> ProofPolicy {
+        ProofPolicy {
+            random_chunks: 0,
+            whole_within_days,
+        }
+    }
 
     #[test]
     fn daily_runs_prove_the_whole_disk_within_the_days() {
-        let policy = ProofPolicy {
-            random_chunks: 0,
-            whole_within_days: 10,
-        };
-        let now = Timestamp::UNIX_EPOCH;
         let size_bytes = 1000 * CHUNK + 17;
         let mut sweep = Sweep {
             swept_to: 0,
-            round_started: now,
+            round_started: day(0),
         };
         let mut proved = 0;
-        let mut runs = 0;
-        loop {
-            let (window, after) = policy.window(sweep, DAY, now, size_bytes, CHUNK);
+        for number in 1..=10 {
+            let (window, after) = policy(10).window(sweep, day(number), size_bytes, CHUNK);
             assert_eq!(
                 window.start, proved,
                 "the window begins where the last one ended"
             );
             proved = window.end;
-            runs += 1;
             sweep = after;
-            if sweep.swept_to == 0 {
-                break;
-            }
         }
         assert_eq!(proved, size_bytes);
-        assert!(runs <= 10, "{runs}");
+        assert_eq!(sweep.round_started, day(10), "the next round has begun");
     }
 
     #[test]
-    fn a_run_at_once_after_another_proves_nothing_more() {
+    fn the_window_follows_the_time_of_the_round() {
         let sweep = Sweep {
             swept_to: CHUNK,
-            round_started: Timestamp::UNIX_EPOCH,
+            round_started: day(100),
         };
-        let now = Timestamp::UNIX_EPOCH;
-        let window = |days, since| {
-            let policy = ProofPolicy {
-                random_chunks: 0,
-                whole_within_days: days,
-            };
-            policy.window(sweep, since, now, 100 * CHUNK, CHUNK).0
-        };
-        assert!(window(10, Duration::ZERO).is_empty());
-        assert!(window(0, 100 * DAY).is_empty());
-        assert_eq!(window(10, 100 * DAY), CHUNK..100 * CHUNK);
+        let window = |days, now| policy(days).window(sweep, day(now), 100 * CHUNK, CHUNK).0;
+        assert!(window(10, 100).is_empty());
+        // A clock that was set back proves nothing, and forgets nothing.
+        assert!(window(10, 50).is_empty());
+        assert!(window(0, 900).is_empty());
+        assert_eq!(window(10, 105), CHUNK..50 * CHUNK);
+        assert_eq!(window(10, 900), CHUNK..100 * CHUNK);
     }
 }

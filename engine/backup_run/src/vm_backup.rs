@@ -1,7 +1,8 @@
 //! One VM into one restore point.
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 use block_io::{BlockDevice as _, DiskError, ImageFile};
 use disk_image::RawLayer;
@@ -11,14 +12,17 @@ use hyperv_host::{
 };
 use jiff::Timestamp;
 use repository::{
-    LeftOutDisk, PointKind, PointVm, RestorePoint, RunWriter, Stream, StreamObserver, StreamRole,
-    StreamStatistics,
+    LeftOutDisk, PointKind, PointVm, RepositoryError, RepositoryErrorKind, RestorePoint, RunWriter,
+    Stream, StreamObserver, StreamRole, StreamStatistics,
 };
 
 use crate::disk_backup::DiskBackup;
-use crate::previous::{packed, previous_backup};
+use crate::previous::{latest, packed, previous_backup};
 use crate::throttle::Throttle;
 use crate::{BackupOptions, RunEvent, RunItem, RunObserver};
+
+/// How often a frozen VM looks whether its turn has come.
+const TURN_PAUSE: Duration = Duration::from_millis(20);
 
 pub(crate) type BackupError = Box<dyn Error + Send + Sync>;
 
@@ -99,7 +103,7 @@ impl VmBackup<'_> {
         count: usize,
         item: &mut RunItem,
     ) -> Result<(), BackupError> {
-        let parent = self.run.repository().points_of(&self.vm.identity)?.pop();
+        let parent = latest(self.run.repository().points_of(&self.vm.identity)?);
         let previous = parent.as_ref().map(previous_backup);
         let request = self.options.request_for(self.vm);
         let steps = Steps {
@@ -109,15 +113,37 @@ impl VmBackup<'_> {
         let mut frozen = self
             .host
             .begin_backup(self.vm, &request, previous.as_ref(), &steps)?;
-        let turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = self.read(&mut *frozen, parent.as_ref(), (number, count), item);
-        drop(turn);
+        let result = match self.wait_for_turn(&*frozen) {
+            Ok(turn) => {
+                let result = self.read(&mut *frozen, parent.as_ref(), (number, count), item);
+                drop(turn);
+                result
+            }
+            Err(error) => Err(error),
+        };
         let left = match &result {
             Ok(()) => frozen.commit(),
             Err(_) => frozen.abandon(),
         };
         add_warnings(item, &left);
         result
+    }
+
+    /// Waits until no other VM is read. Meanwhile the VM is frozen, so its volumes are watched.
+    fn wait_for_turn(&self, frozen: &dyn FrozenVm) -> Result<MutexGuard<'_, ()>, BackupError> {
+        loop {
+            match self.reading.try_lock() {
+                Ok(turn) => return Ok(turn),
+                Err(TryLockError::Poisoned(turn)) => return Ok(turn.into_inner()),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            frozen.check_bearable()?;
+            if self.observer.cancelled() {
+                let kind = RepositoryErrorKind::Cancelled;
+                return Err(RepositoryError::new(kind, "cancelled").into());
+            }
+            std::thread::sleep(TURN_PAUSE);
+        }
     }
 
     /// Reads all of the VM and publishes the point.

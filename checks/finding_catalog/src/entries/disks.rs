@@ -211,4 +211,24 @@ pub(super) const PAGES: &[Explanation] = &[
         is_finding: false,
         ..BLANK
     },
+    Explanation {
+        code: "LB-3040",
+        id: "DISK-TRACKING-WRONG",
+        title: "the host called ranges unchanged that had changed",
+        severity: Warn,
+        means: "Each run reads some of what the host calls unchanged and compares it with the last point. This time it differed, so the whole disk was read.",
+        matters: "This point is right. Points since the tracking went wrong may lack changes; the message says where.",
+        cure: "Look for what wrote to the disk behind Hyper-V: another program, a file copied over it, a repair. If it comes again, back this VM up with `--mode standard` and report it. `lifeboat point diff` shows where points differ.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-3041",
+        id: "DISK-MENDED",
+        title: "the repository had lost some of a disk, and got it back",
+        severity: Warn,
+        means: "Data of earlier backups that this point shares was not in the repository any more. It was read from the host again and stored.",
+        matters: "This point is whole. Earlier points may not be, where the disk has changed since.",
+        cure: "Run `lifeboat repo check --read-data` to see which points are affected, and find out why the storage lost what it had.",
+        ..BLANK
+    },
 ];

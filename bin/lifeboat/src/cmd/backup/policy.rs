@@ -46,7 +46,10 @@ pub(crate) struct PolicyArgs {
     retries: u32,
     /// Room that must stay free on a volume on which a checkpoint grows
     #[arg(long, value_name = "SIZE", default_value = "2GiB")]
-    reserve: String,
+    room_reserve: String,
+    /// Room that must be there before a checkpoint is made, as a share of the VM's disks on the volume
+    #[arg(long, value_name = "PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=100))]
+    room_percent: u8,
     /// Read all that the host calls unchanged once within so many days; 0 only samples it
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     prove_within: u32,
@@ -132,7 +135,8 @@ impl PolicyArgs {
                 first_wait: Duration::from_secs(15),
             },
             room: Room {
-                reserve_bytes: parse_size(&self.reserve)?,
+                growth_percent: self.room_percent,
+                reserve_bytes: parse_size(&self.room_reserve)?,
                 ..Room::default()
             },
             run: String::new(),
