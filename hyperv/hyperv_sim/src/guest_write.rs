@@ -36,6 +36,11 @@ impl SimHost {
     pub fn open_disk(&self, vm: Uuid, disk: usize) -> Result<DiskImage, SimError> {
         self.look(|state| state.open_running(state.disk(vm, disk)?))
     }
+
+    /// Opens a file of the host, with all its parents, by the path that the host knows it by.
+    pub fn open_image(&self, path: &str) -> Result<DiskImage, SimError> {
+        self.look(|state| state.open_chain(path))
+    }
 }
 
 impl HostState {
