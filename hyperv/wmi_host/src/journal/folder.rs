@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use hyperv_host::{HostError, HostErrorKind};
+use uuid::Uuid;
 
 use super::entry::{ENTRY_BYTES_MAX, JournalEntry};
 use super::entry_lock::{EntryLock, Held};
@@ -74,6 +75,20 @@ impl Journal {
 
     /// Returns what is recorded. Entries of dead runs are held from now on.
     pub(crate) fn entries(&self) -> Result<Vec<Recorded>, HostError> {
+        self.entries_that(|_| true)
+    }
+
+    /// Returns what is recorded of a VM. Those of others are not even held for a moment: to their
+    /// own runs, which may begin right now, that would look as if somebody worked on them.
+    pub(crate) fn entries_of(&self, vm: Uuid) -> Result<Vec<Recorded>, HostError> {
+        let prefix = format!("{vm}.");
+        self.entries_that(|path| {
+            let name = path.file_name().unwrap_or_default();
+            name.to_string_lossy().starts_with(&prefix)
+        })
+    }
+
+    fn entries_that(&self, wanted: impl Fn(&Path) -> bool) -> Result<Vec<Recorded>, HostError> {
         let failed = |error| failure(&self.path, "cannot list this folder", error);
         let mut names = Vec::new();
         for file in fs::read_dir(&self.path).map_err(failed)? {
@@ -83,6 +98,7 @@ impl Journal {
                 return Err(refusal(format!("{path}: this folder has too many files")));
             }
         }
+        names.retain(|path| wanted(path));
         names.sort();
         let mut found = Vec::new();
         for path in &names {

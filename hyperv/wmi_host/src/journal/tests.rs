@@ -68,3 +68,16 @@ fn what_cannot_be_read_is_reported_and_left() {
     assert!(!folder.path().join("c.json.lock").exists());
     assert!(folder.path().join("b.json").exists());
 }
+
+#[test]
+fn entries_of_other_vms_are_not_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap();
+    let other = JournalEntry::new("HV1", Uuid::from_u128(6), "db", "run-1");
+    drop(journal.begin(entry("run-1")).unwrap());
+    drop(journal.begin(other).unwrap());
+    let found = journal.entries_of(Uuid::from_u128(5)).unwrap();
+    assert!(matches!(&found[..], [Recorded::Dead(own)] if own.entry().vm_name == "web"));
+    let found = journal.entries_of(Uuid::from_u128(6)).unwrap();
+    assert!(matches!(&found[..], [Recorded::Dead(own)] if own.entry().vm_name == "db"));
+}
