@@ -26,6 +26,7 @@ pub fn back_up(
     if options.request.run.is_empty() {
         options.request.run = RestorePoint::new_id()?;
     }
+    repository.id().clone_into(&mut options.request.repository);
     let writer = repository.begin_run(options.workers)?;
     let run = Run {
         host,

@@ -76,7 +76,9 @@ impl FullReason {
             Self::DiskResized => "the disk was resized",
             Self::IdUnknown => "the host does not know the tracking id any more",
             Self::HostCrashed => "the host lost its tracking, by a crash or an offline change",
-            Self::CheckpointApplied => "a checkpoint was applied",
+            Self::CheckpointApplied => {
+                "a checkpoint was applied, or may have been before it was deleted"
+            }
             Self::VmRestored => "the VM was restored or imported",
             Self::StorageMigrated => "the disk was moved by storage migration",
             Self::OldDiskFormat => "the disk is no VHDX, and only those are tracked",

@@ -113,6 +113,9 @@ pub struct BackupRequest {
     pub room: Room,
     /// Id of the run: what it makes on the host carries it.
     pub run: String,
+    /// Id of the place that the point goes to: what a dead run has left is judged by the points
+    /// of the same place alone.
+    pub repository: String,
 }
 
 /// The last point of a VM, as far as a host must know it.

@@ -232,6 +232,16 @@ pub fn invoke_and_wait(
     }
 }
 
+/// How long a host may be out of reach while it works for us.
+const OUTAGE_MAX: Duration = Duration::from_secs(120);
+
+fn is_outage(error: &WmiError) -> bool {
+    matches!(
+        error.kind(),
+        WmiErrorKind::Unreachable | WmiErrorKind::Timeout
+    )
+}
+
 /// Looks at a job until it ends. A fetched instance never changes, so it is got anew each time.
 fn follow(
     session: &dyn WmiSession,
@@ -242,11 +252,34 @@ fn follow(
 ) -> Result<Instance, MethodError> {
     let mut pause = patience.first_pause;
     let mut waited = Duration::ZERO;
+    let mut unreachable = Duration::ZERO;
     loop {
-        let instance = session.get(job).map_err(|source| MethodError::Wmi {
+        let timed_out = || MethodError::TimedOut {
             method: method.to_owned(),
-            source,
-        })?;
+            job: Box::new(job.clone()),
+            waited,
+        };
+        let instance = match session.get(job) {
+            Ok(instance) => instance,
+            // The job goes on while nobody hears of it, so its name must not get lost.
+            Err(error) if is_outage(&error) => {
+                if unreachable >= OUTAGE_MAX || waited >= patience.limit {
+                    return Err(timed_out());
+                }
+                clock.wait(pause);
+                waited += pause;
+                unreachable += pause;
+                pause = (pause * 2).min(Duration::from_secs(2));
+                continue;
+            }
+            Err(source) => {
+                return Err(MethodError::Wmi {
+                    method: method.to_owned(),
+                    source,
+                });
+            }
+        };
+        unreachable = Duration::ZERO;
         let number = instance.number::<u16>("JobState").unwrap_or(0);
         let error_code = instance.number::<u32>("ErrorCode").unwrap_or(0);
         let failure = |state| MethodError::Job {
@@ -263,13 +296,7 @@ fn follow(
             // Some hosts call it completed and give a code all the same.
             JobState::Completed => return Err(failure(number)),
             JobState::Failed(state) => return Err(failure(state)),
-            JobState::Active(_) if waited >= patience.limit => {
-                return Err(MethodError::TimedOut {
-                    method: method.to_owned(),
-                    job: Box::new(job.clone()),
-                    waited,
-                });
-            }
+            JobState::Active(_) if waited >= patience.limit => return Err(timed_out()),
             JobState::Active(_) => {}
         }
         clock.wait(pause);

@@ -33,7 +33,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Warn,
         means: "The name of the checkpoint is one that lifeboat gives, and the journal on this machine does not know it: another machine made it, or the journal was lost.",
         matters: "It grows like any other. It may be needed right now by a run on another machine.",
-        cure: "If no other machine backs the VM up right now: `lifeboat doctor --fix` removes it.",
+        cure: "If no other machine, and no run with another `--state`, backs the VM up right now, remove it: `Get-VMSnapshot -SnapshotType Recovery | Remove-VMSnapshot`. This program does not: it might be what another run of it is reading.",
         ..BLANK
     },
     Explanation {

@@ -18,7 +18,7 @@ use super::link::Link;
 use super::patience::Tries;
 use super::room_watch::RoomWatch;
 use crate::facts::{HostState, VmFacts};
-use crate::journal::{Journal, JournalEntry, OpenEntry};
+use crate::journal::{Journal, JournalEntry, OpenEntry, Recorded};
 use crate::plan::{no_room, plan_of};
 use crate::residue::{Fate, settle};
 use crate::{WmiHost, findings};
@@ -37,7 +37,7 @@ pub(crate) fn begin(
     let journal = journal_of(host)?.ok_or_else(no_journal)?;
     let link = Link::of(host);
     let mut facts = quiet_vm(host, &link, &state, vm, request, observer)?;
-    let cleaned = clean_up(&link, &journal, &facts, previous, observer)?;
+    let cleaned = clean_up(&link, &journal, &facts, previous, request, observer)?;
     if cleaned.changed {
         facts = read(host, &state, vm)?;
     }
@@ -47,6 +47,7 @@ pub(crate) fn begin(
     }
     let mut entry = JournalEntry::new(link.host(), facts.id, &facts.name, &request.run);
     entry.obsolete = kept_points(previous);
+    entry.repository.clone_from(&request.repository);
     let begun = Begun {
         link: &link,
         bytes: &bytes,
@@ -57,6 +58,8 @@ pub(crate) fn begin(
         observer,
     };
     let mut entry = journal.begin(entry)?;
+    // Whoever began at the same moment sees one of the two entries at least.
+    refuse_a_second(&journal, &entry)?;
     match begun.freeze(facts, &mut entry, cleaned.findings, plan.left_out) {
         Ok(frozen) => Ok(Box::new(frozen.with_entry(entry))),
         Err(error) => {
@@ -64,6 +67,25 @@ pub(crate) fn begin(
             Err(with_what_is_left(error, &left))
         }
     }
+}
+
+/// Fails where another run of the VM began meanwhile.
+fn refuse_a_second(journal: &Journal, own: &OpenEntry) -> Result<(), HostError> {
+    let (vm, run) = (own.entry().vm, own.entry().run.as_str());
+    for recorded in journal.entries_of(vm)? {
+        if let Recorded::Living(other) = recorded
+            && other.vm == vm
+            && other.run != run
+        {
+            let text = format!(
+                "the run {} is backing up the VM {}",
+                other.run, other.vm_name
+            );
+            return Err(HostError::new(HostErrorKind::Busy, text)
+                .hint("wait until it has ended, or stop it"));
+        }
+    }
+    Ok(())
 }
 
 /// Opens the host's journal, where it has one.

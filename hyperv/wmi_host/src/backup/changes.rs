@@ -107,6 +107,8 @@ impl Questions {
     fn failed(&mut self, error: &MethodError) -> Result<(), FullReason> {
         if is_lost(error) {
             self.retries = self.retries.checked_sub(1).ok_or(FullReason::QueryFailed)?;
+            // What takes the host too long may be less in a smaller part.
+            self.region_bytes = (self.region_bytes / 4).max(REGION_MIN);
             return Ok(());
         }
         let asked = self.region_bytes.min(self.size_bytes - self.offset);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use hyperv_host::{Finding, HostError, HostErrorKind, PreviousBackup, Severity, StepObserver};
+use hyperv_host::{
+    BackupRequest, Finding, HostError, HostErrorKind, PreviousBackup, Severity, StepObserver,
+};
 
 use super::link::Link;
 use crate::cursor::Cursor;
@@ -28,11 +30,12 @@ pub(super) fn clean_up(
     journal: &Journal,
     vm: &VmFacts,
     previous: Option<&PreviousBackup>,
+    request: &BackupRequest,
     observer: &dyn StepObserver,
 ) -> Result<Cleaned, HostError> {
     let mut cleaned = Cleaned::default();
     let kept = kept_points(previous);
-    for recorded in journal.entries()? {
+    for recorded in journal.entries_of(vm.id)? {
         match recorded {
             Recorded::Living(entry) if entry.vm == vm.id => {
                 let text = format!("the run {} is backing up the VM {}", entry.run, vm.name);
@@ -42,7 +45,14 @@ pub(super) fn clean_up(
             Recorded::Dead(entry) if is_of(entry.entry(), link, vm) => {
                 let run = entry.entry().run.clone();
                 observer.step(&format!("cleaning up after the run {run}"));
-                let settled = settle(link, entry, Fate::Kept(&kept), MERGE_WAIT);
+                // The points of this repository say nothing of a run to another one.
+                let same_repository = entry.entry().repository == request.repository;
+                let fate = if same_repository {
+                    Fate::Kept(&kept)
+                } else {
+                    Fate::Unknown
+                };
+                let settled = settle(link, entry, fate, MERGE_WAIT);
                 if let Some(left) = settled.left.iter().find(|left| left.blocks) {
                     let mut block = left.finding.clone();
                     block.severity = Severity::Block;
@@ -59,10 +69,26 @@ pub(super) fn clean_up(
                         .push(Finding::new("VM-CLEANED", Severity::Info, text));
                 }
             }
+            Recorded::Unreadable { file, why } if names_vm(&file, vm) => {
+                let finding = Finding::new(
+                    "RESIDUE-JOURNAL",
+                    Severity::Block,
+                    format!("{file}: what a run has left on the VM cannot be read: {why}"),
+                );
+                let cure = "use the newer program that wrote it, or see with `lifeboat doctor` \
+                            what is left and move the file away";
+                return Err(HostError::blocked(&finding.cure(cure)));
+            }
             _ => {}
         }
     }
     Ok(cleaned)
+}
+
+/// Returns whether an entry's file is one of this VM's: its name begins with the VM's id.
+fn names_vm(file: &str, vm: &VmFacts) -> bool {
+    let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
+    name.to_lowercase().starts_with(&vm.id.to_string())
 }
 
 /// Returns whether an entry is of this VM on this host. A VM that moved here brings its

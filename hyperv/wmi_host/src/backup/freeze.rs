@@ -53,9 +53,10 @@ impl Freezing<'_> {
     /// where it does not take part and the request allows that.
     pub(super) fn run(&self, vm: VmFacts, entry: &mut OpenEntry) -> Result<Frozen, HostError> {
         let plan::Expected {
-            reached: expected,
+            reached: mut expected,
             mut ask_guest,
         } = plan::expected(&vm);
+        let mut lowered = false;
         let mut vm = vm;
         let mut reached = expected.clone();
         let mut findings = Vec::new();
@@ -80,6 +81,7 @@ impl Freezing<'_> {
                     let why = error.to_string();
                     let (level, finding) = without_guest(&expected, &why, self.request)?;
                     reached = level;
+                    lowered = true;
                     findings.extend(finding);
                     ask_guest = false;
                 }
@@ -89,6 +91,13 @@ impl Freezing<'_> {
                 }
             }
             vm = self.anew(&vm)?;
+            if !lowered {
+                // What stood in the way may have stopped the guest, or started it.
+                let now = plan::expected(&vm);
+                ask_guest = now.ask_guest;
+                expected = now.reached;
+                reached.clone_from(&expected);
+            }
         };
         self.name(&snapshot, &mut findings);
         Ok(Frozen {
@@ -190,11 +199,18 @@ impl Freezing<'_> {
             entry.asked = None;
             entry.snapshot = None;
         })?;
-        Ok(if error.is_conflict() {
+        // Hosts say it in their own language; what the VM is doing needs no words.
+        let busy = matches!(error, MethodError::Job { .. }) && self.is_busy(vm)?;
+        Ok(if busy || error.is_conflict() {
             Attempt::Conflict(error)
         } else {
             Attempt::Refused(error)
         })
+    }
+
+    fn is_busy(&self, vm: &VmFacts) -> Result<bool, HostError> {
+        let now = self.anew(vm)?.operation;
+        Ok(now.is_some_and(|operation| operation != VmOperation::MergingDisks))
     }
 
     /// After a refusal: hosts report failures of what they have done, or are about to do.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use block_io::{DiskError, DiskErrorKind, FileStamp, ImageFile};
 use hyperv_host::{
-    BackupMethod, BackupMode, DiskSource, Finding, FrozenVm, HostError, HostErrorKind, LeftOut,
-    Retry, Sealed, Severity, VmEntry, VmSource,
+    BackupMethod, BackupMode, Consistency, DiskSource, Finding, FrozenVm, HostError, HostErrorKind,
+    LeftOut, Retry, Sealed, Severity, VmEntry, VmSource,
 };
 use wmi::MethodError;
 
@@ -109,7 +109,18 @@ impl FrozenCheckpoint {
     /// failure is settled with the run's end.
     fn convert(&mut self) -> Result<ReferencePointFacts, String> {
         let entry = self.entry.as_mut().ok_or("the run has ended")?;
-        let noted = entry.change(|entry| entry.converting = true);
+        // What was there hours ago, before the reading, tells too little: others go on meanwhile.
+        let now = self
+            .link
+            .vm(self.vm.id)
+            .map_err(|error| error.to_string())?;
+        let now = now.ok_or("the VM is not on this host any more")?;
+        let points = now.reference_points.iter();
+        let points: Vec<String> = points.map(|own| own.instance_id.clone()).collect();
+        let noted = entry.change(|entry| {
+            entry.before.reference_points = points;
+            entry.converting = true;
+        });
         noted.map_err(|error| error.to_string())?;
         let mut tries = Tries::new(self.retry);
         let made = loop {
@@ -119,7 +130,14 @@ impl FrozenCheckpoint {
                     Some(pause) => self.link.pause(pause, None),
                     None => return Err(error.to_string()),
                 },
-                Err(error) => return Err(why(&error)),
+                Err(error) => {
+                    if let MethodError::TimedOut { job, .. } = &error {
+                        let job = job.to_string();
+                        // Without the job the entry still says that a conversion was begun.
+                        let _ = entry.change(|entry| entry.job = Some(job));
+                    }
+                    return Err(why(&error));
+                }
             }
         };
         let before = entry.entry().before.clone();
@@ -128,8 +146,28 @@ impl FrozenCheckpoint {
         let point = found.ok_or("the host says that it made one, and shows none")?;
         let id = point.instance_id.clone();
         let noted = entry.change(|entry| entry.reference_point = Some(id));
-        noted.map_err(|error| error.to_string())?;
+        if let Err(error) = noted {
+            // No cursor will name it.
+            self.give_up(&point);
+            return Err(error.to_string());
+        }
         Ok(point)
+    }
+
+    /// Takes the host's word where it says that the guest did not take part after all.
+    fn lower_level(&mut self, point: &ReferencePointFacts, findings: &mut Vec<Finding>) {
+        let reached = &mut self.source.consistency;
+        if point.consistency != Some(Consistency::Crash) || reached.level == Consistency::Crash {
+            return;
+        }
+        reached.level = Consistency::Crash;
+        "the host calls what it kept crash-consistent".clone_into(&mut reached.reason);
+        let text = "the guest was asked to take part, and the host calls the result \
+                    crash-consistent";
+        findings.push(
+            Finding::new("VM-CONSISTENCY", Severity::Warn, text)
+                .cure("look at the event log in the guest, at VSS and its writers"),
+        );
     }
 
     /// Removes a reference point that no cursor names; one that stays is settled with the run's
@@ -181,6 +219,7 @@ impl FrozenVm for FrozenCheckpoint {
         if self.is_tracked() {
             match self.convert() {
                 Ok(point) => {
+                    self.lower_level(&point, &mut findings);
                     let disks = &self.marks.disks;
                     let cursors = cursors(&self.link, &point, &self.vm, disks, &mut findings);
                     if cursors.iter().all(Option::is_none) {

@@ -44,7 +44,9 @@ pub(crate) fn find_made(
         let named = named.and_then(|path| path.key("InstanceID").map(str::to_owned));
         let found = match &named {
             Some(id) => now.reference_point(id),
-            None => only_new(&now, before),
+            // Another's may be seen before ours: only what stays the only one is taken for it.
+            None if look + 2 >= LOOKS => only_new(&now, before),
+            None => None,
         };
         if let Some(found) = found {
             return Ok(Some(found.clone()));

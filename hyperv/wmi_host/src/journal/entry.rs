@@ -24,6 +24,9 @@ pub(crate) struct JournalEntry {
     pub(crate) vm_name: String,
     /// The run.
     pub(crate) run: String,
+    /// Id of the repository that the run's point goes to.
+    #[serde(default)]
+    pub(crate) repository: String,
     /// What was there before the checkpoint.
     pub(crate) before: Before,
     /// A checkpoint was asked for at this time, and how that ended is not known: `None` before,
@@ -73,6 +76,7 @@ impl JournalEntry {
             vm,
             vm_name: vm_name.chars().take(200).collect(),
             run: run.chars().take(200).collect(),
+            repository: String::new(),
             before: Before::default(),
             asked: None,
             job: None,

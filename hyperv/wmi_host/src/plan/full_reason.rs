@@ -154,7 +154,7 @@ fn folder_of(path: &str) -> &str {
 /// that belongs to another branch. Contract: 2.2 [M]
 ///
 /// * Another checkpoint is the last applied one.
-/// * The checkpoint that the state derived from is still there, and it does so no longer.
+/// * The checkpoint that the state derived from is gone, or the state derives from it no longer.
 /// * It derives from the same one, but the file that was written to is not there any more: the
 ///   same checkpoint was applied again.
 fn checkpoint_applied(vm: &VmFacts, disk: DiskNow<'_>, cursor: &Cursor) -> Result<(), FullReason> {
@@ -165,16 +165,16 @@ fn checkpoint_applied(vm: &VmFacts, disk: DiskNow<'_>, cursor: &Cursor) -> Resul
         snapshots.any(|own| own.settings.instance_id.eq_ignore_ascii_case(id))
     };
     let before = cursor.vm.parent_snapshot.as_deref();
-    let left = before.is_some_and(|id| known(id) && !line.contains(&id.to_ascii_lowercase()));
+    // One that is gone may have been applied before: nothing tells any more.
+    let left = before.is_some_and(|id| !known(id) || !line.contains(&id.to_ascii_lowercase()));
     let same_parent = match (before, line.first) {
         (Some(before), Some(now)) => before.eq_ignore_ascii_case(now),
         (None, None) => true,
         _ => false,
     };
-    let stacked = vm.recovery_snapshots().next().is_some();
     let other_leaf = disk.leaf_path.to_lowercase() != cursor.leaf_path.to_lowercase();
     // Without checkpoints there is none that could be applied; a merge explains the other name.
-    let again = same_parent && line.first.is_some() && other_leaf && !stacked;
+    let again = same_parent && line.first.is_some() && other_leaf;
     if applied || left || again {
         return Err(FullReason::CheckpointApplied);
     }

@@ -15,7 +15,7 @@ use super::examine::{
 use super::settle::{Fate, settle};
 use super::{findings, merge_goes_on};
 use crate::WmiHost;
-use crate::backup::checkpoint::{self, is_marked};
+use crate::backup::checkpoint::is_marked;
 use crate::backup::journal_of;
 use crate::backup::link::Link;
 use crate::facts::{DiskFacts, HostFacts, SnapshotFacts, VmFacts, VmOperation, disks_of_settings};
@@ -54,24 +54,11 @@ pub fn find_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
 /// Returns what is left then.
 pub fn fix_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
     let link = Link::of(host);
-    let mut living = HashSet::new();
     for recorded in recorded(host)? {
-        match recorded {
-            Recorded::Dead(entry) => {
-                // What is left is found again below.
-                settle(&link, entry, Fate::Unknown, MERGE_WAIT);
-            }
-            Recorded::Living(entry) => {
-                living.insert(entry.vm);
-            }
-            Recorded::Unreadable { .. } => {}
-        }
-    }
-    let facts = host.host_facts()?;
-    for vm in facts.vms.iter().filter(|vm| !living.contains(&vm.id)) {
-        for snapshot in vm.recovery_snapshots().filter(|own| is_marked(&own.name)) {
-            // What could not be removed is found again below.
-            let _ = checkpoint::destroy(&link, &snapshot.path);
+        if let Recorded::Dead(entry) = recorded {
+            // What is left is found again below. A checkpoint that carries our name and is in no
+            // entry may be one that another machine reads just now: it is told, not touched.
+            settle(&link, entry, Fate::Unknown, MERGE_WAIT);
         }
     }
     find_residue(host)
@@ -82,7 +69,11 @@ fn recorded(host: &WmiHost) -> Result<Vec<Recorded>, HostError> {
     let Some(journal) = journal_of(host)? else {
         return Ok(Vec::new());
     };
-    let of_host = |entry: &JournalEntry| entry.host.eq_ignore_ascii_case(host.session.host());
+    // Hosts have several names: a VM that is here is what counts.
+    let facts = host.host_facts()?;
+    let of_host = |entry: &JournalEntry| {
+        entry.host.eq_ignore_ascii_case(host.session.host()) || facts.vm(entry.vm).is_some()
+    };
     let mut recorded = journal.entries()?;
     recorded.retain(|recorded| match recorded {
         Recorded::Living(entry) => of_host(entry),
@@ -217,7 +208,7 @@ impl<'a> Search<'a> {
                 } else {
                     findings::checkpoint_foreign(vm, snapshot)
                 };
-                self.add(Some(vm.id), marked, finding);
+                self.add(Some(vm.id), false, finding);
             }
         }
     }

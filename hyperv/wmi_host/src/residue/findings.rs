@@ -88,8 +88,10 @@ pub(super) fn checkpoint_marked(vm: &VmFacts, snapshot: &SnapshotFacts) -> Findi
          journal here knows nothing",
         vm.name, snapshot.name
     );
-    Finding::new("RESIDUE-CHECKPOINT-MARKED", Severity::Warn, text)
-        .cure("if no other machine backs this VM up right now: `lifeboat doctor --fix` removes it")
+    Finding::new("RESIDUE-CHECKPOINT-MARKED", Severity::Warn, text).cure(
+        "if no other machine, and no run with another --state, backs this VM up right now, \
+             remove it: Get-VMSnapshot -SnapshotType Recovery | Remove-VMSnapshot",
+    )
 }
 
 /// A checkpoint that a backup made, not ours.

@@ -102,7 +102,8 @@ impl Settling<'_> {
             self.leave(true, finding);
             return Ok(());
         };
-        if self.job_goes_on()? {
+        let at_work = vm.operation.filter(|own| *own != VmOperation::MergingDisks);
+        if at_work.is_some() || self.job_goes_on()? {
             let finding = findings::job_goes_on(self.entry.entry());
             self.leave(true, finding);
             return Ok(());

@@ -81,17 +81,13 @@ fn what_may_be_another_programs_is_reported_and_not_touched() {
 }
 
 #[test]
-fn foreign_checkpoints_are_reported_and_marked_ones_of_unknown_runs_can_be_removed() {
+fn foreign_checkpoints_and_those_of_runs_that_no_entry_knows_are_reported_and_not_touched() {
     let stage = Stage::new(Profile::Server2022);
     let vm = stage.add_two_disks("vm");
-    let foreign = stage
-        .sim
-        .plant_foreign_checkpoint(vm, "Other Backup")
-        .unwrap();
-    stage
-        .sim
-        .plant_foreign_checkpoint(vm, "Lifeboat 2020-01-01")
-        .unwrap();
+    // The second one may be what another machine is reading just now.
+    for name in ["Other Backup", "Lifeboat 2020-01-01"] {
+        stage.sim.plant_foreign_checkpoint(vm, name).unwrap();
+    }
     let (_, host) = stage.connect();
     let mut found = find_residue(&host).unwrap();
     found.sort_by_key(|own| own.finding.id.clone());
@@ -99,12 +95,10 @@ fn foreign_checkpoints_are_reported_and_marked_ones_of_unknown_runs_can_be_remov
         ids(&found),
         ["RESIDUE-CHECKPOINT-FOREIGN", "RESIDUE-CHECKPOINT-MARKED"]
     );
-    assert_eq!((found[0].fixable, found[1].fixable), (false, true));
+    assert!(found.iter().all(|own| !own.fixable), "{found:?}");
     let left = fix_residue(&host).unwrap();
-    assert_eq!(left[0].finding.id, "RESIDUE-CHECKPOINT-FOREIGN");
-    let snapshots = stage.sim.vm(vm).unwrap().snapshots;
-    assert_eq!(snapshots.len(), 1);
-    assert_eq!(snapshots[0].id, foreign);
+    assert_eq!(left.len(), 2);
+    assert_eq!(stage.sim.vm(vm).unwrap().snapshots.len(), 2);
 }
 
 #[test]

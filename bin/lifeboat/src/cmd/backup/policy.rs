@@ -140,6 +140,7 @@ impl PolicyArgs {
                 ..Room::default()
             },
             run: String::new(),
+            repository: String::new(),
         })
     }
 }
