@@ -180,6 +180,8 @@ impl VmBackup<'_> {
         // The host lets the VM go only when nothing of it has to be read again.
         self.run.flush()?;
         let sealed = frozen.seal()?;
+        // A host may say only now that the guest did not take part.
+        item.consistency = Some(frozen.source().consistency.clone());
         add_warnings(item, &sealed.findings);
         let point = self.point(frozen, parent, streams, sealed, item)?;
         self.run.publish(&point)?;

@@ -2,7 +2,7 @@
 
 use hyperv_host::{BackupRequest, Consistency, Finding, OnMissed, PowerState, Reached, Severity};
 
-use crate::facts::{CheckpointSetting, GuestService, VmFacts};
+use crate::facts::{CheckpointSetting, ConfigurationVersion, GuestService, VmFacts};
 
 /// The consistency to expect, and whether the guest is to be asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,11 @@ fn unasked(vm: &VmFacts) -> Option<String> {
     }
     if vm.settings.checkpoints == CheckpointSetting::Standard {
         let text = "VM setting: production checkpoints are switched off (checkpoint type Standard)";
+        return Some(text.to_owned());
+    }
+    if vm.settings.version < ConfigurationVersion::TRACKED {
+        // Contract 7: below 8 a backup's checkpoint is crash-consistent.
+        let text = "the VM's configuration version is below 8.0, so its guest is not asked";
         return Some(text.to_owned());
     }
     let text = match vm.vss {

@@ -74,7 +74,7 @@ fn each_kind_of_vm_has_its_plan() {
         (doing(32776), "application | 0: first backup of this VM | Warn VM-BUSY"),
         (vm().windows().setting("UserSnapshotType", 5_u16), "crash | 0: first backup of this VM | Info VM-CHECKPOINT-TYPE"),
         (vm().windows().setting("UserSnapshotType", 2_u16), "application | 0: first backup of this VM | Info VM-CHECKPOINT-TYPE"),
-        (vm().windows().setting("Version", "5.0"), "application | 0: the VM's configuration version is below 8.0 | Warn VM-OLD-VERSION"),
+        (vm().windows().setting("Version", "5.0"), "crash | 0: the VM's configuration version is below 8.0 | Warn VM-OLD-VERSION"),
         (vm().windows().disk("ide", 0, r"C:\VMs\b.vhd"), "application | 0: the disk is no VHDX, and only those are tracked | 1: first backup of this VM | Info VM-VHD-DISK"),
         (vm().windows().pass_through(3), "application | 0: first backup of this VM | out: pass-through | Warn VM-PASS-THROUGH"),
         (vm().windows().shared_disk(3, r"C:\s.vhdx"), "application | 0: first backup of this VM | out: shared | Warn VM-SHARED-DISK"),
