@@ -101,7 +101,7 @@ fn table() -> Vec<(VmSpec, Change, &'static str)> {
             },
             "crash | Info VM-REPLICA",
         ),
-        (old, nothing, "application | Warn VM-OLD-VERSION"),
+        (old, nothing, "crash | Warn VM-OLD-VERSION"),
         (tpm, nothing, "application | Info VM-VTPM"),
         (
             spec(DiskKind::Vhd).with_generation(1),
