@@ -1,4 +1,68 @@
-//! A Hyper-V host that does not exist.
+//! A Hyper-V host that does not exist: it answers like one, over real VHDX files in a folder.
+//!
+//! What a backup asks of Hyper-V can be exercised here on any machine: checkpoints make real
+//! differencing disks, merges really merge, changes are tracked as RCT does, jobs take their time,
+//! other products stand in the way, and everything can fail. It follows the host contract of the
+//! house, with the field's behavior where field and documents differ.
+//!
+//! ```text
+//!   wmi::WmiSession (face)     WS-Man over HTTP (wsman)     SimHost: tests, the command line
+//!            └──────────────────────────┴─────────────────────────┘
+//!                      HostState: typed state, operations, jobs, clock
+//!                          │                         │
+//!                DIR/host.json, DIR/vms      DIR/drives/C/… : .vhdx .avhdx .rct .vmcx
+//! ```
+//!
+//! # A folder is a host
+//!
+//! | Path | Holds |
+//! |---|---|
+//! | `lock` | the lock; one line with generation, clock and count of drawn numbers |
+//! | `host.json` | what the host knows besides its VMs |
+//! | `vms/<GUID>.json` | a VM: settings, disks, checkpoints, reference points, jobs |
+//! | `drives/C/…` | the host's `C:\…`, with Hyper-V's own names |
+//!
+//! Each operation locks the folder, reads what others changed, moves the clock by a millisecond,
+//! does what has come due, acts, and saves only what changed. So several programs can use one host.
+//! Nothing is flushed: the files need not survive a power cut of this machine, only the death of a
+//! program. A file goes only after the state that does not need it any more was saved.
+//!
+//! # Disks
+//!
+//! ```text
+//!   X.vhdx ◄── X_<GUID>.avhdx ◄── X_<GUID>.avhdx      parents to the left
+//!   frozen     frozen             the VM writes here
+//! ```
+//!
+//! The files of a VM's disks form trees. Checkpoints and the VM refer to nodes. A node that nothing
+//! refers to goes if nothing derives from it, takes up its child if one file does, and stays
+//! otherwise: this one rule makes conversion, removal, going back and merges in the middle of a
+//! chain. A merge waits while somebody has one of its files open for reading.
+//!
+//! # Change tracking
+//!
+//! A recovery checkpoint switches tracking on and makes a point; the point's id goes to the
+//! checkpoint and from there to its reference point. What changes is kept for each interval between
+//! points, in blocks of 32 KiB. A question is answered with the union of the intervals between the
+//! id and the frozen file. Points that nobody holds are forgotten with the next checkpoint, since no
+//! host promises more. Ids become unknown where a disk is replaced, resized, changed offline, moved
+//! without its `.rct` or taken back to a checkpoint. After a crash more is called changed than was.
+//!
+//! # Time
+//!
+//! The clock is the host's own and moves when it is told to, or follows real time for a host that is
+//! served. A job's effect comes at its end; five minutes later it is gone. GUIDs come from the seed
+//! and a counter: the same calls make the same host.
+//!
+//! # Errors
+//!
+//! [`SimError`] has a kind and the code that Hyper-V would give. What a real host finds out before
+//! it answers is an error of the call, what it finds out later is the job's.
+//!
+//! # What is missing
+//!
+//! Groups of VMs and VHD sets beyond their refusal, planned VMs and import, a VSS requester, and
+//! the running of guests: they only write.
 
 #![forbid(unsafe_code)]
 

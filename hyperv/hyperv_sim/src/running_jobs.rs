@@ -116,6 +116,10 @@ impl HostState {
         } else {
             Ok(Done::Nothing)
         };
+        if done.is_err() {
+            // What was half done may have left files that nobody needs.
+            self.clear_leftovers(vm)?;
+        }
         let now = self.now;
         let job = self.job_mut(vm, id)?;
         match done {

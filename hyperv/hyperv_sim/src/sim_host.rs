@@ -33,6 +33,19 @@ struct Loaded {
     real_time: Option<(Instant, Timestamp)>,
 }
 
+impl Loaded {
+    /// Returns how far the clock is behind real time, where it follows that.
+    fn behind(&self, now: Timestamp) -> Duration {
+        let Some((began, then)) = self.real_time else {
+            return Duration::ZERO;
+        };
+        let then = u64::try_from(then.as_millisecond()).unwrap_or(0);
+        let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let real = Duration::from_millis(then) + began.elapsed();
+        real.saturating_sub(Duration::from_millis(now))
+    }
+}
+
 impl SimHost {
     /// Makes a new host in a folder that is empty or not there.
     pub fn create(dir: &Path, options: SimOptions) -> Result<Self, SimError> {
@@ -101,16 +114,7 @@ impl SimHost {
         };
         state.now = record.now;
         state.drawn = record.drawn;
-        let mut step = TICK;
-        if let Some((began, then)) = loaded.real_time {
-            let elapsed = then.saturating_add(began.elapsed());
-            let behind = elapsed.unwrap_or(state.now).duration_since(state.now);
-            step = step.max(behind.unsigned_abs().min(if behind.is_positive() {
-                Duration::MAX
-            } else {
-                Duration::ZERO
-            }));
-        }
+        let step = loaded.behind(state.now).max(TICK);
         let result = state.pass(step).and_then(|()| work(&mut state));
         loaded.generation = locked.save(&mut state, record.generation)?;
         loaded.state = Some(state);

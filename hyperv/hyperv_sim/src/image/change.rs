@@ -68,7 +68,7 @@ pub(super) fn rewrite_vhd(
     let mut options = CreateOptions::new(info.size_bytes, kind);
     options.unique_id = Some(info.unique_id);
     let new = vhd_format::create(file, options)?;
-    copy_layer(&old, &*new)?;
+    copy_layer(&*old, &*new)?;
     change(&*new)?;
     new.finish()?;
     drop(old);

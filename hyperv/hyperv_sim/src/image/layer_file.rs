@@ -15,9 +15,9 @@ pub(super) const PIECE_BYTES: u64 = 2 << 20;
 /// One file of a chain, read without its parents.
 pub(crate) enum LayerFile {
     /// `.vhdx`, `.avhdx`
-    Vhdx(VhdxLayer),
+    Vhdx(Box<VhdxLayer>),
     /// `.vhd`, `.avhd`
-    Vhd(VhdLayer),
+    Vhd(Box<VhdLayer>),
 }
 
 /// What a file says of a range.
@@ -41,17 +41,17 @@ impl LayerFile {
     pub(crate) fn open(path: &Path) -> Result<Self, DiskError> {
         let file: Arc<dyn ImageFile> = Arc::new(OsFile::open(path)?);
         Ok(if is_vhd(path) {
-            Self::Vhd(VhdLayer::open(file)?)
+            Self::Vhd(Box::new(VhdLayer::open(file)?))
         } else {
-            Self::Vhdx(VhdxLayer::open(file)?)
+            Self::Vhdx(Box::new(VhdxLayer::open(file)?))
         })
     }
 
     /// Returns the file as a layer.
     pub(crate) fn as_layer(&self) -> &dyn DiskLayer {
         match self {
-            Self::Vhdx(layer) => layer,
-            Self::Vhd(layer) => layer,
+            Self::Vhdx(layer) => &**layer,
+            Self::Vhd(layer) => &**layer,
         }
     }
 

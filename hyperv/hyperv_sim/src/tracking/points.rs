@@ -220,7 +220,7 @@ mod tests {
         tracking.note(5 << 20..(5 << 20) + 1);
         tracking.crash();
         let changed = tracking.between(first, None).unwrap();
-        assert_eq!(listed(&changed), [5 << 20..7 << 20]);
+        assert_eq!(listed(&changed), vec![5 << 20..7 << 20]);
     }
 
     #[test]

@@ -36,6 +36,12 @@ impl Fixture {
         self.folder.path().join("host")
     }
 
+    /// Where a file of the host lies on this machine.
+    pub(crate) fn local(&self, host_path: &str) -> PathBuf {
+        let (_, drive) = self.host.drives().unwrap().remove(0);
+        drive.join(host_path[3..].replace('\\', "/"))
+    }
+
     /// A running VM with one disk of 8 MiB.
     pub(crate) fn vm(&self) -> Uuid {
         self.vm_with(DiskSpec::empty(8 * MIB))

@@ -290,9 +290,8 @@ impl Model {
         self.check();
         let facts = self.facts();
         assert_eq!(facts.files.len(), 2, "{:?}", facts.files);
-        let (_, drive) = self.host().drives().unwrap().remove(0);
         for disk in &facts.disks {
-            let path = drive.join(disk.path[3..].replace('\\', "/"));
+            let path = self.fixture.local(&disk.path);
             let options = disk_image::OpenOptions::default();
             let report = disk_image::check(&path, &options).unwrap();
             assert!(

@@ -16,7 +16,10 @@ fn changes_are_told_in_blocks_from_a_reference_point() {
     test.host.write(vm, 0, 8 * MIB - 1, &[1]).unwrap();
     let changes = test.changes_since(vm, &id).unwrap();
     assert_eq!(changes.processed_bytes, 8 * MIB);
-    assert_eq!(changes.ranges, [98_304..131_072, 8 * MIB - 32_768..8 * MIB]);
+    assert_eq!(
+        changes.ranges,
+        vec![98_304..131_072, 8 * MIB - 32_768..8 * MIB]
+    );
 }
 
 #[test]
@@ -81,20 +84,20 @@ fn what_happens_to_a_disk_past_its_guest_makes_its_ids_unknown() {
             test.host.replace_disk(vm, 0, content).unwrap();
         }),
         ("resized", |test, vm| {
-            test.host.resize_disk(vm, 0, 16 * MIB).unwrap()
+            test.host.resize_disk(vm, 0, 16 * MIB).unwrap();
         }),
         ("edited", |test, vm| {
-            test.host.edit_offline(vm, 0, 0, &[1; 512]).unwrap()
+            test.host.edit_offline(vm, 0, 0, &[1; 512]).unwrap();
         }),
         ("edited, then written", |test, vm| {
             test.host.edit_offline(vm, 0, 0, &[1; 512]).unwrap();
             test.host.write(vm, 0, MIB, &[1; 512]).unwrap();
         }),
         ("moved", |test, vm| {
-            test.host.migrate_storage(vm, "C:\\Elsewhere").unwrap()
+            test.host.migrate_storage(vm, "C:\\Elsewhere").unwrap();
         }),
         ("crashed without .mrt", |test, _| {
-            test.host.crash_host(true).unwrap()
+            test.host.crash_host(true).unwrap();
         }),
         ("applied", |test, vm| {
             let snapshot = test.host.checkpoint(vm, "back to here").unwrap();
@@ -135,7 +138,7 @@ fn a_crash_tells_more_and_never_less() {
     test.host.write(vm, 0, 3 * MIB + 5, &[1; 10]).unwrap();
     test.host.crash_host(false).unwrap();
     let changes = test.changes_since(vm, &id).unwrap();
-    assert_eq!(changes.ranges, [3 * MIB..5 * MIB]);
+    assert_eq!(changes.ranges, vec![3 * MIB..5 * MIB]);
 }
 
 #[test]
@@ -147,5 +150,5 @@ fn a_lie_hides_a_change() {
     test.host.write(vm, 0, MIB, &[1; 512]).unwrap();
     test.host.lie(vm, 0, 0..32_768).unwrap();
     let changes = test.changes_since(vm, &id).unwrap();
-    assert_eq!(changes.ranges, [MIB..MIB + 32_768]);
+    assert_eq!(changes.ranges, vec![MIB..MIB + 32_768]);
 }

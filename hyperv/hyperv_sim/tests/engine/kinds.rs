@@ -36,7 +36,7 @@ fn states_and_components_decide_about_consistency() {
     let test = Fixture::new();
     let vm = test.vm();
     let settings = SnapshotSettings::recovery(Consistency::Application);
-    let mut attempt = |prepare: &dyn Fn(), possible: bool| {
+    let attempt = |prepare: &dyn Fn(), possible: bool| {
         prepare();
         let made = test.host.make_checkpoint(vm, &settings);
         assert_eq!(made.is_ok(), possible);
@@ -55,7 +55,7 @@ fn states_and_components_decide_about_consistency() {
     let switch_off = || {
         test.host
             .set_component(vm, ComponentKind::Vss, off)
-            .unwrap()
+            .unwrap();
     };
     attempt(&switch_off, false);
     test.host.set_power(vm, PowerState::Saving).unwrap();

@@ -113,3 +113,46 @@ fn a_branch_that_two_states_derive_from_stays() {
     assert_eq!(test.host.vm(vm).unwrap().files.len(), 1);
     assert_eq!(bytes_of(&test.host.open_disk(vm, 0).unwrap())[0], 2);
 }
+
+#[test]
+fn zeros_over_data_are_merged_as_zeros() {
+    let test = Fixture::new();
+    let vm = test.vm();
+    test.host.write(vm, 0, 0, &vec![1; 6 << 20]).unwrap();
+    let snapshot = test.recovery(vm);
+    // Whole blocks of the differencing disk become blocks of zeros.
+    test.host.write(vm, 0, MIB, &vec![0; 4 << 20]).unwrap();
+    let expected = bytes_of(&test.host.open_disk(vm, 0).unwrap());
+    test.host.delete_checkpoint(snapshot).unwrap();
+    test.host.settle().unwrap();
+    assert_eq!(test.host.vm(vm).unwrap().files.len(), 1);
+    assert!(bytes_of(&test.host.open_disk(vm, 0).unwrap()) == expected);
+}
+
+#[test]
+fn a_merge_that_a_dying_program_had_done_can_be_done_again() {
+    let test = Fixture::new();
+    let vm = test.vm();
+    test.host.write(vm, 0, 0, &[1; 8192]).unwrap();
+    let snapshot = test.recovery(vm);
+    test.host.write(vm, 0, 4096, &[2; 8192]).unwrap();
+    let expected = bytes_of(&test.host.open_disk(vm, 0).unwrap());
+    test.host.delete_checkpoint(snapshot).unwrap();
+    let state = test
+        .dir()
+        .join("vms")
+        .join(format!("{vm}.json").to_uppercase().replace("JSON", "json"));
+    let (before, leaf) = (
+        std::fs::read(&state).unwrap(),
+        test.local(&test.host.vm(vm).unwrap().disks[0].path),
+    );
+    let kept = std::fs::read(&leaf).unwrap();
+    test.host.settle().unwrap();
+    // As if the program had died before it saved.
+    std::fs::write(&state, before).unwrap();
+    std::fs::write(&leaf, kept).unwrap();
+    let again = hyperv_sim::SimHost::open(&test.dir()).unwrap();
+    again.settle().unwrap();
+    assert_eq!(again.vm(vm).unwrap().files.len(), 1);
+    assert!(bytes_of(&again.open_disk(vm, 0).unwrap()) == expected);
+}

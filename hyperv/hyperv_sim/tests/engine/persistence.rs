@@ -76,11 +76,9 @@ fn configurations_read_back() {
     };
     let vm = test.host.add_vm(&spec).unwrap();
     let snapshot = test.recovery(vm);
-    let (_, drive) = test.host.drives().unwrap().remove(0);
     let facts = test.host.vm(vm).unwrap();
     let read = |relative: &str| {
-        let path = format!("{}\\{relative}", facts.config_root);
-        let local = drive.join(path[3..].replace('\\', "/"));
+        let local = test.local(&format!("{}\\{relative}", facts.config_root));
         for extension in ["VMRS", "vmgs"] {
             assert!(
                 local.with_extension(extension).is_file(),
