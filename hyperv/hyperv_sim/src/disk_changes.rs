@@ -32,7 +32,7 @@ impl SimHost {
         })
     }
 
-    /// Makes a disk larger. What was known of its changes is lost. Contract: 7 [M]
+    /// Makes a disk larger. What was known of its changes is lost. Contract: 7 \[M\]
     pub fn resize_disk(&self, vm: Uuid, disk: usize, size_bytes: u64) -> Result<(), SimError> {
         self.act(|state| {
             let old = state.disk_without_checkpoints(vm, disk)?;

@@ -68,7 +68,7 @@ impl Profile {
         format!("Microsoft Windows Server {name} Standard")
     }
 
-    /// Returns the configuration version that new VMs get. Contract: 1.2 [M]
+    /// Returns the configuration version that new VMs get. Contract: 1.2 \[M\]
     pub fn vm_version(self) -> &'static str {
         match self {
             Self::Server2012R2 => "5.0",

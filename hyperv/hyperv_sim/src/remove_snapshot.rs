@@ -57,6 +57,7 @@ impl HostState {
                 *link = parent;
             }
         }
+        owner.last_applied = owner.last_applied.filter(|id| !is_gone(id));
         self.write_configuration(vm)?;
         self.clear_leftovers(vm)
     }

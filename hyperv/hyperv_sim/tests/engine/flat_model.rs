@@ -312,10 +312,10 @@ fn check_with_qemu(path: &std::path::Path) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn disks_hold_what_guests_wrote_and_tracking_tells_all(
-        steps in prop::collection::vec(step(), 1..14),
+        steps in prop::collection::vec(step(), 1..18),
     ) {
         let mut model = Model::new();
         for step in &steps {

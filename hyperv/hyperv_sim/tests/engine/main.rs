@@ -7,7 +7,6 @@ mod flat_model;
 mod invalidations;
 mod kinds;
 mod ledger;
-mod many;
 mod merges;
 mod persistence;
 mod rooms;
