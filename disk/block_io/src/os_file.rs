@@ -25,10 +25,27 @@ pub struct OsFile {
 impl OsFile {
     /// Opens an existing file for reading. Fails with `InUse` where somebody holds it for writing.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
+        let opened = Self::open_with(path, share_with_readers_only)?;
+        // A shared lock is refused while another process holds an exclusive one; a file system
+        // without locks is not a reason to refuse a backup.
+        if let Err(std::fs::TryLockError::WouldBlock) = opened.file.try_lock_shared() {
+            return Err(in_use(&opened.name));
+        }
+        Ok(opened)
+    }
+
+    /// Opens a file that a host holds still for us, for reading, and stands in nobody's way: the
+    /// host has it open as well, and merges or removes it when it likes. That it did not change
+    /// meanwhile is seen by its stamp.
+    pub fn open_held_still(path: &Path) -> Result<Self, DiskError> {
+        Self::open_with(path, share_with_everybody)
+    }
+
+    fn open_with(path: &Path, share: fn(&mut OpenOptions)) -> Result<Self, DiskError> {
         let name = path.display().to_string();
         let mut options = OpenOptions::new();
         options.read(true);
-        share_with_readers_only(&mut options);
+        share(&mut options);
         let file = options
             .open(path)
             .map_err(|error| open_error(&name, error))?;
@@ -38,11 +55,6 @@ impl OsFile {
                 DiskError::new(DiskErrorKind::Unsupported, "this is not a regular file")
                     .in_file(&name),
             );
-        }
-        // A shared lock is refused while another process holds an exclusive one; a file system
-        // without locks is not a reason to refuse a backup.
-        if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock_shared() {
-            return Err(in_use(&name));
         }
         let sparse = occupied_bytes(&metadata).is_some_and(|bytes| bytes < metadata.len());
         Ok(Self {
@@ -134,6 +146,16 @@ fn share_with_readers_only(options: &mut OpenOptions) {
 
 #[cfg(not(windows))]
 fn share_with_readers_only(_options: &mut OpenOptions) {}
+
+#[cfg(windows)]
+fn share_with_everybody(options: &mut OpenOptions) {
+    use std::os::windows::fs::OpenOptionsExt as _;
+    // FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_SHARE_DELETE.
+    options.share_mode(7);
+}
+
+#[cfg(not(windows))]
+fn share_with_everybody(_options: &mut OpenOptions) {}
 
 #[cfg(unix)]
 fn occupied_bytes(metadata: &Metadata) -> Option<u64> {

@@ -48,6 +48,11 @@ impl Bounds {
         }
     }
 
+    /// Returns whether the files are a host's own, which it has open as well.
+    pub(crate) fn is_host(&self) -> bool {
+        self.host.is_some()
+    }
+
     /// Resolves all links of `path` and fails with `OutsideRoot` where it lies in no root.
     pub(crate) fn contain(&self, path: &Path) -> Result<PathBuf, DiskError> {
         let mut outside = None;

@@ -27,7 +27,11 @@ impl OpenedFile {
     /// Opens a file inside of `bounds`, for reading alone.
     pub(crate) fn open(path: &Path, bounds: &Bounds) -> Result<Self, DiskError> {
         let path = bounds.contain(path)?;
-        let file: Arc<dyn ImageFile> = Arc::new(OsFile::open(&path)?);
+        let file: Arc<dyn ImageFile> = Arc::new(if bounds.is_host() {
+            OsFile::open_held_still(&path)?
+        } else {
+            OsFile::open(&path)?
+        });
         // The stamp is taken before anything is read: a change while the structures are read is
         // seen as well.
         let stamp = file

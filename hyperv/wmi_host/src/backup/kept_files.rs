@@ -223,7 +223,7 @@ fn extension_of(path: &str) -> &'static str {
 
 /// Opens a file. One that its VM may go on writing to is read at once.
 fn open(path: &Path, changes: bool) -> Result<Arc<dyn ImageFile>, DiskError> {
-    let file = OsFile::open(&PathBuf::from(path))?;
+    let file = OsFile::open_held_still(&PathBuf::from(path))?;
     let size_bytes = file.size_bytes();
     let size_bytes =
         size_bytes.map_err(|error| DiskError::io(file.name(), "cannot read this file", error))?;
