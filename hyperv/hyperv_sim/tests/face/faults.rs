@@ -219,9 +219,7 @@ fn every_call_of_a_flow_can_be_struck() {
     let test = TestHost::new(Profile::Server2022);
     let vm = test.add_vm("SQL01");
     for call in 1..=calls {
-        test.session
-            .fail_call(call, Effect::ConnectionLost)
-            .unwrap();
+        test.session.fail_call(call, Effect::Gone).unwrap();
         let done = test
             .create_snapshot(vm)
             .and_then(|snapshot| test.destroy_snapshot(&snapshot));

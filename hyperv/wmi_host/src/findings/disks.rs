@@ -49,20 +49,20 @@ pub(crate) fn unfreezable(disk: &DiskFacts, severity: Severity) -> Option<Findin
             "VM-SHARED-DISK",
             severity,
             format!(
-                "{label} is shared with other VMs, which a checkpoint of one VM cannot hold: it \
-                 is not backed up"
+                "{label} is shared with other VMs: the host makes no checkpoint of a VM with such \
+                 a disk"
             ),
         )
-        .cure("back its data up from inside the guest cluster, or turn it into a VHD set"),
+        .cure("back the VM up from inside the guest cluster"),
         DiskKind::VhdSet => Finding::new(
             "VM-VHD-SET",
             severity,
             format!(
-                "{label} is a VHD set, which can only be frozen for all VMs that use it at once: \
-                 it is not backed up"
+                "{label} is a VHD set, which can only be frozen for all VMs that use it at once, \
+                 and that is not built yet"
             ),
         )
-        .cure("back its data up from inside the guest cluster"),
+        .cure("back the VM up from inside the guest cluster"),
         _ => return None,
     };
     Some(finding)

@@ -111,6 +111,8 @@ fn sharpen(
     };
     for disk in &vm.disks {
         let severity = match request.unfreezable {
+            // Of a VM with a shared disk a host makes no checkpoint at all (contract 2.6, 7).
+            _ if matches!(disk.kind, DiskKind::Shared | DiskKind::VhdSet) => Severity::Block,
             _ if on_purpose(&disk) => continue,
             UnfreezableDisks::LeaveOut => Severity::Warn,
             UnfreezableDisks::Refuse => Severity::Block,

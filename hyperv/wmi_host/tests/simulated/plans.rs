@@ -116,12 +116,12 @@ fn table() -> Vec<(VmSpec, Change, &'static str)> {
         (
             spec(DiskKind::SharedVhdx),
             nothing,
-            "application | out: shared | Warn VM-SHARED-DISK",
+            "application | out: shared | Block VM-SHARED-DISK",
         ),
         (
             spec(DiskKind::VhdSet),
             nothing,
-            "application | out: vhd-set | Warn VM-VHD-SET",
+            "application | out: vhd-set | Block VM-VHD-SET",
         ),
         (VmSpec::new("vm"), nothing, "application | Info VM-NO-DISKS"),
     ]
