@@ -37,7 +37,7 @@ fn every_command_speaks_json() {
     let host = host.as_str();
     let disk = "host/Web/web_1.avhdx";
     // In an order in which each finds what it needs.
-    let commands: [(&str, &[&str]); 32] = [
+    let commands: [(&str, &[&str]); 33] = [
         ("version", &[]),
         (
             "repo init",
@@ -45,6 +45,7 @@ fn every_command_speaks_json() {
         ),
         ("vm list", &[host]),
         ("vm plan", &[host]),
+        ("vm show", &["Web", host]),
         ("doctor", &[host]),
         ("explain", &["VM-PASS-THROUGH"]),
         ("sim new", &["sim"]),

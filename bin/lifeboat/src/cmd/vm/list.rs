@@ -102,7 +102,7 @@ fn show_details(ui: &Ui, vm: &VmEntry) {
     }
 }
 
-fn state_word(state: PowerState) -> &'static str {
+pub(super) fn state_word(state: PowerState) -> &'static str {
     match state {
         PowerState::Running => "running",
         PowerState::Off => "off",
