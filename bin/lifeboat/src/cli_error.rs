@@ -5,7 +5,7 @@ use std::fmt;
 
 use backup_run::SelectError;
 use block_io::DiskError;
-use hyperv_host::HostError;
+use hyperv_host::{HostError, HostErrorKind};
 use repository::RepositoryError;
 use serde_json::{Value, json};
 use vm_restore::RestoreError;
@@ -115,7 +115,7 @@ impl CliError {
         };
         chain(error.as_ref())
             .find_map(|cause| cause.downcast_ref::<HostError>())
-            .and_then(catalog_code)
+            .and_then(|error| catalog_code(Some(error.kind()), &error.to_string()))
     }
 
     /// Returns the text for people, in lines.
@@ -157,12 +157,12 @@ pub(crate) fn exit_code_of(error: &(dyn Error + 'static)) -> ExitCode {
         .unwrap_or(ExitCode::Failed)
 }
 
-/// Returns the code of a host's failure: that of the finding which it names, or of its kind.
-pub(crate) fn catalog_code(error: &HostError) -> Option<&'static str> {
-    let text = error.to_string();
-    let finding = text.split(':').next().and_then(finding_catalog::find);
+/// Returns the code of a failure: that of the finding which its message names, or of the host's
+/// kind of failure.
+pub(crate) fn catalog_code(kind: Option<HostErrorKind>, message: &str) -> Option<&'static str> {
+    let finding = message.split(':').next().and_then(finding_catalog::find);
     finding
-        .or_else(|| finding_catalog::of_error(error.kind()))
+        .or_else(|| kind.and_then(finding_catalog::of_error))
         .map(|page| page.code)
 }
 
@@ -254,7 +254,6 @@ impl<E: Error + Send + Sync + 'static> From<E> for CliError {
 #[cfg(test)]
 mod tests {
     use block_io::DiskErrorKind;
-    use hyperv_host::HostErrorKind;
     use repository::RepositoryErrorKind;
 
     use super::*;

@@ -84,17 +84,9 @@ impl HostArgs {
     }
 
     fn open_simulated(&self, folder: &Path) -> Result<OpenHost, CliError> {
-        let host = open_sim(folder)?;
-        let bytes = drive_map(&host.drives().map_err(unreachable)?)?;
-        let session = Arc::new(SimSession::new(Arc::clone(&host)).map_err(unreachable)?);
-        let clock = Arc::new(SimClock::new(host));
         // Two simulated hosts may have one name: each keeps its journal in its own folder.
         let journal = self.state.clone().unwrap_or_else(|| folder.join("journal"));
-        let options = WmiHostOptions {
-            journal: Some(journal),
-            ..WmiHostOptions::default()
-        };
-        let host = WmiHost::connect(session, clock, Some(bytes), options)?;
+        let host = connect_simulated(open_sim(folder)?, journal)?;
         Ok(OpenHost::Wmi(Box::new(host)))
     }
 
@@ -184,7 +176,7 @@ impl HostArgs {
 }
 
 /// Maps what a host calls its drives onto folders of this machine.
-pub(crate) fn drive_map(drives: &[(String, PathBuf)]) -> Result<Arc<dyn HostPaths>, CliError> {
+fn drive_map(drives: &[(String, PathBuf)]) -> Result<Arc<dyn HostPaths>, CliError> {
     let mut map = DriveMap::new();
     for (prefix, folder) in drives {
         map = map.with(prefix, folder)?;
@@ -201,6 +193,18 @@ fn own_drives() -> Result<Arc<dyn HostPaths>, CliError> {
         .map(|drive| (drive.clone(), PathBuf::from(drive)))
         .collect();
     drive_map(&drives)
+}
+
+/// Takes a simulated host as a host, in process.
+pub(crate) fn connect_simulated(host: Arc<SimHost>, journal: PathBuf) -> Result<WmiHost, CliError> {
+    let bytes = drive_map(&host.drives().map_err(unreachable)?)?;
+    let session = Arc::new(SimSession::new(Arc::clone(&host)).map_err(unreachable)?);
+    let clock = Arc::new(SimClock::new(host));
+    let options = WmiHostOptions {
+        journal: Some(journal),
+        ..WmiHostOptions::default()
+    };
+    Ok(WmiHost::connect(session, clock, Some(bytes), options)?)
 }
 
 /// Opens a simulated host.

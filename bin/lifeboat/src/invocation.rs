@@ -61,6 +61,14 @@ impl Invocation {
         Ok(Repository::open(store, &Unlock::Password(&password))?)
     }
 
+    /// Opens the repository where one is named; to plan, none is needed.
+    pub(crate) fn open_repository_if_named(&self) -> Result<Option<Repository>, CliError> {
+        self.repo
+            .is_some()
+            .then(|| self.open_repository())
+            .transpose()
+    }
+
     /// Returns the password for a new repository.
     pub(crate) fn new_password(&self) -> Result<password::Password, CliError> {
         password(&self.ui, self.no_input, Asked::Twice)

@@ -87,6 +87,11 @@ impl HostError {
         error.hint(cure.unwrap_or("see what `lifeboat vm plan` says"))
     }
 
+    /// Makes the error of a disk or file that cannot be read.
+    pub fn of_disk(error: DiskError) -> Self {
+        Self::new(HostErrorKind::Disk, error.to_string()).caused_by(error)
+    }
+
     /// Says what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -15,16 +15,19 @@
 
 mod consistency;
 mod error;
+mod file_stamps;
 mod finding;
 mod frozen_vm;
 mod full_reason;
 mod host;
+mod image_source;
 mod plan;
 mod request;
 mod source;
 
 pub use consistency::{Consistency, Reached};
 pub use error::{HostError, HostErrorKind};
+pub use file_stamps::FileStamps;
 pub use finding::{Finding, Severity};
 pub use frozen_vm::{FrozenVm, Sealed, StepObserver};
 pub use full_reason::FullReason;

@@ -58,21 +58,14 @@ pub(crate) fn run(invocation: &Invocation, args: &BackupArgs) -> Result<ExitCode
     let inventory = host.as_host().inventory()?;
     let vms = select_vms(&inventory, &args.vms, args.all)?;
     let options = args.policy.options()?;
-    if args.dry_run {
-        // Without a repository everything counts as new.
-        let repository = match invocation.repository_folder() {
-            Ok(_) => Some(invocation.open_repository()?),
-            Err(_) => None,
-        };
-        let planned = plan_backup(host.as_host(), repository.as_ref(), &vms, &options)?;
-        show_plan(ui, &planned);
+    let repository = invocation.open_repository_if_named()?;
+    let planned = plan_backup(host.as_host(), repository.as_ref(), &vms, &options)?;
+    show_plan(ui, &planned);
+    let Some(repository) = repository.filter(|_| !args.dry_run) else {
         let fields = json!({ "vms": vms.len(), "dry_run": true });
         ui.summary("success", ExitCode::Success, fields);
         return Ok(ExitCode::Success);
-    }
-    let repository = invocation.open_repository()?;
-    let planned = plan_backup(host.as_host(), Some(&repository), &vms, &options)?;
-    show_plan(ui, &planned);
+    };
     let view = RunView::new(ui);
     let report = back_up(host.as_host(), &repository, &vms, &options, &view)?;
     let code = exit_code(&report, args.strict);

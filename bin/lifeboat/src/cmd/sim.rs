@@ -108,6 +108,6 @@ fn new(invocation: &Invocation, args: &NewArgs) -> Result<ExitCode, CliError> {
 }
 
 /// Makes the error of what the simulated host refused.
-fn failed(error: SimError) -> CliError {
+pub(crate) fn failed(error: SimError) -> CliError {
     CliError::new(ExitCode::Failed, "sim", error.to_string())
 }

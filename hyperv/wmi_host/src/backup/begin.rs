@@ -9,7 +9,7 @@ use hyperv_host::{
     StepObserver, VmEntry,
 };
 
-use super::clean_up::{clean_up, kept_points};
+use super::clean_up::{busy_with, clean_up, kept_points};
 use super::freeze::Freezing;
 use super::frozen_checkpoint::FrozenCheckpoint;
 use super::frozen_disk::{DiskMarks, Opened, open_disks};
@@ -77,12 +77,7 @@ fn refuse_a_second(journal: &Journal, own: &OpenEntry) -> Result<(), HostError> 
             && other.vm == vm
             && other.run != run
         {
-            let text = format!(
-                "the run {} is backing up the VM {}",
-                other.run, other.vm_name
-            );
-            return Err(HostError::new(HostErrorKind::Busy, text)
-                .hint("wait until it has ended, or stop it"));
+            return Err(busy_with(&other));
         }
     }
     Ok(())

@@ -1,7 +1,5 @@
 //! Recovery checkpoints: made, found, named, removed (contract 2.1).
 
-use std::time::Duration;
-
 use hyperv_host::GuestBackup;
 use wmi::{CimType, Completed, EmbeddedInstance, MethodError, ObjectPath, Value, WmiError};
 
@@ -12,8 +10,6 @@ use crate::facts::{SnapshotFacts, SnapshotKind, VmFacts};
 const RECOVERY: u16 = 32768;
 /// What the names of our checkpoints begin with.
 const MARKER: &str = "Lifeboat ";
-/// Looks for a checkpoint that its job has made, and that cannot be seen yet.
-const LOOKS: u32 = 8;
 
 /// What a checkpoint is to be.
 #[derive(Debug, Clone, Copy)]
@@ -68,12 +64,7 @@ pub(crate) fn find_made(
     made: &Completed,
     vm: &VmFacts,
 ) -> Result<Option<SnapshotFacts>, WmiError> {
-    let mut pause = Duration::from_millis(250);
-    for look in 0..LOOKS {
-        if look > 0 {
-            link.clock.wait(pause);
-            pause = (pause * 2).min(Duration::from_secs(2));
-        }
+    link.look_for(|_| {
         let named = made.output.parameters.value("ResultingSnapshot");
         if let Some(path) = named.to_reference()
             && let Some(found) = get(link, &path)?
@@ -86,11 +77,8 @@ pub(crate) fn find_made(
             return Ok(Some(found));
         }
         let now = link.patiently(|| VmFacts::read(&*link.session, vm.id))?;
-        if let Some(found) = now.and_then(|now| only_new(&now, vm)) {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
+        Ok(now.and_then(|now| only_new(&now, vm)))
+    })
 }
 
 fn get(link: &Link, path: &ObjectPath) -> Result<Option<SnapshotFacts>, WmiError> {

@@ -37,11 +37,7 @@ pub(super) fn clean_up(
     let kept = kept_points(previous);
     for recorded in journal.entries_of(vm.id)? {
         match recorded {
-            Recorded::Living(entry) if entry.vm == vm.id => {
-                let text = format!("the run {} is backing up the VM {}", entry.run, vm.name);
-                return Err(HostError::new(HostErrorKind::Busy, text)
-                    .hint("wait until it has ended, or stop it"));
-            }
+            Recorded::Living(other) if other.vm == vm.id => return Err(busy_with(&other)),
             Recorded::Dead(entry) if is_of(entry.entry(), link, vm) => {
                 let run = entry.entry().run.clone();
                 observer.step(&format!("cleaning up after the run {run}"));
@@ -69,7 +65,7 @@ pub(super) fn clean_up(
                         .push(Finding::new("VM-CLEANED", Severity::Info, text));
                 }
             }
-            Recorded::Unreadable { file, why } if names_vm(&file, vm) => {
+            Recorded::Unreadable { file, why } => {
                 let finding = Finding::new(
                     "RESIDUE-JOURNAL",
                     Severity::Block,
@@ -85,10 +81,13 @@ pub(super) fn clean_up(
     Ok(cleaned)
 }
 
-/// Returns whether an entry's file is one of this VM's: its name begins with the VM's id.
-fn names_vm(file: &str, vm: &VmFacts) -> bool {
-    let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
-    name.to_lowercase().starts_with(&vm.id.to_string())
+/// Makes the error of a VM that a living run has.
+pub(super) fn busy_with(other: &JournalEntry) -> HostError {
+    let text = format!(
+        "the run {} is backing up the VM {}",
+        other.run, other.vm_name
+    );
+    HostError::new(HostErrorKind::Busy, text).hint("wait until it has ended, or stop it")
 }
 
 /// Returns whether an entry is of this VM on this host. A VM that moved here brings its

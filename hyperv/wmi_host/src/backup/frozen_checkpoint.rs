@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use block_io::{DiskError, DiskErrorKind, FileStamp, ImageFile};
 use hyperv_host::{
-    BackupMethod, BackupMode, Consistency, DiskSource, Finding, FrozenVm, HostError, HostErrorKind,
+    BackupMethod, BackupMode, Consistency, DiskSource, FileStamps, Finding, FrozenVm, HostError,
     LeftOut, Retry, Sealed, Severity, VmEntry, VmSource,
 };
 use wmi::MethodError;
@@ -36,7 +35,7 @@ pub(super) struct FrozenCheckpoint {
     source: VmSource,
     marks: DiskMarks,
     /// What the kept files looked like before they were read.
-    stamps: Vec<Option<FileStamp>>,
+    stamps: FileStamps,
     watch: RoomWatch,
     mode: BackupMode,
     retry: Retry,
@@ -59,9 +58,8 @@ impl FrozenCheckpoint {
     /// Puts it together.
     pub(super) fn new(link: Link, frozen: Frozen, parts: Parts) -> Result<Self, HostError> {
         let taken = frozen.snapshot.created.unwrap_or_else(|| link.clock.now());
-        let stamps = parts.kept.files.iter().map(|file| stamp(&*file.file));
         Ok(Self {
-            stamps: stamps.collect::<Result<_, DiskError>>().map_err(of_disk)?,
+            stamps: FileStamps::take(&parts.kept.files)?,
             source: VmSource {
                 entry: parts.entry,
                 configuration: parts.kept.configuration,
@@ -92,12 +90,9 @@ impl FrozenCheckpoint {
 
     fn check_unchanged(&self) -> Result<(), HostError> {
         for disk in &self.source.disks {
-            (disk.check_unchanged)().map_err(of_disk)?;
+            (disk.check_unchanged)().map_err(HostError::of_disk)?;
         }
-        for (file, before) in self.source.files.iter().zip(&self.stamps) {
-            check_file(&*file.file, *before).map_err(of_disk)?;
-        }
-        Ok(())
+        self.stamps.check(&self.source.files)
     }
 
     fn is_tracked(&self) -> bool {
@@ -277,23 +272,4 @@ fn no_reference_point(why: &str) -> Finding {
     );
     Finding::new("VM-NO-REFERENCE-POINT", Severity::Warn, text)
         .cure("look at the event log Hyper-V-VMMS/Admin on the host")
-}
-
-fn of_disk(error: DiskError) -> HostError {
-    HostError::new(HostErrorKind::Disk, error.to_string()).caused_by(error)
-}
-
-fn stamp(file: &dyn ImageFile) -> Result<Option<FileStamp>, DiskError> {
-    file.stamp()
-        .map_err(|error| DiskError::io(file.name(), "cannot look at this file", error))
-}
-
-fn check_file(file: &dyn ImageFile, before: Option<FileStamp>) -> Result<(), DiskError> {
-    if stamp(file)? == before {
-        return Ok(());
-    }
-    let what = "the file changed while the VM was read";
-    Err(DiskError::new(DiskErrorKind::Changed, what)
-        .in_file(file.name())
-        .hint("run the backup again; if it stays so, see what else writes to the VM's files"))
 }

@@ -1,10 +1,9 @@
 //! The disks of a checkpoint, opened.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use block_io::BlockDevice as _;
-use disk_image::{DiskImage, HostPaths, ImageFormat};
+use disk_image::{DiskImage, HostPaths};
 use hyperv_host::{
     BackupMode, BackupRequest, DiskChanges, DiskKind, DiskSource, Finding, FullReason, HostError,
     HostErrorKind, LeftOut, PreviousBackup, Severity, UnfreezableDisks,
@@ -98,9 +97,7 @@ pub(super) fn open_disks(
         };
         let written = active.iter().find(|now| now.place() == disk.place());
         still_frozen(own, &opened.grows)?;
-        let image = open_on_host(&own.path, bytes).map_err(|error| {
-            HostError::new(HostErrorKind::Disk, error.to_string()).caused_by(error)
-        })?;
+        let image = open_on_host(&own.path, bytes).map_err(HostError::of_disk)?;
         let mark = DiskMark {
             instance_id: disk.instance_id.clone(),
             disk_id: image.disk_id(),
@@ -111,7 +108,13 @@ pub(super) fn open_disks(
             is_tracked: false,
         };
         let (changes, is_tracked) = changes(link, frozen, state, request, previous, disk, &mark);
-        opened.disks.push(source(disk, &own.path, image, changes));
+        opened.disks.push(DiskSource::of_image(
+            disk.number,
+            disk.slot,
+            own.path.clone(),
+            image,
+            changes,
+        ));
         opened.marks.disks.push(DiskMark { is_tracked, ..mark });
     }
     opened.left_out = left_out;
@@ -209,44 +212,4 @@ fn base_path(frozen_path: &str, image: &DiskImage, bytes: &Arc<dyn HostPaths>) -
         return beside;
     }
     base.path.display().to_string()
-}
-
-fn source(disk: &DiskFacts, frozen: &str, image: DiskImage, changes: DiskChanges) -> DiskSource {
-    let image = Arc::new(image);
-    let checked = Arc::clone(&image);
-    DiskSource {
-        number: disk.number,
-        slot: disk.slot,
-        configured_path: frozen.to_owned(),
-        base_name: base_name(&image),
-        format: match image.format() {
-            ImageFormat::Vhdx | ImageFormat::VhdxFixed => "vhdx",
-            ImageFormat::Vhd | ImageFormat::VhdFixed => "vhd",
-            ImageFormat::Raw => "raw",
-        }
-        .to_owned(),
-        disk_id: image.disk_id().map(|id| id.to_string()),
-        chain: image
-            .chain()
-            .iter()
-            .map(|file| file.path.display().to_string())
-            .collect(),
-        device: image,
-        changes,
-        check_unchanged: Box::new(move || checked.check_unchanged()),
-    }
-}
-
-/// Returns the name for a flattened copy: the base's, with the extension that Hyper-V wants.
-fn base_name(image: &DiskImage) -> String {
-    let Some(base) = image.chain().last() else {
-        return String::new();
-    };
-    let extension = match base.format {
-        ImageFormat::Vhd | ImageFormat::VhdFixed => "vhd",
-        _ => "vhdx",
-    };
-    let name = Path::new(base.path.file_name().unwrap_or_default());
-    let name = name.with_extension(extension);
-    name.to_string_lossy().into_owned()
 }

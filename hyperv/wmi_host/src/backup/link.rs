@@ -51,6 +51,26 @@ impl Link {
         }
     }
 
+    /// Looks until something is found: what a job has made may become visible a moment after its
+    /// end (contract 0.3). `look` hears how many looks are left after it.
+    pub(crate) fn look_for<T>(
+        &self,
+        mut look: impl FnMut(u32) -> Result<Option<T>, WmiError>,
+    ) -> Result<Option<T>, WmiError> {
+        const LOOKS: u32 = 8;
+        let mut pause = Duration::from_millis(250);
+        for left in (0..LOOKS).rev() {
+            if let Some(found) = look(left)? {
+                return Ok(Some(found));
+            }
+            if left > 0 {
+                self.clock.wait(pause);
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns the host's name.
     pub(crate) fn host(&self) -> &str {
         self.session.host()

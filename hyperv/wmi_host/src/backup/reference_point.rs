@@ -1,14 +1,10 @@
 //! Reference points: made of a recovery checkpoint, found, removed (contract 2.1, 2.2).
 
-use std::time::Duration;
-
 use wmi::{Completed, MethodError, ObjectPath, Value, WmiError};
 
 use super::link::{Link, REFERENCE_POINT_SERVICE, SNAPSHOT_SERVICE};
 use crate::facts::{ReferencePointFacts, VmFacts};
 use crate::journal::Before;
-
-const LOOKS: u32 = 8;
 
 /// Turns a recovery checkpoint into a reference point. The checkpoint is gone then, and its files
 /// are merged later.
@@ -25,12 +21,7 @@ pub(crate) fn find_made(
     vm: uuid::Uuid,
     before: &Before,
 ) -> Result<Option<ReferencePointFacts>, WmiError> {
-    let mut pause = Duration::from_millis(250);
-    for look in 0..LOOKS {
-        if look > 0 {
-            link.clock.wait(pause);
-            pause = (pause * 2).min(Duration::from_secs(2));
-        }
+    link.look_for(|left| {
         if let Some(job) = &made.job_path
             && let Some(found) = made_by_job(link, job)?
         {
@@ -45,14 +36,11 @@ pub(crate) fn find_made(
         let found = match &named {
             Some(id) => now.reference_point(id),
             // Another's may be seen before ours: only what stays the only one is taken for it.
-            None if look + 2 >= LOOKS => only_new(&now, before),
+            None if left < 2 => only_new(&now, before),
             None => None,
         };
-        if let Some(found) = found {
-            return Ok(Some(found.clone()));
-        }
-    }
-    Ok(None)
+        Ok(found.cloned())
+    })
 }
 
 /// Returns the reference point that is associated with a job, also with one that failed.

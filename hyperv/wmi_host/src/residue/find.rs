@@ -41,7 +41,7 @@ pub struct Residue {
 pub fn find_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
     let facts = host.host_facts()?;
     let mut search = Search::new(host, &facts);
-    for recorded in recorded(host)? {
+    for recorded in recorded(host, &facts)? {
         search.recorded(&recorded);
     }
     search.checkpoints();
@@ -54,7 +54,7 @@ pub fn find_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
 /// Returns what is left then.
 pub fn fix_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
     let link = Link::of(host);
-    for recorded in recorded(host)? {
+    for recorded in recorded(host, &*host.host_facts()?)? {
         if let Recorded::Dead(entry) = recorded {
             // What is left is found again below. A checkpoint that carries our name and is in no
             // entry may be one that another machine reads just now: it is told, not touched.
@@ -65,12 +65,11 @@ pub fn fix_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
 }
 
 /// Returns what the journal has of this host. Without a journal there is nothing.
-fn recorded(host: &WmiHost) -> Result<Vec<Recorded>, HostError> {
+fn recorded(host: &WmiHost, facts: &HostFacts) -> Result<Vec<Recorded>, HostError> {
     let Some(journal) = journal_of(host)? else {
         return Ok(Vec::new());
     };
     // Hosts have several names: a VM that is here is what counts.
-    let facts = host.host_facts()?;
     let of_host = |entry: &JournalEntry| {
         entry.host.eq_ignore_ascii_case(host.session.host()) || facts.vm(entry.vm).is_some()
     };

@@ -5,6 +5,7 @@ use repository::StreamStatistics;
 use serde_json::json;
 
 use super::outcome::code_of;
+use crate::cli_error::catalog_code;
 use crate::ui::{Ui, count, size};
 
 pub(super) fn show_item(ui: &Ui, item: &RunItem) {
@@ -64,7 +65,7 @@ fn show_failure(ui: &Ui, vm: &str, failure: &RunFailure) {
     let code = code_of(failure);
     let message = failure.messages.first().map_or("failed", String::as_str);
     let causes = failure.messages.get(1..).unwrap_or_default();
-    let name = catalog_code(failure, message);
+    let name = catalog_code(failure.host, message);
     ui.record(
         "error",
         json!({ "vm": vm, "code": name, "exit": code, "kind": failure.kind,
@@ -81,13 +82,6 @@ fn show_failure(ui: &Ui, vm: &str, failure: &RunFailure) {
     if let Some(hint) = &failure.hint {
         ui.trouble(format!("  do: {hint}"));
     }
-}
-
-/// Returns the code by which `lifeboat explain` tells more of a failure of the host.
-fn catalog_code(failure: &RunFailure, message: &str) -> Option<&'static str> {
-    let finding = message.split(':').next().and_then(finding_catalog::find);
-    let kind = || failure.host.and_then(finding_catalog::of_error);
-    finding.or_else(kind).map(|page| page.code)
 }
 
 /// Says what was read and stored.

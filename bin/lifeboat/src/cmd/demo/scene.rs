@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use block_io::MemoryDisk;
-use hyperv_sim::{DiskContent, DiskKind, DiskSpec, Guest, SimError, SimHost, SimOptions, VmSpec};
+use hyperv_sim::{DiskContent, DiskKind, DiskSpec, Guest, SimHost, SimOptions, VmSpec};
 use uuid::Uuid;
 
 use crate::cli_error::CliError;
-use crate::exit_code::ExitCode;
+use crate::cmd::sim::failed;
 
 const MIB: usize = 1 << 20;
 /// Size of each disk.
@@ -161,11 +161,6 @@ impl Scene {
         let found = actors.find(|actor| actor.name == name);
         found.ok_or_else(|| CliError::usage(format!("nobody plays {name}")))
     }
-}
-
-/// Makes the error of what the simulated host refused.
-pub(super) fn failed(error: SimError) -> CliError {
-    CliError::new(ExitCode::Failed, "sim", error.to_string())
 }
 
 /// What every VM holds at first: what does not compress, half of it the same in all VMs; text; and

@@ -8,20 +8,21 @@ use block_io::MemoryDisk;
 use disk_image::{ImageFormat, OpenOptions, open};
 use folder_host::FolderHost;
 use hyperv_host::HypervHost;
-use hyperv_sim::{Ledger, LedgerKind, SimClock, SimSession};
+use hyperv_sim::{Ledger, LedgerKind};
 use object_store::FolderStore;
 use repository::{InitOptions, RecoveryKey, Repository, Unlock};
 use serde_json::{Value, json};
 use vm_restore::{plan_vm_restore, restore_disk};
-use wmi_host::{WmiHost, WmiHostOptions};
+use wmi_host::WmiHost;
 
-use super::scene::{Scene, failed};
+use super::scene::Scene;
 use super::{PASSWORD, proof};
 use crate::cli_error::CliError;
 use crate::cmd::backup::exit_code;
+use crate::cmd::sim::failed;
 use crate::cmd::version::PROGRAM;
 use crate::exit_code::ExitCode;
-use crate::host_choice::drive_map;
+use crate::host_choice::connect_simulated;
 use crate::observers::Silent;
 use crate::ui::{Align, Table, Ui, size};
 
@@ -57,7 +58,8 @@ impl<'a> Story<'a> {
     /// does not hold ends it.
     pub(super) fn tell(&self) -> Result<Value, CliError> {
         let mut scene = Scene::make(&self.folder.join("host"))?;
-        let host = self.host(&scene)?;
+        let journal = self.folder.join("journal");
+        let host = connect_simulated(Arc::clone(&scene.host), journal)?;
         self.introduce(&scene, &host)?;
         let before = scene.host.ledger().map_err(failed)?;
         let first = self.back_up(&host, "first-backup", "First backup:")?;
@@ -74,23 +76,6 @@ impl<'a> Story<'a> {
         self.check()?;
         self.look_for_residue(&scene, &before)?;
         Ok(json!({ "first": first, "second": second }))
-    }
-
-    fn host(&self, scene: &Scene) -> Result<WmiHost, CliError> {
-        let drives = scene.host.drives().map_err(failed)?;
-        let session = SimSession::new(Arc::clone(&scene.host)).map_err(failed)?;
-        let clock = Arc::new(SimClock::new(Arc::clone(&scene.host)));
-        let options = WmiHostOptions {
-            journal: Some(self.folder.join("journal")),
-            ..WmiHostOptions::default()
-        };
-        let bytes = drive_map(&drives)?;
-        Ok(WmiHost::connect(
-            Arc::new(session),
-            clock,
-            Some(bytes),
-            options,
-        )?)
     }
 
     /// Shows who is there, and what a backup would do.

@@ -32,10 +32,7 @@ pub(super) fn run(invocation: &Invocation, args: &PlanArgs) -> Result<ExitCode, 
     let host = args.host.open()?;
     let inventory = host.as_host().inventory()?;
     let vms = select_vms(&inventory, &args.vms, args.vms.is_empty())?;
-    let repository = match invocation.repository_folder() {
-        Ok(_) => Some(invocation.open_repository()?),
-        Err(_) => None,
-    };
+    let repository = invocation.open_repository_if_named()?;
     let options = args.policy.options()?;
     let planned = plan_backup(host.as_host(), repository.as_ref(), &vms, &options)?;
     show_plan(ui, &planned);

@@ -31,10 +31,7 @@ pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, 
     let host = args.host.open()?;
     let inventory = host.as_host().inventory()?;
     let vms = select_vms(&inventory, std::slice::from_ref(&args.vm), false)?;
-    let repository = match invocation.repository_folder() {
-        Ok(_) => Some(invocation.open_repository()?),
-        Err(_) => None,
-    };
+    let repository = invocation.open_repository_if_named()?;
     let options = BackupOptions::default();
     let planned = plan_backup(host.as_host(), repository.as_ref(), &vms, &options)?;
     for (vm, planned) in vms.iter().zip(&planned) {
