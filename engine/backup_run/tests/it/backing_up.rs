@@ -1,14 +1,11 @@
 //! Runs over a host that is made up.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests may panic")]
-
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use backup_run::{BackupOptions, Outcome, RunEvent, RunObserver, RunReport, back_up};
+use backup_run::{BackupOptions, Outcome, RunReport, back_up};
 use block_io::{
     BlockDevice, DiskError, DiskErrorKind, Extent, ExtentKind, FileStamp, ImageFile, MemoryDisk,
     MemoryFile,
@@ -19,9 +16,10 @@ use hyperv_host::{
     PreviousBackup, Reached, Sealed, StepObserver, VmEntry, VmPlan, VmSource,
 };
 use jiff::Timestamp;
-use object_store::FolderStore;
-use repository::{InitOptions, PasswordCost, Repository, Unlock};
-use store_faults::{Fault, FaultySystem};
+use repository::Repository;
+
+use crate::quiet::Quiet;
+use crate::repository_in_folder::repository;
 
 /// Several chunks, and a part of one.
 const DISK_BYTES: usize = 5 * 65_536 + 100;
@@ -253,28 +251,6 @@ impl HypervHost for MadeUpHost {
             calls: Arc::clone(&self.calls),
         }))
     }
-}
-
-struct Quiet;
-
-impl RunObserver for Quiet {
-    fn event(&self, _: RunEvent<'_>) {}
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-fn repository(folder: &Path) -> Repository {
-    let system = FaultySystem::new(Fault::None);
-    let store = Arc::new(FolderStore::with_system(folder, system).unwrap());
-    let options = InitOptions {
-        password_cost: PasswordCost {
-            memory_kib: 64,
-            passes: 1,
-        },
-        ..InitOptions::default()
-    };
-    Repository::init(store, &[Unlock::Password("correct horse")], options).unwrap()
 }
 
 fn run(repository: &Repository, vms: &[&str]) -> RunReport {

@@ -1,11 +1,8 @@
 //! Runs over the simulated host: what the whole path does when the host is wrong, full, or large.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests may panic")]
-
-use std::path::Path;
 use std::sync::Arc;
 
-use backup_run::{BackupOptions, Outcome, RunEvent, RunObserver, RunReport, back_up, plan_backup};
+use backup_run::{BackupOptions, Outcome, RunReport, back_up, plan_backup};
 use block_io::{BlockDevice as _, MemoryDisk};
 use disk_image::DriveMap;
 use hyperv_host::{FullReason, HostErrorKind, HypervHost as _};
@@ -13,23 +10,15 @@ use hyperv_sim::{
     DiskContent, DiskSpec, Effect, Fault, FaultPoint, SimClock, SimHost, SimOptions, SimSession,
     VmSpec,
 };
-use object_store::FolderStore;
-use repository::{InitOptions, PasswordCost, Repository, Unlock};
-use store_faults::{Fault as StoreFault, FaultySystem};
+use repository::Repository;
 use tempfile::TempDir;
 use wmi_host::{WmiHost, WmiHostOptions};
 
+use crate::quiet::Quiet;
+use crate::repository_in_folder::repository;
+
 const CHUNK: usize = 65_536;
 const DISK_BYTES: usize = 64 * CHUNK;
-
-struct Quiet;
-
-impl RunObserver for Quiet {
-    fn event(&self, _: RunEvent<'_>) {}
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
 
 /// A simulated host, and a repository for it.
 struct Stage {
@@ -95,20 +84,6 @@ impl Stage {
         disk.read_at(0, &mut bytes).unwrap();
         bytes
     }
-}
-
-fn repository(folder: &Path) -> Repository {
-    std::fs::create_dir(folder).unwrap();
-    let system = FaultySystem::new(StoreFault::None);
-    let store = Arc::new(FolderStore::with_system(folder, system).unwrap());
-    let options = InitOptions {
-        password_cost: PasswordCost {
-            memory_kib: 64,
-            passes: 1,
-        },
-        ..InitOptions::default()
-    };
-    Repository::init(store, &[Unlock::Password("correct horse")], options).unwrap()
 }
 
 /// A disk without an empty place, the same for the same seed.
