@@ -68,6 +68,7 @@ fn unplanned(error: &HostError) -> VmPlan {
             reason: "it cannot be looked at".to_owned(),
         },
         interruption: "none".to_owned(),
+        interruption_seconds: Some(0),
         disks: Vec::new(),
         left_out: Vec::new(),
         findings: vec![finding],

@@ -28,6 +28,8 @@ pub fn back_up(
     }
     repository.id().clone_into(&mut options.request.repository);
     let writer = repository.begin_run(options.workers)?;
+    let requests: Vec<_> = vms.iter().map(|vm| (vm, options.request_for(vm))).collect();
+    host.announce(&requests);
     let run = Run {
         host,
         writer: &writer,

@@ -122,6 +122,7 @@ mod tests {
             identity: (*identity).to_owned(),
             name: (*name).to_owned(),
             state: None,
+            node: None,
             generation: None,
             version: None,
             disks: Vec::new(),

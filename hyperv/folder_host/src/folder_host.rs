@@ -227,11 +227,15 @@ fn open_machine(catalog: &Catalog, config: &ConfigFile) -> Result<VmSource, Host
         entry,
         configuration: Some(config.reading.configuration.clone()),
         disks,
+        images: Vec::new(),
+        tree: None,
         files,
         taken: Timestamp::now(),
         method: BackupMethod::Files,
         consistency: folder_plan::reached(),
         left_out,
+        stages: Vec::new(),
+        interruption: None,
         findings: Vec::new(),
     })
 }
@@ -257,11 +261,15 @@ fn open_loose(catalog: &Catalog, identity: &str) -> Result<VmSource, HostError> 
         entry,
         configuration: None,
         disks,
+        images: Vec::new(),
+        tree: None,
         files: Vec::new(),
         taken: Timestamp::now(),
         method: BackupMethod::Files,
         consistency: folder_plan::reached(),
         left_out: Vec::new(),
+        stages: Vec::new(),
+        interruption: None,
         findings: Vec::new(),
     })
 }

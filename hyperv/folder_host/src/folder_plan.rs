@@ -28,6 +28,7 @@ pub(crate) fn plan(vm: &VmEntry, request: &BackupRequest) -> VmPlan {
         method: BackupMethod::Files,
         consistency: reached(),
         interruption: "none".to_owned(),
+        interruption_seconds: Some(0),
         disks: read
             .into_iter()
             .map(|disk| DiskPlan {

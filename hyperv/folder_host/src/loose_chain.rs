@@ -58,6 +58,7 @@ pub(crate) fn entry(
             .to_string_lossy()
             .into_owned(),
         state: None,
+        node: None,
         generation: None,
         version: None,
         disks: vec![DiskEntry {

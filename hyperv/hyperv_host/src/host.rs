@@ -23,6 +23,12 @@ pub trait HypervHost: Send + Sync {
         previous: Option<&PreviousBackup>,
     ) -> Result<VmPlan, HostError>;
 
+    /// Hears which VMs a run is about to hold still, with what is asked for each, so that what
+    /// serves several of them is made once. Nothing is touched yet.
+    fn announce(&self, run: &[(&VmEntry, BackupRequest)]) {
+        let _ = run;
+    }
+
     /// Holds a VM still for a backup.
     ///
     /// # Errors
@@ -58,6 +64,8 @@ pub struct VmEntry {
     pub name: String,
     /// Whether it runs, where that is known.
     pub state: Option<PowerState>,
+    /// The node of a cluster that it is on; `None` where the host is no cluster.
+    pub node: Option<String>,
     /// 1 or 2; `None` without a configuration.
     pub generation: Option<u32>,
     /// Configuration version, such as `9.0`; `None` without a configuration.

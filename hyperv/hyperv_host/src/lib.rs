@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checkpoint_tree;
 mod consistency;
 mod error;
 mod file_stamps;
@@ -24,7 +25,9 @@ mod image_source;
 mod plan;
 mod request;
 mod source;
+mod stage;
 
+pub use checkpoint_tree::{CheckpointNode, CheckpointTree, ImageSource, TreeDisk};
 pub use consistency::{Consistency, Reached};
 pub use error::{HostError, HostErrorKind};
 pub use file_stamps::FileStamps;
@@ -35,6 +38,7 @@ pub use host::{DiskEntry, DiskKind, HypervHost, Inventory, PowerState, VmEntry};
 pub use plan::{BackupMethod, DiskPlan, LeftOut, VmPlan};
 pub use request::{
     BackupMode, BackupRequest, GuestBackup, OnMissed, PreviousBackup, PreviousDisk, Retry, Room,
-    UnfreezableDisks,
+    SavedState, SnapshotSets, UnfreezableDisks,
 };
 pub use source::{DiskChanges, DiskSource, FileRole, FileSource, VmSource};
+pub use stage::Stage;

@@ -12,6 +12,13 @@ use crate::{Finding, FullReason, Reached};
 pub enum BackupMethod {
     /// A recovery checkpoint, made and removed by the run.
     RecoveryCheckpoint,
+    /// The host's VSS writer makes a checkpoint with the guest's help; volumes are snapped, and the
+    /// checkpoint is gone before anything is read ("online", "child VM snapshot").
+    VssOnline,
+    /// As before, without the guest's help ("offline", since Windows Server 2012 R2).
+    VssOffline,
+    /// The VM is saved while volumes are snapped, then brought back to what it was doing.
+    SavedState,
     /// Nothing is frozen: the files are read as they lie, and watched for changes.
     Files,
 }
@@ -21,6 +28,9 @@ impl BackupMethod {
     pub fn name(self) -> &'static str {
         match self {
             Self::RecoveryCheckpoint => "recovery-checkpoint",
+            Self::VssOnline => "vss-online",
+            Self::VssOffline => "vss-offline",
+            Self::SavedState => "saved-state",
             Self::Files => "files",
         }
     }
@@ -35,6 +45,8 @@ pub struct VmPlan {
     pub consistency: Reached,
     /// What the guest notices, such as `none`.
     pub interruption: String,
+    /// How long the guest would not run, in seconds, where that can be told; 0: not at all.
+    pub interruption_seconds: Option<u64>,
     /// The disks that would be read.
     pub disks: Vec<DiskPlan>,
     /// The disks that would not be in the point.

@@ -16,6 +16,32 @@ pub enum BackupMode {
     Tracked,
     /// The latest state, read in full: what is known is not stored again.
     Standard,
+    /// All checkpoints: configuration, memory and image files of the whole tree, as they are
+    /// (requirement MODE-04). On a host this goes through its VSS writer.
+    AllCheckpoints,
+}
+
+/// Whether a VM that cannot be frozen while it runs may be saved for the snapshot (requirements
+/// MODE-14, SAVE-14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SavedState {
+    /// The VM gets no point; the plan says what saving it would take.
+    #[default]
+    Refuse,
+    /// It is saved and brought back; the report says for how long it did not run.
+    Allow,
+}
+
+/// How many VMs a volume snapshot serves (requirement VSS-17).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SnapshotSets {
+    /// All VMs of the run that need one.
+    #[default]
+    Shared,
+    /// One VM each.
+    PerVm,
 }
 
 /// What happens where a required level of consistency is missed.
@@ -105,6 +131,17 @@ pub struct BackupRequest {
     pub guest_backup: GuestBackup,
     /// What happens with disks that cannot be frozen.
     pub unfreezable: UnfreezableDisks,
+    /// Whether the VM may be saved where nothing else freezes it.
+    pub saved_state: SavedState,
+    /// How many VMs a volume snapshot serves.
+    pub snapshot_sets: SnapshotSets,
+    /// Who makes volume snapshots, by name or GUID; without one Windows chooses.
+    pub snapshot_provider: Option<String>,
+    /// The VM's replication is paused for the snapshot, and resumed whatever happens
+    /// (requirement RVM-07).
+    pub pause_replication: bool,
+    /// Refuse a VM whose checkpoints lie on another volume than its disks (requirement PRE-27).
+    pub same_volume: bool,
     /// Disks that are left out on purpose.
     pub exclude: Vec<DiskSlot>,
     /// Patience with a VM that is busy.

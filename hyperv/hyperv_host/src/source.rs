@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use block_io::{BlockDevice, ByteRanges, DiskError, ImageFile};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vm_config::{DiskSlot, VmConfiguration};
 
-use crate::{BackupMethod, FullReason, LeftOut, Reached, VmEntry};
+use crate::{
+    BackupMethod, CheckpointTree, FullReason, ImageSource, LeftOut, Reached, Stage, VmEntry,
+};
 
 /// A VM that is open for reading, as it was when it was opened.
 #[derive(Debug)]
@@ -17,8 +20,13 @@ pub struct VmSource {
     pub entry: VmEntry,
     /// The typed configuration, where there is one.
     pub configuration: Option<VmConfiguration>,
-    /// The disks, numbered from 0 by controller and slot.
+    /// The disks, numbered from 0 by controller and slot; none where the point holds `tree`.
     pub disks: Vec<DiskSource>,
+    /// Image files of the whole checkpoint tree, parents before their children; empty but in mode
+    /// [`crate::BackupMode::AllCheckpoints`].
+    pub images: Vec<ImageSource>,
+    /// What the images are to the VM and its checkpoints.
+    pub tree: Option<CheckpointTree>,
     /// Configuration and state files, kept as they are.
     pub files: Vec<FileSource>,
     /// The time that the data is of: when the VM was frozen.
@@ -29,6 +37,10 @@ pub struct VmSource {
     pub consistency: Reached,
     /// Disks of the VM that cannot be read here.
     pub left_out: Vec<LeftOut>,
+    /// What was done to hold the VM still, in order, and how long each took.
+    pub stages: Vec<Stage>,
+    /// How long the guest did not run, where it had to be saved or paused.
+    pub interruption: Option<Duration>,
     /// What went less well than it should while the VM was frozen.
     pub findings: Vec<crate::Finding>,
 }

@@ -61,6 +61,7 @@ pub(crate) fn plan_of(
         method: BackupMethod::RecoveryCheckpoint,
         consistency: expected.reached,
         interruption: "none".to_owned(),
+        interruption_seconds: Some(0),
         disks,
         left_out,
         findings,
