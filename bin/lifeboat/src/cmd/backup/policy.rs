@@ -139,8 +139,7 @@ impl PolicyArgs {
                 reserve_bytes: parse_size(&self.room_reserve)?,
                 ..Room::default()
             },
-            run: String::new(),
-            repository: String::new(),
+            ..BackupRequest::default()
         })
     }
 }
