@@ -105,6 +105,7 @@ impl DiskBackup<'_> {
             sector_bytes: self.disk.device.sector_bytes(),
             physical_sector_bytes: self.disk.device.physical_sector_bytes(),
             disk_id: self.disk.disk_id.clone(),
+            parent: None,
             size_bytes: self.disk.device.size_bytes(),
             root: stored.stream.root,
             statistics,

@@ -13,7 +13,7 @@ use hyperv_host::{
 use jiff::Timestamp;
 use repository::{
     LeftOutDisk, PointKind, PointVm, RepositoryError, RepositoryErrorKind, RestorePoint, RunWriter,
-    Stream, StreamObserver, StreamRole, StreamStatistics,
+    Stream, StreamObserver, StreamRole,
 };
 
 use crate::disk_backup::DiskBackup;
@@ -240,23 +240,12 @@ impl VmBackup<'_> {
         });
         let layer = Arc::new(RawLayer::open(Arc::clone(&file.file))?);
         let device = block_io::LayeredDisk::new(vec![layer])?;
-        let mut stream = Stream {
-            role: role(file.role),
-            number: 0,
-            name: file.relative_path.clone(),
-            source_path: file.file.name().to_owned(),
-            slot: None,
-            format: None,
-            sector_bytes: 512,
-            physical_sector_bytes: 4096,
-            disk_id: None,
-            size_bytes: device.size_bytes(),
-            root: None,
-            statistics: StreamStatistics::default(),
-            cursor: None,
-            read: None,
-            proof: None,
-        };
+        let mut stream = Stream::of_file(
+            role(file.role),
+            &file.relative_path,
+            file.file.name(),
+            device.size_bytes(),
+        );
         self.observer.event(RunEvent::StreamStarted {
             vm: &self.vm.name,
             stream: &stream.name,
@@ -310,6 +299,10 @@ impl VmBackup<'_> {
             consistency_reason: source.consistency.reason.clone(),
             parent: parent.map(|parent| parent.id.clone()),
             streams,
+            images: Vec::new(),
+            checkpoints: None,
+            stages: Vec::new(),
+            interruption_ms: None,
             left_out: left_out.collect(),
             configuration: source
                 .configuration

@@ -66,6 +66,6 @@ pub use maintain::{
 pub use point_selector::PointSelector;
 pub use read::RepositoryDisk;
 pub use repository::{InitOptions, Repository};
-pub use restore_point::{Consistency, LeftOutDisk, PointKind, PointVm, RestorePoint};
+pub use restore_point::{Consistency, LeftOutDisk, PointKind, PointStage, PointVm, RestorePoint};
 pub use stream::{Proof, Stream, StreamRead, StreamRole, StreamRoot, StreamStatistics};
 pub use write::{ProofReport, RunWriter, SampleBudget, StoredStream, StreamObserver};

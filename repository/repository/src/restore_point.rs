@@ -14,7 +14,7 @@ use crate::{Repository, RepositoryError, RepositoryErrorKind};
 /// One VM at one time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RestorePoint {
-    /// Format of this object: 1.
+    /// Format of this object: [`RestorePoint::version_of`] what it holds.
     pub version: u32,
     /// 20 random hex digits.
     pub id: String,
@@ -39,6 +39,19 @@ pub struct RestorePoint {
     pub parent: Option<String>,
     /// Disks and files.
     pub streams: Vec<Stream>,
+    /// Image files of a checkpoint tree, parents before their children. A point that has some has
+    /// no disks among its streams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Stream>,
+    /// What the images are to the VM and its checkpoints, in the words of section 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<Value>,
+    /// What was done to hold the VM still, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<PointStage>,
+    /// How long the guest did not run, in milliseconds, where it had to be saved or paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interruption_ms: Option<u64>,
     /// Disks of the VM that are not in the point.
     #[serde(default)]
     pub left_out: Vec<LeftOutDisk>,
@@ -61,6 +74,15 @@ pub struct PointVm {
     pub generation: Option<u32>,
     /// Configuration version, such as `9.0`, where known.
     pub configuration_version: Option<String>,
+}
+
+/// A step that was taken to hold the VM still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointStage {
+    /// A stable word, such as `volume-snapshot`.
+    pub name: String,
+    /// How long it took.
+    pub milliseconds: u64,
 }
 
 /// A disk of the VM that is not in the point.
@@ -96,7 +118,31 @@ pub enum Consistency {
     Crash,
 }
 
+/// What is read of a point before anything else.
+#[derive(Deserialize)]
+struct VersionOnly {
+    version: u32,
+}
+
+/// The newest version of points that this program knows.
+const NEWEST: u32 = 2;
+
 impl RestorePoint {
+    /// Returns the version that a point must have: 2 where it holds a checkpoint tree, which the
+    /// first programs do not know; else 1, which all know.
+    pub fn version_of(images: &[Stream], checkpoints: Option<&Value>) -> u32 {
+        if images.is_empty() && checkpoints.is_none() {
+            1
+        } else {
+            NEWEST
+        }
+    }
+
+    /// Returns everything that is stored for the point: disks, files and images.
+    pub fn all_streams(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().chain(&self.images)
+    }
+
     /// Returns the disks, in order.
     pub fn disks(&self) -> impl Iterator<Item = &Stream> {
         self.streams
@@ -149,18 +195,18 @@ impl Repository {
         let bytes = self.shared.store.get(object, SEALED_BYTES_MAX as u64)?;
         let kind = SealedKind::RestorePoint;
         let body = open_sealed(kind, domain.id, &domain.map_key, object, &bytes)?;
-        let point: RestorePoint = serde_json::from_slice(&body).map_err(|error| {
+        let unreadable = |error| {
             RepositoryError::damaged(object, "the restore point cannot be read").caused_by(error)
-        })?;
-        if point.version != 1 {
-            let what = format!(
-                "a restore point of version {}, newer than this program",
-                point.version
-            );
+        };
+        // A newer point may say things that cannot be parsed: it is newer, not damaged.
+        let VersionOnly { version } = serde_json::from_slice(&body).map_err(unreadable)?;
+        if !(1..=NEWEST).contains(&version) {
+            let what = format!("a restore point of version {version}, newer than this program");
             return Err(
                 RepositoryError::new(RepositoryErrorKind::Unsupported, what).in_object(object)
             );
         }
+        let point: RestorePoint = serde_json::from_slice(&body).map_err(unreadable)?;
         if self.point_object(&point) != object {
             let what = "the restore point says that it is another one's";
             return Err(RepositoryError::damaged(object, what));

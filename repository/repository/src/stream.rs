@@ -27,6 +27,8 @@ pub enum StreamRole {
     CheckpointConfiguration,
     /// Memory and device state of a checkpoint.
     CheckpointState,
+    /// An image file of a checkpoint tree, byte for byte.
+    Image,
 }
 
 /// A disk or file of a point.
@@ -36,13 +38,13 @@ pub struct Stream {
     pub role: StreamRole,
     /// Position among the disks, from 0; 0 for files.
     pub number: u32,
-    /// File name (disks) or relative path with `/` (files) to restore to.
+    /// File name (disks) or relative path with `/` (files, images) to restore to.
     pub name: String,
     /// Where it was, as the host names it.
     pub source_path: String,
     /// Where the disk is attached, in the configuration's own words.
     pub slot: Option<Value>,
-    /// Format of the source: `vhdx`, `vhd` or `raw`; none for files.
+    /// Format of the source: `vhdx`, `vhd` or `raw`; none for configuration and state files.
     pub format: Option<String>,
     /// Logical sector size in bytes.
     pub sector_bytes: u32,
@@ -50,6 +52,9 @@ pub struct Stream {
     pub physical_sector_bytes: u32,
     /// The virtual disk's own id, where it has one.
     pub disk_id: Option<String>,
+    /// `name` of an image's parent among the point's images; none for a base, a disk or a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// Size in bytes.
     pub size_bytes: u64,
     /// Where its map begins; none for an empty stream.
@@ -147,6 +152,7 @@ impl Stream {
             sector_bytes: 512,
             physical_sector_bytes: 4096,
             disk_id: None,
+            parent: None,
             size_bytes,
             root: None,
             statistics: StreamStatistics::default(),

@@ -91,21 +91,9 @@ fn store(run: &RunWriter, role: StreamRole, name: &str, bytes: Vec<u8>) -> Strea
         .store_stream(&MemoryDisk::new(bytes), None, &Quiet)
         .unwrap();
     Stream {
-        role,
-        number: 0,
-        name: name.to_owned(),
-        source_path: name.to_owned(),
-        slot: None,
-        format: None,
-        sector_bytes: 512,
-        physical_sector_bytes: 4096,
-        disk_id: None,
-        size_bytes,
         root: stored.root,
         statistics: stored.statistics,
-        cursor: None,
-        read: None,
-        proof: None,
+        ..Stream::of_file(role, name, name, size_bytes)
     }
 }
 
@@ -173,6 +161,10 @@ impl SavedVm {
             consistency_reason: String::new(),
             parent: None,
             streams,
+            images: Vec::new(),
+            checkpoints: None,
+            stages: Vec::new(),
+            interruption_ms: None,
             left_out: Vec::new(),
             configuration: Some(serde_json::to_value(configuration()).unwrap()),
             warnings: Vec::new(),

@@ -135,7 +135,7 @@ impl Repository {
         let mut whole = HashSet::new();
         for point in &points {
             report.points += 1;
-            for stream in &point.streams {
+            for stream in point.all_streams() {
                 let walked = self.open_map(stream).and_then(|map| {
                     let mut walk = Walk {
                         map: &map,

@@ -11,7 +11,7 @@ pub struct RepositoryStatistics {
     pub points: u64,
     /// VMs that have any.
     pub vms: u64,
-    /// Sum of the sizes of all disks of all points.
+    /// Sum of the sizes of all disks and image files of all points.
     pub provisioned_bytes: u64,
     /// Sum of the data in all points, as if each were stored alone.
     pub data_bytes: u64,
@@ -47,8 +47,10 @@ impl Repository {
         for point in &points {
             statistics.points += 1;
             vms.insert(&point.vm.identity);
-            statistics.provisioned_bytes += point.disks().map(|d| d.size_bytes).sum::<u64>();
-            for stream in &point.streams {
+            // Of a checkpoint tree, the files: how large its disks are only they know.
+            let disks = point.disks().chain(&point.images);
+            statistics.provisioned_bytes += disks.map(|d| d.size_bytes).sum::<u64>();
+            for stream in point.all_streams() {
                 statistics.data_bytes += stream.statistics.data_bytes;
                 statistics.unique_bytes += stream.statistics.new_bytes;
                 statistics.stored_bytes += stream.statistics.stored_bytes;

@@ -57,7 +57,7 @@ impl Repository {
     ) -> Result<VerifyReport, RepositoryError> {
         let report = Mutex::new(VerifyReport::default());
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        for stream in &point.streams {
+        for stream in point.all_streams() {
             let disk = match self.open_stream(stream) {
                 Ok(disk) => disk,
                 Err(error) => {

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use object_store::FolderStore;
 use repository::{
-    InitOptions, LeftOutDisk, PasswordCost, Proof, RecoveryKey, Repository, RestorePoint,
-    StreamRead, Unlock,
+    InitOptions, LeftOutDisk, PasswordCost, Proof, RecoveryKey, Repository, RepositoryError,
+    RepositoryErrorKind, RestorePoint, StreamRead, Unlock,
 };
 
-use crate::support::{CHUNK, Quiet, back_up, disk_bytes, read_back};
+use crate::support::{CHUNK, Quiet, back_up, disk_bytes, init, read_back};
 
 const PASSWORD: Unlock<'static> = Unlock::Password("golden");
 
@@ -138,4 +138,48 @@ fn a_point_of_the_first_programs_lacks_fields_and_one_of_a_later_program_has_mor
     assert_eq!((earlier.method, earlier.left_out), (None, Vec::new()));
     let stream = &earlier.streams[0];
     assert_eq!((&stream.read, &stream.proof), (&None, &None));
+}
+
+/// The JSON of a point that holds a checkpoint tree; never made anew.
+const TREE_POINT: &str = include_str!("../golden/point-v2.json");
+
+#[test]
+fn a_point_with_a_checkpoint_tree_reads_and_writes_as_it_did() {
+    let point: RestorePoint = serde_json::from_str(TREE_POINT).unwrap();
+    assert_eq!(point.images.len(), 2);
+    let parent = point.images[1].parent.as_deref();
+    assert_eq!(parent, Some(point.images[0].name.as_str()));
+    assert_eq!(point.stages[1].milliseconds, 8400);
+    assert_eq!(point.interruption_ms, Some(9600));
+    let version = RestorePoint::version_of(&point.images, point.checkpoints.as_ref());
+    assert_eq!(version, point.version);
+    let written = serde_json::to_value(&point).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(TREE_POINT).unwrap();
+    assert_eq!(written, golden);
+}
+
+/// What a program of the first version understands of a point is its version, and that it does
+/// not know it: so nothing that it does parse may hold a role that it has never heard of.
+#[test]
+fn what_programs_of_version_1_parse_of_a_tree_holds_nothing_new() {
+    let golden: serde_json::Value = serde_json::from_str(TREE_POINT).unwrap();
+    assert_eq!(golden["version"], 2);
+    let streams = golden["streams"].as_array().unwrap();
+    assert!(streams.iter().all(|stream| stream["role"] != "image"));
+}
+
+#[test]
+fn a_newer_point_is_refused_as_newer_and_leaves_the_others_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = init(folder.path());
+    let mut point = back_up(&repository, "vm", &[7; 100_000]);
+    point.version = 3;
+    point.id = RestorePoint::new_id().unwrap();
+    let run = repository.begin_run(1).unwrap();
+    run.publish(&point).unwrap();
+    let (points, refused) = repository.points().unwrap();
+    assert_eq!(points.len(), 1);
+    let kinds: Vec<_> = refused.iter().map(RepositoryError::kind).collect();
+    assert_eq!(kinds, [RepositoryErrorKind::Unsupported]);
+    assert!(refused[0].to_string().contains("version 3"));
 }

@@ -138,5 +138,6 @@ fn role_word(stream: &Stream) -> String {
         StreamRole::GuestState => "firmware state".to_owned(),
         StreamRole::CheckpointConfiguration => "checkpoint".to_owned(),
         StreamRole::CheckpointState => "checkpoint memory".to_owned(),
+        StreamRole::Image => "image".to_owned(),
     }
 }
