@@ -20,7 +20,7 @@ pub(crate) struct HostFacts {
 }
 
 impl HostFacts {
-    /// Reads them in at most 14 calls, whatever the number of VMs.
+    /// Reads them in at most 15 calls, whatever the number of VMs.
     pub(crate) fn read(session: &dyn WmiSession) -> Result<Self, WmiError> {
         // Without Hyper-V the first query says so.
         let raw = RawVms::of_host(session)?;

@@ -22,6 +22,8 @@ pub(super) struct RawVms {
     pub(super) security: Vec<Instance>,
     /// `Msvm_LastAppliedSnapshot`: a VM and the snapshot that was applied to it last.
     pub(super) applied: Vec<Instance>,
+    /// `Msvm_MemorySettingData`
+    pub(super) memory: Vec<Instance>,
 }
 
 impl RawVms {
@@ -46,6 +48,7 @@ impl RawVms {
             reference_points: where_there_is_one(all("Msvm_VirtualSystemReferencePoint"))?,
             security: where_there_is_one(all("Msvm_SecuritySettingData"))?,
             applied: where_there_is_one(all("Msvm_LastAppliedSnapshot"))?,
+            memory: where_there_is_one(all("Msvm_MemorySettingData"))?,
         })
     }
 
@@ -82,9 +85,11 @@ impl RawVms {
             }
             None => Vec::new(),
         };
+        let is_memory = |resource: &&Instance| resource.class == "Msvm_MemorySettingData";
         Ok(Self {
             systems,
             applied,
+            memory: resources.iter().filter(is_memory).cloned().collect(),
             resources,
             vss: where_there_is_one(of("Msvm_VssComponent", "SystemName"))?,
             exchange: where_there_is_one(of("Msvm_KvpExchangeComponent", "SystemName"))?,

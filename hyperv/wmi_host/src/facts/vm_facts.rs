@@ -38,6 +38,8 @@ pub(crate) struct VmFacts {
     pub(crate) settings: SettingsFacts,
     /// Its disks, numbered from 0 by controller and slot.
     pub(crate) disks: Vec<DiskFacts>,
+    /// The memory that it starts with, in MiB, where the host says it.
+    pub(crate) memory_mib: Option<u64>,
     /// It has a SCSI controller.
     pub(crate) has_scsi: bool,
     /// Its checkpoints, oldest first.
@@ -164,6 +166,7 @@ struct Parts<'a> {
     vss: HashMap<Uuid, &'a Instance>,
     exchange: HashMap<Uuid, &'a Instance>,
     applied: HashMap<Uuid, String>,
+    memory: HashMap<Uuid, u64>,
 }
 
 impl<'a> Parts<'a> {
@@ -191,6 +194,9 @@ impl<'a> Parts<'a> {
             instances.iter().filter_map(with_vm).collect()
         };
         parts.applied = raw.applied.iter().filter_map(applied_to).collect();
+        let memory_of =
+            |instance: &Instance| Some((owner(instance)?, instance.number("VirtualQuantity")?));
+        parts.memory = raw.memory.iter().filter_map(memory_of).collect();
         parts.vss = by_system(&raw.vss);
         parts.exchange = by_system(&raw.exchange);
         parts.security = raw
@@ -220,6 +226,7 @@ impl<'a> Parts<'a> {
             installed: system.time("InstallDate"),
             settings: SettingsFacts::of(active)?,
             disks: disks(resources),
+            memory_mib: self.memory.get(&id).copied(),
             has_scsi: resources
                 .iter()
                 .any(|resource| resource.number("ResourceType") == Some(6_u16)),

@@ -9,6 +9,8 @@ pub(crate) struct WindowsVersion {
     pub(crate) caption: String,
     /// `Win32_OperatingSystem.Version` in numbers: major, minor, build.
     pub(crate) version: (u32, u32, u32),
+    /// It is no Windows Server: `ProductType` 1.
+    pub(crate) is_desktop: bool,
 }
 
 impl WindowsVersion {
@@ -22,6 +24,7 @@ impl WindowsVersion {
                 |text| text.trim().to_owned(),
             ),
             version: (next(), next(), next()),
+            is_desktop: instance.number("ProductType") == Some(1_u32),
         }
     }
 
@@ -29,6 +32,29 @@ impl WindowsVersion {
     /// (contract 0.1).
     pub(crate) fn has_recovery_checkpoints(&self) -> bool {
         self.version >= (10, 0, 0)
+    }
+
+    /// `root\virtualization\v2`, and VSS components by VM: Windows Server 2012.
+    pub(crate) fn is_known(&self) -> bool {
+        self.version >= (6, 2, 0)
+    }
+
+    /// The host's VSS writer freezes a VM without its guest by a checkpoint, and need not save it:
+    /// Windows Server 2012 R2 (contract 5.1).
+    pub(crate) fn has_offline_checkpoints(&self) -> bool {
+        self.version >= (6, 3, 0)
+    }
+
+    /// What the guest's snapshot recovered to lies in a file of its own on the volume snapshot.
+    /// Contract: 5.1 [M]
+    pub(crate) fn leaves_auto_recovery(&self) -> bool {
+        self.has_offline_checkpoints() && !self.has_recovery_checkpoints()
+    }
+
+    /// A guest is backed up while it runs only where the VM has a SCSI controller, since what it
+    /// recovers is attached to that (contract 5.1, event 10103). Contract: 5.1 [M]
+    pub(crate) fn needs_scsi(&self) -> bool {
+        !self.has_recovery_checkpoints()
     }
 
     /// `GuestBackupType`: 1703 (contract 0.1). Windows Server 2016 is 1607.

@@ -7,8 +7,8 @@ use hyperv_host::{BackupRequest, HypervHost};
 use crate::listed_host::ListedHost;
 use crate::vm_instances::VmInstances;
 
-/// Queries of a whole host: nine classes of VMs, then Windows, volumes and the cluster.
-const CALLS_OF_A_HOST: usize = 12;
+/// Queries of a whole host: ten classes of VMs, then Windows, volumes and the cluster.
+const CALLS_OF_A_HOST: usize = 13;
 
 fn host_of(vms: u128) -> ListedHost {
     (1..=vms).fold(ListedHost::new("10.0.20348"), |host, number| {
