@@ -32,6 +32,11 @@ impl OpenedFile {
         } else {
             OsFile::open(&path)?
         });
+        Self::of_file(file, path)
+    }
+
+    /// Takes a file that somebody else has opened.
+    fn of_file(file: Arc<dyn ImageFile>, path: PathBuf) -> Result<Self, DiskError> {
         // The stamp is taken before anything is read: a change while the structures are read is
         // seen as well.
         let stamp = file
@@ -82,6 +87,33 @@ impl Chain {
             }
         }
         Ok(chain)
+    }
+
+    /// Takes files that are said to be a chain, leaf first, and sees whether they are.
+    pub(crate) fn of_files(files: Vec<Arc<dyn ImageFile>>) -> Result<Vec<OpenedFile>, DiskError> {
+        let mut seen = Seen::default();
+        let mut opened: Vec<OpenedFile> = Vec::with_capacity(files.len().min(MAX_FILES));
+        for file in files {
+            let path = PathBuf::from(file.name());
+            let file = OpenedFile::of_file(file, path)?;
+            if let Some(child) = opened.last()
+                && !child.layer.accepts(&file.layer)
+            {
+                let what = format!("{} is not its parent: the linkage differs", file.name());
+                return Err(
+                    DiskError::new(DiskErrorKind::ParentMismatch, what).in_file(&child.name())
+                );
+            }
+            seen.add(&file)?;
+            opened.push(file);
+        }
+        match opened.last() {
+            Some(last) if last.layer.parent_ids().is_some() => {
+                let what = "its parent is not among the files";
+                Err(DiskError::new(DiskErrorKind::ParentMissing, what).in_file(&last.name()))
+            }
+            _ => Ok(opened),
+        }
     }
 
     /// Returns the files, or why the chain is not whole.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, LayeredDisk};
+use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, ImageFile, LayeredDisk};
 use uuid::Uuid;
 
 use crate::bounds::Bounds;
@@ -73,23 +73,42 @@ pub struct DiskImage {
 /// `ParentMismatch`, `ParentLoop`, `Ambiguous`, `OutsideRoot`.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<DiskImage, DiskError> {
     let bounds = options.bounds_of(path)?;
-    let files = Chain::open(path, &bounds)?.whole()?;
-    let layers = files.iter().map(|file| file.layer.as_layer()).collect();
-    let device = LayeredDisk::new(layers)
-        .map_err(|error| error.in_file(&files.first().map(OpenedFile::name).unwrap_or_default()))?;
-    let chain = files
-        .iter()
-        .map(ChainFile::of)
-        .collect::<Result<_, DiskError>>()?;
-    Ok(DiskImage {
-        device,
-        files,
-        chain,
-    })
+    DiskImage::stacked(Chain::open(path, &bounds)?.whole()?)
+}
+
+/// Stacks files that are known to be a chain, leaf first, wherever their bytes come from. The
+/// formats are told by content and by the files' names.
+///
+/// The paths that the files name for their parents are not asked, their linkage is. Errors:
+/// `Corrupt`, `Unsupported`; `ParentMismatch`, `ParentMissing` where the last file is no base,
+/// `ParentLoop` where there are too many.
+pub fn open_files(files: Vec<Arc<dyn ImageFile>>) -> Result<DiskImage, DiskError> {
+    DiskImage::stacked(Chain::of_files(files)?)
 }
 
 impl DiskImage {
-    /// Returns the files, leaf first.
+    fn stacked(files: Vec<OpenedFile>) -> Result<Self, DiskError> {
+        let layers = files.iter().map(|file| file.layer.as_layer()).collect();
+        let device = LayeredDisk::new(layers).map_err(|error| {
+            error.in_file(&files.first().map(OpenedFile::name).unwrap_or_default())
+        })?;
+        let chain = files
+            .iter()
+            .map(ChainFile::of)
+            .collect::<Result<_, DiskError>>()?;
+        Ok(Self {
+            device,
+            files,
+            chain,
+        })
+    }
+
+    /// Returns the opened files, leaf first: their bytes as they lie.
+    pub fn files(&self) -> impl Iterator<Item = Arc<dyn ImageFile>> {
+        self.files.iter().map(|file| Arc::clone(&file.file))
+    }
+
+    /// Returns what is known of the files, leaf first.
     pub fn chain(&self) -> &[ChainFile] {
         &self.chain
     }

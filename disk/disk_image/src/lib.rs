@@ -21,6 +21,8 @@
 //! | `below` a folder | in it, wherever the host had them | matched by its longest equal tail with all files there ([`PathIndex`]) |
 //! | `on_host` | where the host has them, on several drives | looked up, component by component ([`HostPaths`], [`DriveMap`]); no drive is ever listed |
 //!
+//! [`open_files`] stacks files that somebody else has found, such as those of a restore point.
+//!
 //! Files are opened for reading alone. [`DiskImage::check_unchanged`] tells, after the reading,
 //! whether anybody changed them meanwhile.
 //!
@@ -72,7 +74,7 @@ pub use convert::convert;
 pub use copy::{CopyObserver, CopyReport, copy};
 pub use description::{ChainFile, Description};
 pub use differencing::{DifferencingOptions, create_differencing};
-pub use disk_image::{DiskImage, OpenOptions, open};
+pub use disk_image::{DiskImage, OpenOptions, open, open_files};
 pub use extent_map::{ExtentMap, MappedExtent, map};
 pub use host_paths::{DriveMap, HostPaths};
 pub use image_format::ImageFormat;

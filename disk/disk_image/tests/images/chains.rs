@@ -3,8 +3,10 @@
 use std::fs;
 use std::sync::Arc;
 
-use block_io::{BlockDevice as _, DiskErrorKind, MemoryFile, NewImage as _, OsFile};
-use disk_image::{DifferencingOptions, ImageFormat, OpenOptions, Severity, check, open};
+use block_io::{BlockDevice as _, DiskErrorKind, ImageFile, MemoryFile, NewImage as _, OsFile};
+use disk_image::{
+    DifferencingOptions, ImageFormat, OpenOptions, Severity, check, open, open_files,
+};
 use uuid::Uuid;
 
 use crate::folder::{Folder, SIZE, read_all};
@@ -305,5 +307,29 @@ fn a_child_may_be_larger_than_its_parent() {
         let bytes = read_all(&image);
         assert_eq!((bytes[0], bytes[4096]), (1, 3));
         assert!(bytes[8192..].iter().all(|byte| *byte == 0));
+    }
+}
+
+#[test]
+fn files_that_somebody_else_found_are_a_chain_by_their_linkage_alone() {
+    for (format, ext) in BOTH {
+        let folder = Folder::new();
+        let base = folder.base(&format!("base.{ext}"), format, 1);
+        let leaf = folder.child(&format!("leaf.a{ext}"), &base, 4096, 2);
+        let other = folder.base(&format!("other.{ext}"), format, 9);
+        let expected = read_all(&folder.open(&leaf).unwrap());
+        let bytes = |path: &std::path::Path| -> Arc<dyn ImageFile> {
+            // Nothing of the folder is in the name.
+            let name = path.file_name().unwrap().to_str().unwrap();
+            Arc::new(MemoryFile::new(name, fs::read(path).unwrap()))
+        };
+        let image = open_files(vec![bytes(&leaf), bytes(&base)]).unwrap();
+        assert!(read_all(&image) == expected);
+        assert_eq!(image.files().count(), 2);
+        let kind = |files| open_files(files).err().unwrap().kind();
+        let wrong = vec![bytes(&leaf), bytes(&other)];
+        assert_eq!(kind(wrong), DiskErrorKind::ParentMismatch);
+        assert_eq!(kind(vec![bytes(&leaf)]), DiskErrorKind::ParentMissing);
+        assert!(open_files(Vec::new()).is_err());
     }
 }
