@@ -16,14 +16,30 @@
 //! methods it stands for. One [`VssBackup`] is one backup: what writers tell of themselves is read
 //! once, so a VM that is made later is in none of its components.
 
+#![deny(unsafe_code)]
+
+mod code;
+mod elsewhere;
 mod error;
+mod error_kind;
+mod listing;
+mod order;
 mod requester;
 mod snapshot;
+mod step;
 mod writer;
 
-pub use error::{VssError, VssErrorKind, VssStep};
+pub use code::{CodeMeaning, all_codes, meaning_of};
+pub use elsewhere::WindowsVss;
+pub use error::VssError;
+pub use error_kind::VssErrorKind;
+pub use listing::{
+    LastError, ListedStorage, ListedVolume, ListedWriter, parse_shadow_storage, parse_writers,
+};
+pub use order::{Order, Phase};
 pub use requester::{Cancelled, RequestOptions, SnapshotKind, VssBackup, VssService};
 pub use snapshot::{Provider, ProviderKind, Snapshot, SnapshotVolume, VolumeKind};
+pub use step::VssStep;
 pub use writer::{
     BackupType, Component, ComponentId, ComponentKind, FileSet, HYPERV_WRITER, Writer, WriterState,
     WriterStatus,

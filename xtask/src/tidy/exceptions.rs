@@ -23,6 +23,11 @@ pub(crate) const LIST: &[Exception] = &[
         path: "hyperv/virtdisk/src/lib.rs",
         reason: "virtdisk.dll is called in its module `native`; everything else is denied",
     },
+    Exception {
+        rule: "unsafe-code",
+        path: "hyperv/vss/src/lib.rs",
+        reason: "VSS is called in its module `native`, for Windows alone; everything else is denied",
+    },
 ];
 
 /// Takes out what `list` excuses, and adds a finding for each entry that excuses nothing.
