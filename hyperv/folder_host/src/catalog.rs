@@ -133,7 +133,8 @@ fn something_else(path: &Path, bytes: &[u8]) -> Result<Option<Reading>, String> 
     Ok(None)
 }
 
-fn guid_of(path: &Path) -> Option<Uuid> {
+/// Returns the GUID that a file is named by.
+pub(crate) fn guid_of(path: &Path) -> Option<Uuid> {
     Uuid::parse_str(path.file_stem()?.to_str()?).ok()
 }
 

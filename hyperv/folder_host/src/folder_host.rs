@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use disk_image::OpenOptions;
+use disk_image::{DiskImage, OpenOptions};
 use hyperv_host::{
-    BackupMethod, BackupRequest, DiskSource, FrozenVm, HostError, HostErrorKind, HypervHost,
+    BackupMethod, BackupMode, BackupRequest, FrozenVm, HostError, HostErrorKind, HypervHost,
     Inventory, PreviousBackup, Severity, StepObserver, VmEntry, VmPlan, VmSource,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
+use vm_config::DiskSlot;
 
 use crate::catalog::{Catalog, ConfigFile, whole};
 use crate::checkpoint::disk_files;
@@ -19,8 +20,9 @@ use crate::disk_source::disk_source;
 use crate::folder_plan;
 use crate::kept_files::kept_files;
 use crate::loose_chain::{self, IDENTITY_PREFIX, loose_chains};
-use crate::machine::{Machine, OpenedDisk, identity, left_out, unreadable_entry};
+use crate::machine::{Machine, OpenedDisk, identity, unreadable_entry};
 use crate::open_vm::OpenVm;
+use crate::tree::Tree;
 
 /// A folder of VMs as a host.
 #[derive(Debug)]
@@ -57,9 +59,19 @@ impl FolderHost {
     ///
     /// `NoSuchVm`, `Configuration`, `Disk`.
     pub fn open_vm(&self, identity: &str) -> Result<VmSource, HostError> {
+        let (source, _) = self.open_as(identity, &Wanted::Disks)?;
+        Ok(source)
+    }
+
+    /// Opens a VM: its disks, or the image files of its tree with the chains that they belong to.
+    fn open_as(
+        &self,
+        identity: &str,
+        wanted: &Wanted<'_>,
+    ) -> Result<(VmSource, Vec<DiskImage>), HostError> {
         let catalog = Catalog::scan(&self.root)?;
         if identity.starts_with(IDENTITY_PREFIX) {
-            return open_loose(&catalog, identity);
+            return open_loose(&catalog, identity, wanted);
         }
         let no_such_vm = || {
             HostError::new(
@@ -77,7 +89,7 @@ impl FolderHost {
         let by_id = by_id(&catalog);
         let distinct = distinct(&catalog, by_id.get(&id).ok_or_else(no_such_vm)?);
         match distinct.as_slice() {
-            [config] => open_machine(&catalog, config),
+            [config] => open_machine(&catalog, config, wanted),
             _ => Err(HostError::new(
                 HostErrorKind::Configuration,
                 duplicate(&distinct).text,
@@ -129,7 +141,12 @@ impl HypervHost for FolderHost {
         request: &BackupRequest,
         _previous: Option<&PreviousBackup>,
     ) -> Result<VmPlan, HostError> {
-        Ok(folder_plan::plan(vm, request))
+        let mut plan = folder_plan::plan(vm, request);
+        if request.mode == BackupMode::AllCheckpoints {
+            let opened = self.open_as(&vm.identity, &Wanted::Tree(&request.exclude));
+            folder_plan::plan_tree(&mut plan, opened.as_ref().map(|(source, _)| source));
+        }
+        Ok(plan)
     }
 
     fn begin_backup(
@@ -142,19 +159,18 @@ impl HypervHost for FolderHost {
         if let Some(finding) = folder_plan::plan(vm, request).block() {
             return Err(HostError::blocked(finding));
         }
-        let mut source = self.open_vm(&vm.identity)?;
-        let excluded = |slot| request.exclude.contains(&slot);
-        let (out, read) = source
-            .disks
-            .into_iter()
-            .partition(|disk| disk.slot.is_some_and(excluded));
-        source.disks = read;
-        let out: Vec<DiskSource> = out;
-        let out = out
-            .iter()
-            .map(|disk| left_out(disk.slot, &disk.configured_path, "excluded"));
-        source.left_out.extend(out);
-        Ok(Box::new(OpenVm::new(source)?))
+        let wanted = match request.mode {
+            BackupMode::AllCheckpoints => Wanted::Tree(&request.exclude),
+            BackupMode::Tracked | BackupMode::Standard => Wanted::Disks,
+        };
+        let (mut source, chains) = self.open_as(&vm.identity, &wanted)?;
+        source.disks.retain(|disk| {
+            !disk
+                .slot
+                .is_some_and(|slot| request.exclude.contains(&slot))
+        });
+        source.left_out.extend(folder_plan::excluded(vm, request));
+        Ok(Box::new(OpenVm::new(source, chains)?))
     }
 }
 
@@ -208,39 +224,48 @@ fn duplicate(configs: &[&ConfigFile]) -> hyperv_host::Finding {
     )
 }
 
-fn open_machine(catalog: &Catalog, config: &ConfigFile) -> Result<VmSource, HostError> {
-    let machine = Machine::open(catalog, config);
-    let files = kept_files(catalog, &machine)?;
-    let Machine {
-        entry,
-        disks,
-        left_out,
-        ..
-    } = machine;
-    let disks = entry
-        .disks
-        .iter()
-        .zip(disks)
-        .map(|(entry, disk)| disk_source(entry, disk))
-        .collect::<Result<_, HostError>>()?;
-    Ok(VmSource {
-        entry,
-        configuration: Some(config.reading.configuration.clone()),
-        disks,
-        images: Vec::new(),
-        tree: None,
-        files,
-        taken: Timestamp::now(),
-        method: BackupMethod::Files,
-        consistency: folder_plan::reached(),
-        left_out,
-        stages: Vec::new(),
-        interruption: None,
-        findings: Vec::new(),
-    })
+/// What of a VM is to be read.
+enum Wanted<'a> {
+    /// Its disks as they are now.
+    Disks,
+    /// The image files of all checkpoints, but of the disks in these slots.
+    Tree(&'a [DiskSlot]),
 }
 
-fn open_loose(catalog: &Catalog, identity: &str) -> Result<VmSource, HostError> {
+fn open_machine(
+    catalog: &Catalog,
+    config: &ConfigFile,
+    wanted: &Wanted<'_>,
+) -> Result<(VmSource, Vec<DiskImage>), HostError> {
+    let mut machine = Machine::open(catalog, config);
+    let files = kept_files(catalog, &machine)?;
+    let mut source = empty_source(machine.entry.clone());
+    source.configuration = Some(config.reading.configuration.clone());
+    source.files = files;
+    source.left_out = std::mem::take(&mut machine.left_out);
+    match wanted {
+        Wanted::Disks => {
+            source.disks = machine
+                .entry
+                .disks
+                .iter()
+                .zip(machine.disks)
+                .map(|(entry, disk)| disk_source(entry, disk))
+                .collect::<Result<_, HostError>>()?;
+            Ok((source, Vec::new()))
+        }
+        Wanted::Tree(exclude) => Ok(with_tree(
+            source,
+            Tree::of_machine(catalog, machine, exclude)?,
+        )),
+    }
+}
+
+fn open_loose(
+    catalog: &Catalog,
+    identity: &str,
+    wanted: &Wanted<'_>,
+) -> Result<(VmSource, Vec<DiskImage>), HostError> {
     let leaf = loose_chain::by_identity(catalog, identity).ok_or_else(|| {
         HostError::new(
             HostErrorKind::NoSuchVm,
@@ -249,18 +274,42 @@ fn open_loose(catalog: &Catalog, identity: &str) -> Result<VmSource, HostError> 
     })?;
     let image = disk_image::open(leaf, &OpenOptions::below(&catalog.root));
     let entry = loose_chain::entry(catalog, leaf, image.as_ref());
-    let disk = OpenedDisk {
-        configured_path: catalog.below(leaf),
-        image,
-    };
-    let disks = match entry.disks.first() {
-        Some(place) => vec![disk_source(place, disk)?],
-        None => Vec::new(),
-    };
-    Ok(VmSource {
+    let mut source = empty_source(entry);
+    let configured_path = catalog.below(leaf);
+    match wanted {
+        Wanted::Disks => {
+            let disk = OpenedDisk {
+                configured_path,
+                image,
+            };
+            if let Some(place) = source.entry.disks.first() {
+                source.disks.push(disk_source(place, disk)?);
+            }
+            Ok((source, Vec::new()))
+        }
+        Wanted::Tree(_) => {
+            let image = image.map_err(HostError::of_disk)?;
+            Ok(with_tree(
+                source,
+                Tree::of_chain(catalog, configured_path, image)?,
+            ))
+        }
+    }
+}
+
+fn with_tree(mut source: VmSource, tree: Tree) -> (VmSource, Vec<DiskImage>) {
+    source.images = tree.images;
+    source.tree = Some(tree.tree);
+    source.findings = tree.findings;
+    (source, tree.chains)
+}
+
+/// Makes the source of a VM of which nothing was opened yet.
+fn empty_source(entry: VmEntry) -> VmSource {
+    VmSource {
         entry,
         configuration: None,
-        disks,
+        disks: Vec::new(),
         images: Vec::new(),
         tree: None,
         files: Vec::new(),
@@ -271,5 +320,5 @@ fn open_loose(catalog: &Catalog, identity: &str) -> Result<VmSource, HostError> 
         stages: Vec::new(),
         interruption: None,
         findings: Vec::new(),
-    })
+    }
 }

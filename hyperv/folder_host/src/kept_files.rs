@@ -86,7 +86,7 @@ impl Kept<'_> {
 
 /// Returns the state files of a configuration, and whether each is guest state: files beside it
 /// or in a folder beside it that has its stem, and the guest state file that it names.
-fn companions(catalog: &Catalog, config: &ConfigFile) -> Vec<(PathBuf, bool)> {
+pub(crate) fn companions(catalog: &Catalog, config: &ConfigFile) -> Vec<(PathBuf, bool)> {
     let stem = config.path.with_extension("");
     let named = config
         .reading
@@ -120,7 +120,7 @@ fn same_path(one: &Path, other: &Path) -> bool {
 }
 
 /// Returns the VM's own folder: the one that holds `Virtual Machines`.
-fn own_folder(config: &Path) -> PathBuf {
+pub(crate) fn own_folder(config: &Path) -> PathBuf {
     let folder = config.parent().unwrap_or(config);
     let is_machines = folder
         .file_name()

@@ -17,6 +17,13 @@
 //!   its own. Only `.vhdx`, `.avhdx`, `.vhd`, `.avhd`, `.img` and `.raw` count, so that notes and
 //!   tracking files (`.rct`, `.mrt`) do not become VMs.
 //!
+//! # All checkpoints
+//!
+//! In mode `AllCheckpoints` the source holds image files as they lie, of every chain of the VM and
+//! of its checkpoints, and the tree says what they are to each other. Which checkpoint derives from
+//! which is told by their disks: no configuration says it. Nothing holds the files still, so they
+//! are looked at again when all was read.
+//!
 //! # I/O
 //!
 //! Everything is opened for reading alone, below the folder alone: a link that leads out of it is
@@ -41,9 +48,11 @@ mod diagnosis;
 mod disk_source;
 mod folder_host;
 mod folder_plan;
+mod image_layout;
 mod kept_files;
 mod loose_chain;
 mod machine;
 mod open_vm;
+mod tree;
 
 pub use folder_host::FolderHost;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
+mod all_checkpoints;
 mod fixture;
 mod inventory;
 mod opening;
