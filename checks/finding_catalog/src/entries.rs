@@ -1,11 +1,15 @@
 //! The pages.
 
+mod checkpoints;
 mod disks;
 mod guests;
 mod hosts;
+mod repositories;
 mod residue;
+mod restores;
 mod runs;
 mod vms;
+mod vss;
 
 use hyperv_host::Severity;
 
@@ -14,11 +18,15 @@ use crate::Explanation;
 /// All pages, by code.
 pub(crate) const ALL: &[&[Explanation]] = &[
     hosts::PAGES,
+    vss::PAGES,
     vms::PAGES,
     runs::PAGES,
+    checkpoints::PAGES,
     residue::PAGES,
     disks::PAGES,
+    restores::PAGES,
     guests::PAGES,
+    repositories::PAGES,
 ];
 
 /// A page that nothing is said on yet.
@@ -33,5 +41,10 @@ const BLANK: Explanation = Explanation {
     more: &[],
     errors: &[],
     return_codes: &[],
+    codes: &[],
+    events: &[],
+    phrases: &[],
+    aliases: &[],
+    fix: "",
     is_finding: true,
 };

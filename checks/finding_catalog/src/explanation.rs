@@ -31,6 +31,19 @@ pub struct Explanation {
     pub errors: &'static [HostErrorKind],
     /// Return codes of Hyper-V's methods that are explained by this.
     pub return_codes: &'static [u32],
+    /// Codes of Windows that are explained by this: `HRESULT`s and plain error numbers.
+    pub codes: &'static [u32],
+    /// Events of Windows' logs that are explained by this.
+    pub events: &'static [u32],
+    /// Parts of messages that are explained by this, in lower case and English; `…` stands for what
+    /// differs from message to message.
+    #[serde(skip)]
+    pub phrases: &'static [&'static str],
+    /// Other names of it.
+    #[serde(skip)]
+    pub aliases: &'static [&'static str],
+    /// What `lifeboat doctor --fix` with its id does; empty where there is nothing safe to do.
+    pub fix: &'static str,
     /// Some check makes a finding of this id. Else there are only failures.
     pub is_finding: bool,
 }
@@ -52,6 +65,10 @@ impl fmt::Display for Explanation {
         ];
         for (name, text) in parts {
             write_part(f, name, text)?;
+        }
+        if !self.fix.is_empty() {
+            let text = format!("`lifeboat doctor --fix {}` {}.", self.id, self.fix);
+            write_part(f, "Fix", &text)?;
         }
         if !self.more.is_empty() {
             write_part(f, "More", &self.more.join(" · "))?;
@@ -93,7 +110,11 @@ pub fn find(text: &str) -> Option<&'static Explanation> {
     let text = text.trim();
     all().find(|page| {
         let number = page.code.trim_start_matches("LB-");
-        page.code.eq_ignore_ascii_case(text) || number == text || page.id.eq_ignore_ascii_case(text)
+        let is_alias = |alias: &&str| alias.eq_ignore_ascii_case(text);
+        page.code.eq_ignore_ascii_case(text)
+            || number == text
+            || page.id.eq_ignore_ascii_case(text)
+            || page.aliases.iter().any(is_alias)
     })
 }
 

@@ -1,7 +1,5 @@
 //! The table is whole, finds what it is asked for, and is the page.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::fs;
 use std::path::Path;
 

@@ -17,6 +17,11 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "See that the host runs and that its name resolves. For winrm:// see that WinRM listens (`winrm enumerate winrm/config/listener` on the host) and that the firewall lets TCP 5985 or 5986 through. For dir: see that the folder exists.",
         more: &["docs/operate/first-real-host.md"],
         errors: &[HostErrorKind::Unreachable],
+        codes: &[0x8007_06BA],
+        phrases: &[
+            "the rpc server is unavailable",
+            "winrm cannot complete the operation",
+        ],
         is_finding: false,
         ..BLANK
     },
@@ -30,6 +35,8 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Check the user name and the file that LIFEBOAT_HOST_PASSWORD_FILE names. The account has to be in the host's Administrators or Hyper-V Administrators group; a local account that is not the built-in Administrator also needs remote rights that UAC does not filter (LocalAccountTokenFilterPolicy).",
         errors: &[HostErrorKind::Denied],
         return_codes: &[32769],
+        codes: &[0x8007_0005, 0x8004_1003, 5],
+        phrases: &["access is denied", "access denied", "zugriff verweigert"],
         is_finding: false,
         ..BLANK
     },
@@ -42,6 +49,8 @@ pub(super) const PAGES: &[Explanation] = &[
         matters: "There are no VMs that could be listed or backed up.",
         cure: "Name another host, or install the role: Install-WindowsFeature Hyper-V -IncludeManagementTools.",
         errors: &[HostErrorKind::NoHyperv],
+        codes: &[0x8004_100E],
+        phrases: &["invalid namespace"],
         ..BLANK
     },
     Explanation {
@@ -49,9 +58,10 @@ pub(super) const PAGES: &[Explanation] = &[
         id: "HOST-OLD",
         title: "the host is older than Windows Server 2016",
         severity: Block,
-        means: "Recovery checkpoints, reference points and change tracking came with Windows Server 2016 and Windows 10. Before, a host can freeze its VMs only through VSS, which is not built yet.",
-        matters: "Its VMs are listed and planned, and cannot be backed up while they run.",
-        cure: "Export the VMs (Export-VM) and back up that folder with --host dir:FOLDER, or shut them down and back up their folder, or move them to a newer host.",
+        means: "Recovery checkpoints, reference points and change tracking came with Windows Server 2016 and Windows 10. Before, a host can freeze its VMs only through VSS, which works on the host itself.",
+        matters: "Reached over WinRM, its VMs are listed and planned, and cannot be backed up while they run. Every backup reads their disks in full.",
+        cure: "Run lifeboat on the host itself (--host local). Or export the VMs (Export-VM) and back up that folder with --host dir:FOLDER, or shut them down and back up their folder, or move them to a newer host. What each version can do is in the support matrix.",
+        more: &["docs/operate/support-matrix.md"],
         ..BLANK
     },
     Explanation {
@@ -107,6 +117,10 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-1010",
         id: "HOST-VMMS",
+        phrases: &[
+            "virtual machine management service is not running",
+            "hyper-v virtual machine management service failed to start",
+        ],
         title: "Hyper-V's management service does not run",
         severity: Block,
         means: "The service vmms (Hyper-V Virtual Machine Management) is stopped. VMs may run on all the same.",
@@ -124,6 +138,7 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Read the host's own words and the event log Hyper-V-VMMS/Admin at that time. `lifeboat explain` with the number tells what it stands for.",
         errors: &[HostErrorKind::Refused],
         return_codes: &[2, 32768, 32771, 32776, 32777],
+        codes: &[0x8007_000D, 0x8000_4005, 0x8004_1001],
         is_finding: false,
         ..BLANK
     },
@@ -182,6 +197,65 @@ pub(super) const PAGES: &[Explanation] = &[
         means: "Before a run makes anything on a host it writes down what it is about to make, and what was there. There is no folder for that.",
         matters: "A run that died could not be cleaned up after. So nothing is made, and nothing is backed up.",
         cure: "Name a folder that this machine keeps, with --state FOLDER or LIFEBOAT_STATE.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-1017",
+        id: "HOST-VMCOMPUTE",
+        title: "Hyper-V's compute service does not run",
+        severity: Warn,
+        means: "The service vmcompute (Hyper-V Host Compute Service), which came with Windows Server 2016, is stopped or switched off.",
+        matters: "VMs that run go on; none can be started, and a VM that is restored cannot either.",
+        cure: "Start it on the host: Start-Service vmcompute. If it does not start: see whether the hypervisor runs (bcdedit /enum shows hypervisorlaunchtype Auto).",
+        phrases: &["host compute service is not running"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-1018",
+        id: "HOST-LOGON-RIGHT",
+        title: "VMs lost the right to log on as a service",
+        severity: Block,
+        means: "The group NT VIRTUAL MACHINE\\Virtual Machines has lost the right \"Log on as a service\", as a rule through a group policy. Hyper-V says 0x8007052F when it turns a checkpoint into a reference point (\"Failed to write VHD attachment\"), and 0x80070569 when it starts a VM.",
+        matters: "Changes cannot be tracked, so every backup reads disks in full; VMs that stop do not start again.",
+        cure: "Give the right back: in the group policy that takes it, or with gpupdate /force after the host's organizational unit was changed. Then restart vmms.",
+        codes: &[0x8007_052F, 0x8007_0569],
+        phrases: &[
+            "failed to write vhd attachment",
+            "logon failure: the user has not been granted the requested logon type",
+        ],
+        is_finding: false,
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-1019",
+        id: "HOST-DESKTOP",
+        title: "the host is a Windows desktop",
+        severity: Info,
+        means: "Hyper-V's VSS writer comes with Windows Server alone, and all checkpoints of a VM can be backed up only through that.",
+        matters: "The mode all (--mode all) is refused on this host before anything is done. The latest state can be backed up, with changes tracked or in full.",
+        cure: "Use --mode cbt or --mode standard; or shut the VM down, copy its folder, and back that up with --host dir:FOLDER.",
+        more: &["docs/operate/support-matrix.md"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-1020",
+        id: "HOST-UNKNOWN-VERSION",
+        title: "the host's Windows is not in the support matrix",
+        severity: Info,
+        means: "The host runs a Windows that is newer, or older, than all that this version of the program knows.",
+        matters: "What it can do is taken from the nearest version that is known. Nothing is claimed that it did not answer.",
+        cure: "Look for a newer version of lifeboat, and see what the first backups' plans say.",
+        more: &["docs/operate/support-matrix.md"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-1022",
+        id: "HOST-VERSION-MIXED",
+        title: "the nodes of the cluster have different versions of lifeboat",
+        severity: Warn,
+        means: "A VM that moves is backed up by the program of the node that has it then.",
+        matters: "An older version may lack what a policy asks for, and does not know what a newer one wrote into its journal.",
+        cure: "Bring every node to the same version.",
         ..BLANK
     },
 ];

@@ -19,6 +19,7 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-2202",
         id: "RESIDUE-CHECKPOINT",
+        fix: "removes what dead runs of lifeboat left, and waits for merges",
         title: "a checkpoint of a run is still there",
         severity: Warn,
         means: "A run of lifeboat made the checkpoint and could not remove it: it died, or the host refused.",
@@ -59,6 +60,7 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-2206",
         id: "RESIDUE-REFERENCE-POINT",
+        fix: "removes what dead runs of lifeboat left, and waits for merges",
         title: "a reference point of a run is not needed any more",
         severity: Info,
         means: "A reference point keeps a tracking id alive. This one belongs to no restore point.",

@@ -76,7 +76,8 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Warn,
         means: "The VM came from Windows Server 2012 R2 or earlier, and its configuration was not upgraded. Hyper-V tracks changes from version 8.0 on.",
         matters: "Every backup reads its disks in full. What is known is not stored again.",
-        cure: "If the VM never has to go back to an older host: shut it down, Update-VMVersion, start it.",
+        cure: "Get-VM | Format-Table Name, Version shows the versions of all VMs. If this one never has to go back to an older host: shut it down, Update-VMVersion NAME, start it. There is no way back from it, so lifeboat does not do it for you.",
+        more: &["docs/operate/support-matrix.md"],
         ..BLANK
     },
     Explanation {
@@ -107,7 +108,14 @@ pub(super) const PAGES: &[Explanation] = &[
         means: "Hyper-V Replica sends it the changes of its primary. Its guest does not run here. While changes are applied, or when the replication is not in order, Hyper-V refuses backups of it on purpose.",
         matters: "A point of it is crash-consistent at best, and not to be had at all times.",
         cure: "Back up the VM on its primary host. Where that cannot be, pause the replication for the time of the backup.",
-        more: &["LB-2107"],
+        more: &["LB-2107", "learn.microsoft.com: Set up Hyper-V Replica"],
+        events: &[10150],
+        phrases: &[
+            "replica virtual machine … backup",
+            "replication is in progress",
+            "resynchronization is required",
+            "cannot be backed up because … replication",
+        ],
         ..BLANK
     },
     Explanation {
@@ -169,6 +177,97 @@ pub(super) const PAGES: &[Explanation] = &[
         means: "The host lists the VM, and not its settings: it is being made, moved or removed, or its configuration is lost or damaged.",
         matters: "Nobody knows which disks belong to it, so it is not backed up.",
         cure: "Run again. If it stays so: see whether Hyper-V Manager shows its settings, and restart the service vmms on the host, which does not stop VMs.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2018",
+        id: "VM-NOT-CLUSTERED",
+        title: "the VM is no role of the cluster",
+        severity: Info,
+        means: "The host is a node of a failover cluster, and this VM was made in Hyper-V Manager: the cluster does not know it.",
+        matters: "It does not move to another node when this one fails, and no other node can bring it up.",
+        cure: "If that is not on purpose: Add-ClusterVirtualMachineRole -VMName NAME, with its files on a cluster shared volume. Make and change VMs of a cluster in Failover Cluster Manager.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2019",
+        id: "VM-OTHER-VOLUME",
+        title: "the VM's checkpoints lie on another volume than its disks",
+        severity: Info,
+        means: "What Hyper-V makes for a checkpoint goes to the folder of the VM's settings, which is on a volume that holds no disk of the VM.",
+        matters: "A backup through VSS has to snap both volumes at one moment, which some providers of snapshots cannot. With --same-volume such a VM is refused.",
+        cure: "Nothing, as a rule: both volumes are snapped. Else Set-VM NAME -SnapshotFileLocation to the volume of its disks.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2020",
+        id: "VM-NOT-RUNNING",
+        title: "the VM does not run",
+        severity: Info,
+        means: "The VM is off, saved or paused, so its guest cannot be asked to bring its data into order.",
+        matters: "The point of a VM that was shut down is as good as its disks. One that was saved needs its memory with it; one that is paused is frozen where it stands, and starts from its point as after a power cut.",
+        cure: "Nothing, if that is as it should be. Start the VM before the backup where its applications should take part.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2021",
+        id: "VM-OLD-GUEST",
+        title: "the guest is too old to take part in a backup",
+        severity: Warn,
+        means: "Systems such as Windows 2000, Windows XP, early Linux and most BSDs have nothing that the host could ask to bring data into order.",
+        matters: "On Windows Server 2012 R2 and later points are crash-consistent. Before, the host can only save the VM while the volume is snapped, which interrupts it.",
+        cure: "Accept crash consistency, shut the VM down for its backup, or allow it to be saved (--saved-state allow). Keep what matters in it elsewhere.",
+        more: &["docs/operate/support-matrix.md"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2022",
+        id: "VM-METHOD",
+        title: "another way than the usual one is taken",
+        severity: Info,
+        means: "What was asked for, or what the host and the VM can do, leads to a volume snapshot, or to saving the VM, where a recovery checkpoint is the usual way. The finding says why.",
+        matters: "The way decides what the point is worth and whether the VM is interrupted; the plan says both.",
+        cure: "Nothing has to be done. `lifeboat vm plan` shows the ways of all VMs before anything is done.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2023",
+        id: "VM-SAVED-STATE",
+        title: "the VM is saved while it is backed up",
+        severity: Warn,
+        means: "The VM cannot be frozen while it runs, and the policy allows to save it: its memory goes to a file, the volume is snapped, and the VM goes on. Whatever happens meanwhile, it is brought back to the state it was found in.",
+        matters: "Nobody reaches it for that time, which the plan estimates and the run measures.",
+        cure: "Let its guest take part (the VM's other findings say how); then it need not be saved.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2024",
+        id: "VM-SAVED-STATE-REFUSED",
+        title: "the VM would have to be saved, which is not allowed",
+        severity: Block,
+        means: "The VM cannot be frozen while it runs. The only way left is to save it for a moment, and the policy does not allow interruptions.",
+        matters: "The VM gets no point in this run.",
+        cure: "Let its guest take part (the VM's other findings say how), shut it down for its backup, or allow it to be saved with --saved-state allow.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2025",
+        id: "VM-CHECKPOINT-INCOMPLETE",
+        title: "a checkpoint's files are not all there",
+        severity: Block,
+        means: "The whole tree of checkpoints is to be backed up, and a file that one of them needs is missing or cannot be read.",
+        matters: "A tree with a hole cannot be brought back, and would look like a backup.",
+        cure: "Bring the file back, remove the checkpoint, or back up the latest state alone (--mode standard).",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2026",
+        id: "VM-CHECKPOINT-MISSING",
+        title: "a checkpoint that the VM lists has no configuration",
+        severity: Warn,
+        means: "The VM's configuration names a checkpoint, and no file below the folder is its configuration.",
+        matters: "That checkpoint is not in the point; the others and the latest state are.",
+        cure: "Put the files of the checkpoint below the folder as well.",
         ..BLANK
     },
 ];
