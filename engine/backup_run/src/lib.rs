@@ -3,7 +3,8 @@
 //! ```text
 //!   begin_backup: the host holds the VM still
 //!     ├─ prove    some of what the host calls unchanged is read and compared with the last point
-//!     ├─ store    files; of each disk what changed, or all of it, and then the report says why
+//!     ├─ store    files; of each disk what changed, or all of it, and then the report says why;
+//!     │           of a checkpoint tree the image files, as they are
 //!     ├─ flush    all of it is durable
 //!     ├─ seal     the host lets the VM go and gives its tracking ids
 //!     ├─ publish  the restore point, with these ids as cursors
@@ -12,11 +13,14 @@
 //!
 //! A VM that fails leaves no point, nothing on the host, and does not keep the others from theirs;
 //! a repository that fails ends the run. Whatever was stored before a run was cancelled or died is
-//! used by the next. One VM is read at a time; the next one may be frozen meanwhile.
+//! used by the next. Commands of the person's own may run around it ([`CommandPolicy`]). One VM is read at a time; the next one may be frozen meanwhile.
 
 #![forbid(unsafe_code)]
 
+mod command;
 mod disk_backup;
+mod held_still;
+mod image_backup;
 mod observer;
 mod options;
 mod plan;
@@ -28,10 +32,14 @@ mod selection;
 mod throttle;
 mod vm_backup;
 
+pub use command::{
+    CommandLine, CommandOutcome, CommandPolicy, CommandReport, CommandStage, OnCommandFailure,
+};
+pub use held_still::StageItem;
 pub use observer::{RunEvent, RunObserver};
 pub use options::BackupOptions;
 pub use plan::{PlannedVm, plan_backup};
 pub use proof::ProofPolicy;
-pub use report::{DiskItem, Outcome, RunFailure, RunItem, RunReport};
+pub use report::{DiskItem, ImageItem, Outcome, RunFailure, RunItem, RunReport};
 pub use run::back_up;
 pub use selection::{SelectError, select_vms};

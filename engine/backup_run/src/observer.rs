@@ -1,6 +1,10 @@
 //! How a run tells what it does.
 
-use crate::RunItem;
+use std::time::Duration;
+
+use hyperv_host::{BackupMethod, Stage};
+
+use crate::{CommandReport, CommandStage, RunItem};
 
 /// Something that happened in a run.
 #[derive(Debug)]
@@ -12,6 +16,28 @@ pub enum RunEvent<'a> {
         vm: &'a str,
         /// What it does.
         text: &'a str,
+    },
+    /// A command of the person's own begins.
+    CommandStarted {
+        /// When it runs.
+        stage: CommandStage,
+        /// The VM that it runs for; `None`: for the run.
+        vm: Option<&'a str>,
+        /// The command as it was given.
+        command: &'a str,
+    },
+    /// A command is done, well or not.
+    CommandFinished(&'a CommandReport),
+    /// A VM is held still.
+    Held {
+        /// The VM's name.
+        vm: &'a str,
+        /// How.
+        method: BackupMethod,
+        /// What was done, in order, and how long each step took.
+        stages: &'a [Stage],
+        /// How long the guest did not run, where it had to be saved or paused.
+        interruption: Option<Duration>,
     },
     /// A VM's turn to be read came: the `number`-th of `count`, from 1.
     VmStarted {

@@ -1,9 +1,9 @@
 //! How a run goes about it.
 
-use hyperv_host::{BackupRequest, VmEntry};
+use hyperv_host::{BackupRequest, SavedState, VmEntry};
 use vm_config::DiskSlot;
 
-use crate::ProofPolicy;
+use crate::{CommandPolicy, ProofPolicy};
 
 /// How a run goes about it.
 #[derive(Debug, Clone)]
@@ -19,6 +19,11 @@ pub struct BackupOptions {
     pub request: BackupRequest,
     /// Disks that are left out on purpose: VM by name or identity, and where the disk is attached.
     pub exclude: Vec<(String, DiskSlot)>,
+    /// VMs, by name or identity, that may be saved where nothing else freezes them, whatever
+    /// `request` says for all.
+    pub allow_saved: Vec<String>,
+    /// Commands before and after the work.
+    pub commands: CommandPolicy,
     /// How much of what a host calls unchanged is read all the same.
     pub proof: ProofPolicy,
     /// Program and version, as points name it.
@@ -33,6 +38,8 @@ impl Default for BackupOptions {
             bytes_per_second: None,
             request: BackupRequest::default(),
             exclude: Vec::new(),
+            allow_saved: Vec::new(),
+            commands: CommandPolicy::default(),
             proof: ProofPolicy::default(),
             program: String::new(),
         }
@@ -43,10 +50,16 @@ impl BackupOptions {
     /// Returns what is asked of the host for one VM.
     pub(crate) fn request_for(&self, vm: &VmEntry) -> BackupRequest {
         let mut request = self.request.clone();
-        let own = self.exclude.iter().filter(|(name, _)| {
-            name.to_lowercase() == vm.name.to_lowercase() || name.eq_ignore_ascii_case(&vm.identity)
-        });
+        let own = self.exclude.iter().filter(|(name, _)| is_called(vm, name));
         request.exclude.extend(own.map(|(_, slot)| *slot));
+        if self.allow_saved.iter().any(|name| is_called(vm, name)) {
+            request.saved_state = SavedState::Allow;
+        }
         request
     }
+}
+
+/// Returns whether a person means this VM.
+fn is_called(vm: &VmEntry, name: &str) -> bool {
+    name.to_lowercase() == vm.name.to_lowercase() || name.eq_ignore_ascii_case(&vm.identity)
 }

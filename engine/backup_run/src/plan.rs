@@ -32,7 +32,7 @@ pub fn plan_backup(
     for vm in vms {
         // Points that cannot be listed are the run's trouble; to plan, the VM counts as new.
         let points = repository.and_then(|repository| repository.points_of(&vm.identity).ok());
-        let previous = points.and_then(latest);
+        let previous = points.and_then(|points| latest(points, options.request.mode));
         let previous = previous.as_ref().map(previous_backup);
         let request = options.request_for(vm);
         planned.push(PlannedVm {

@@ -2,14 +2,18 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyperv_host::{PreviousBackup, PreviousDisk};
+use hyperv_host::{BackupMode, PreviousBackup, PreviousDisk};
 use repository::{RestorePoint, Stream};
 
-/// Returns the point that was made last. Hosts' clocks may be wrong by years, so it is the time at
+/// Returns the point that was made last among those that a run in this mode compares with: what
+/// holds disks does not help a checkpoint tree, and the other way round. So a run of the one kind
+/// between two of the other costs these nothing. Hosts' clocks may be wrong by years, so it is the time at
 /// which this program had all of it, not the time that the data is of.
-pub(crate) fn latest(points: Vec<RestorePoint>) -> Option<RestorePoint> {
+pub(crate) fn latest(points: Vec<RestorePoint>, mode: BackupMode) -> Option<RestorePoint> {
+    let wants_tree = mode == BackupMode::AllCheckpoints;
     points
         .into_iter()
+        .filter(|point| point.checkpoints.is_some() == wants_tree)
         .max_by(|one, other| (one.finished, &one.id).cmp(&(other.finished, &other.id)))
 }
 

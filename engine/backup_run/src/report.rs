@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use repository::{RepositoryError, RepositoryErrorKind, StreamStatistics};
 use serde::Serialize;
 
+use crate::command::Stopped;
+use crate::{CommandReport, StageItem};
+
 /// How a run, or a VM in it, ended. Exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -24,6 +27,20 @@ pub enum Outcome {
     Skipped,
 }
 
+impl Outcome {
+    /// Returns the outcome as programs read it. It never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Warning => "warning",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// What a run did.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunReport {
@@ -39,6 +56,10 @@ pub struct RunReport {
     pub outcome: Outcome,
     /// One for each VM, in the order of the run.
     pub items: Vec<RunItem>,
+    /// What the commands before and after the run did.
+    pub commands: Vec<CommandReport>,
+    /// Why no VM was begun, where that was so.
+    pub failure: Option<RunFailure>,
 }
 
 /// What a run did with a VM.
@@ -54,16 +75,24 @@ pub struct RunItem {
     pub point: Option<String>,
     /// How it was held still, such as `recovery-checkpoint`, as far as it got.
     pub method: Option<String>,
+    /// What was done to hold it still, in order.
+    pub stages: Vec<StageItem>,
+    /// For how many seconds the guest did not run, where it had to be saved or paused.
+    pub interruption_seconds: Option<f64>,
     /// The consistency that was reached, and why.
     pub consistency: Option<Reached>,
     /// What was done with each disk.
     pub disks: Vec<DiskItem>,
+    /// What was done with each image file of its checkpoint tree.
+    pub images: Vec<ImageItem>,
     /// Disks that are not in the point.
     pub left_out: Vec<LeftOut>,
     /// Sum over its disks and files.
     pub statistics: StreamStatistics,
     /// What went less well than it should.
     pub warnings: Vec<String>,
+    /// What the commands before and after the VM did.
+    pub commands: Vec<CommandReport>,
     /// Why there is no point.
     pub failure: Option<RunFailure>,
 }
@@ -83,6 +112,17 @@ pub struct DiskItem {
     pub changed_ranges_bytes: Option<u64>,
     /// Bytes of what it called unchanged that were read again and compared.
     pub proved_bytes: u64,
+    /// What was read and stored.
+    pub statistics: StreamStatistics,
+}
+
+/// What a run did with an image file.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImageItem {
+    /// Its path below the VM's own folder.
+    pub name: String,
+    /// Length of the file.
+    pub size_bytes: u64,
     /// What was read and stored.
     pub statistics: StreamStatistics,
 }
@@ -108,6 +148,27 @@ pub struct RunFailure {
 }
 
 impl RunFailure {
+    /// Says that a command before the work keeps it from being begun.
+    pub(crate) fn of_command(stopped: &Stopped) -> Self {
+        let kind = if stopped.cancelled {
+            RepositoryErrorKind::Cancelled.name()
+        } else {
+            "command-failed"
+        };
+        Self {
+            messages: vec![stopped.message.clone()],
+            hint: Some(
+                "see what it printed; with `--on-before-failure warn` the work is done all the \
+                 same"
+                    .to_owned(),
+            ),
+            kind: kind.to_owned(),
+            disk: None,
+            host: None,
+            repository: None,
+        }
+    }
+
     /// Collects an error with its causes.
     pub(crate) fn of(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut failure = Self {
@@ -161,11 +222,15 @@ impl RunItem {
             outcome: Outcome::Skipped,
             point: None,
             method: None,
+            stages: Vec::new(),
+            interruption_seconds: None,
             consistency: None,
             disks: Vec::new(),
+            images: Vec::new(),
             left_out: Vec::new(),
             statistics: StreamStatistics::default(),
             warnings: Vec::new(),
+            commands: Vec::new(),
             failure: None,
         }
     }

@@ -7,6 +7,7 @@ use hyperv_host::{HypervHost, VmEntry};
 use jiff::Timestamp;
 use repository::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint, RunWriter};
 
+use crate::command::{Brackets, Verdict};
 use crate::throttle::Throttle;
 use crate::vm_backup::VmBackup;
 use crate::{BackupOptions, Outcome, RunEvent, RunFailure, RunItem, RunObserver, RunReport};
@@ -27,6 +28,70 @@ pub fn back_up(
         options.request.run = RestorePoint::new_id()?;
     }
     repository.id().clone_into(&mut options.request.repository);
+    let brackets = Brackets {
+        policy: &options.commands,
+        observer,
+        run: &options.request.run,
+        host: host.name(),
+    };
+    let mut commands = Vec::new();
+    let (mut trouble, mut bracketed) = (false, true);
+    let (items, outcome, failure) = match brackets.before(None, &mut commands) {
+        Verdict::Begin(warning) => {
+            trouble |= warning.is_some();
+            match back_up_all(host, repository, vms, &options, &brackets) {
+                Ok(items) => {
+                    let outcome = RunReport::outcome_of(&items);
+                    (items, outcome, None)
+                }
+                Err(error) => {
+                    brackets.after(None, (Outcome::Failed, None), &mut commands);
+                    return Err(error);
+                }
+            }
+        }
+        Verdict::Stop(stopped) => {
+            let outcome = stopped.outcome();
+            let items = skip_all(vms, observer);
+            bracketed = stopped.started;
+            (items, outcome, Some(RunFailure::of_command(&stopped)))
+        }
+    };
+    if bracketed {
+        let done = (outcome, None);
+        trouble |= brackets.after(None, done, &mut commands).is_some();
+    }
+    Ok(RunReport {
+        host: host.name().to_owned(),
+        started,
+        finished: Timestamp::now(),
+        outcome: match outcome {
+            Outcome::Success if trouble => Outcome::Warning,
+            outcome => outcome,
+        },
+        items,
+        commands,
+        failure,
+        run: options.request.run,
+    })
+}
+
+/// Makes the items of VMs none of which was begun.
+fn skip_all(vms: &[VmEntry], observer: &dyn RunObserver) -> Vec<RunItem> {
+    let items: Vec<RunItem> = vms.iter().map(RunItem::skipped).collect();
+    for item in &items {
+        observer.event(RunEvent::VmFinished(item));
+    }
+    items
+}
+
+fn back_up_all(
+    host: &dyn HypervHost,
+    repository: &Repository,
+    vms: &[VmEntry],
+    options: &BackupOptions,
+    brackets: &Brackets<'_>,
+) -> Result<Vec<RunItem>, RepositoryError> {
     let writer = repository.begin_run(options.workers)?;
     let requests: Vec<_> = vms.iter().map(|vm| (vm, options.request_for(vm))).collect();
     host.announce(&requests);
@@ -34,8 +99,9 @@ pub fn back_up(
         host,
         writer: &writer,
         vms,
-        options: &options,
-        observer,
+        options,
+        brackets,
+        observer: brackets.observer,
         throttle: options.bytes_per_second.map(Throttle::new),
         next: AtomicUsize::new(0),
         reading: Mutex::new(()),
@@ -55,16 +121,7 @@ pub fn back_up(
         .items
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
-    let items: Vec<RunItem> = items.into_iter().flatten().collect();
-    let outcome = RunReport::outcome_of(&items);
-    Ok(RunReport {
-        run: options.request.run,
-        host: host.name().to_owned(),
-        started,
-        finished: Timestamp::now(),
-        outcome,
-        items,
-    })
+    Ok(items.into_iter().flatten().collect())
 }
 
 /// What the threads of a run share.
@@ -73,6 +130,7 @@ struct Run<'a> {
     writer: &'a RunWriter,
     vms: &'a [VmEntry],
     options: &'a BackupOptions,
+    brackets: &'a Brackets<'a>,
     observer: &'a dyn RunObserver,
     throttle: Option<Throttle>,
     /// The VM whose turn comes next.
@@ -98,7 +156,7 @@ impl Run<'_> {
             };
             let mut item = RunItem::skipped(vm);
             if self.ended().is_none() {
-                self.back_up(number, vm, &mut item);
+                self.back_up_in_brackets(number, vm, &mut item);
             }
             self.observer.event(RunEvent::VmFinished(&item));
             let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,6 +164,40 @@ impl Run<'_> {
                 *place = Some(item);
             }
         }
+    }
+
+    /// Runs the VM's own commands around its backup.
+    fn back_up_in_brackets(&self, number: usize, vm: &VmEntry, item: &mut RunItem) {
+        let work = Some((vm.name.as_str(), vm.identity.as_str()));
+        match self.brackets.before(work, &mut item.commands) {
+            Verdict::Begin(warning) => {
+                item.warnings.extend(warning);
+                self.back_up(number, vm, item);
+            }
+            Verdict::Stop(stopped) => {
+                item.outcome = stopped.outcome();
+                item.failure = Some(RunFailure::of_command(&stopped));
+                if stopped.cancelled {
+                    self.end(Outcome::Cancelled);
+                }
+                if !stopped.started {
+                    return;
+                }
+            }
+        }
+        let done = (item.outcome, item.point.as_deref());
+        if let Some(trouble) = self.brackets.after(work, done, &mut item.commands) {
+            item.warnings.push(trouble);
+            if item.outcome == Outcome::Success {
+                item.outcome = Outcome::Warning;
+            }
+        }
+    }
+
+    /// Ends the run: no VM is begun any more.
+    fn end(&self, outcome: Outcome) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.get_or_insert(outcome);
     }
 
     fn back_up(&self, number: usize, vm: &VmEntry, item: &mut RunItem) {
@@ -130,8 +222,7 @@ impl Run<'_> {
                     Outcome::Failed
                 };
                 if cancelled || failure.repository.is_some() {
-                    let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-                    ended.get_or_insert(item.outcome);
+                    self.end(item.outcome);
                 }
                 item.failure = Some(failure);
             }

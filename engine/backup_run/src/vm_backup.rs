@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use block_io::{BlockDevice as _, DiskError, ImageFile};
 use disk_image::RawLayer;
 use hyperv_host::{
-    Consistency, FileRole, FileSource, FrozenVm, HostError, HypervHost, Sealed, Severity,
-    StepObserver, VmEntry,
+    Consistency, FileRole, FileSource, FrozenVm, HostError, HypervHost, ImageSource, Sealed,
+    Severity, StepObserver, VmEntry,
 };
 use jiff::Timestamp;
 use repository::{
@@ -17,6 +17,10 @@ use repository::{
 };
 
 use crate::disk_backup::DiskBackup;
+use crate::held_still::{
+    StageItem, interruption_warning, milliseconds, point_stage, slow_provider_warning,
+};
+use crate::image_backup::ImageBackup;
 use crate::previous::{latest, packed, previous_backup};
 use crate::throttle::Throttle;
 use crate::{BackupOptions, RunEvent, RunItem, RunObserver};
@@ -103,9 +107,10 @@ impl VmBackup<'_> {
         count: usize,
         item: &mut RunItem,
     ) -> Result<(), BackupError> {
-        let parent = latest(self.run.repository().points_of(&self.vm.identity)?);
-        let previous = parent.as_ref().map(previous_backup);
         let request = self.options.request_for(self.vm);
+        let points = self.run.repository().points_of(&self.vm.identity)?;
+        let parent = latest(points, request.mode);
+        let previous = parent.as_ref().map(previous_backup);
         let steps = Steps {
             vm: &self.vm.name,
             observer: self.observer,
@@ -156,11 +161,22 @@ impl VmBackup<'_> {
     ) -> Result<(), BackupError> {
         let source = frozen.source();
         item.method = Some(source.method.name().to_owned());
+        item.stages = source.stages.iter().map(StageItem::of).collect();
+        item.interruption_seconds = source.interruption.map(|time| time.as_secs_f64());
+        self.observer.event(RunEvent::Held {
+            vm: &self.vm.name,
+            method: source.method,
+            stages: &source.stages,
+            interruption: source.interruption,
+        });
         item.consistency = Some(source.consistency.clone());
         item.left_out.clone_from(&source.left_out);
         add_warnings(item, &source.entry.findings);
         add_warnings(item, &source.findings);
-        let sizes = source.files.iter().map(|file| file_size(&*file.file));
+        item.warnings.extend(interruption_warning(source));
+        let files = source.files.iter().map(|file| &file.file);
+        let images = source.images.iter().map(|image| &image.file);
+        let sizes = files.chain(images).map(|file| file_size(&**file));
         let sizes = sizes.collect::<Result<Vec<u64>, DiskError>>()?;
         let disks = source.disks.iter().map(|disk| disk.device.size_bytes());
         self.observer.event(RunEvent::VmStarted {
@@ -169,35 +185,38 @@ impl VmBackup<'_> {
             vm: &self.vm.name,
             size_bytes: disks.chain(sizes).sum(),
         });
+        let begun = Instant::now();
         let progress = Progress {
             observer: self.observer,
             frozen,
             unbearable: Mutex::new(None),
         };
         let stored = self.store(frozen, parent, &progress, item);
-        let streams = stored.map_err(|error| progress.explain(error))?;
+        let (streams, images) = stored.map_err(|error| progress.explain(error))?;
         drop(progress);
+        let slow = slow_provider_warning(&frozen.source().stages, begun.elapsed());
+        item.warnings.extend(slow);
         // The host lets the VM go only when nothing of it has to be read again.
         self.run.flush()?;
         let sealed = frozen.seal()?;
         // A host may say only now that the guest did not take part.
         item.consistency = Some(frozen.source().consistency.clone());
         add_warnings(item, &sealed.findings);
-        let point = self.point(frozen, parent, streams, sealed, item)?;
+        let point = self.point(frozen, parent, (streams, images), sealed, item)?;
         self.run.publish(&point)?;
         item.point = Some(point.id);
         Ok(())
     }
 
-    /// Stores the files and disks, in this order: files are small, and a VM that starts meanwhile
-    /// changes them.
+    /// Stores the files, disks and images, in this order: files are small, and a VM that starts
+    /// meanwhile changes them.
     fn store(
         &self,
         frozen: &dyn FrozenVm,
         parent: Option<&RestorePoint>,
         progress: &Progress<'_>,
         item: &mut RunItem,
-    ) -> Result<Vec<Stream>, BackupError> {
+    ) -> Result<(Vec<Stream>, Vec<Stream>), BackupError> {
         let source = frozen.source();
         let mut streams = Vec::new();
         for file in &source.files {
@@ -221,8 +240,38 @@ impl VmBackup<'_> {
             streams.push(stream);
             item.disks.push(done);
         }
-        for stream in &streams {
+        let images = self.store_images(&source.images, parent, progress, item)?;
+        for stream in streams.iter().chain(&images) {
             item.statistics += stream.statistics;
+        }
+        Ok((streams, images))
+    }
+
+    fn store_images(
+        &self,
+        images: &[ImageSource],
+        parent: Option<&RestorePoint>,
+        progress: &Progress<'_>,
+        item: &mut RunItem,
+    ) -> Result<Vec<Stream>, BackupError> {
+        let mut streams = Vec::with_capacity(images.len());
+        for (number, image) in (0..).zip(images) {
+            self.observer.event(RunEvent::StreamStarted {
+                vm: &self.vm.name,
+                stream: &image.relative_path,
+                size_bytes: file_size(&*image.file)?,
+            });
+            let backup = ImageBackup {
+                run: self.run,
+                image,
+                number,
+                parent,
+                throttle: self.throttle,
+                progress,
+            };
+            let (stream, done) = backup.store()?;
+            streams.push(stream);
+            item.images.push(done);
         }
         Ok(streams)
     }
@@ -261,7 +310,7 @@ impl VmBackup<'_> {
         &self,
         frozen: &dyn FrozenVm,
         parent: Option<&RestorePoint>,
-        mut streams: Vec<Stream>,
+        (mut streams, images): (Vec<Stream>, Vec<Stream>),
         sealed: Sealed,
         item: &RunItem,
     ) -> Result<RestorePoint, BackupError> {
@@ -281,8 +330,9 @@ impl VmBackup<'_> {
             path: disk.path.clone(),
             reason: disk.reason.clone(),
         });
+        let tree = source.tree.as_ref().map(serde_json::to_value).transpose()?;
         Ok(RestorePoint {
-            version: 1,
+            version: RestorePoint::version_of(&images, tree.as_ref()),
             id: RestorePoint::new_id()?,
             vm: PointVm {
                 identity: self.vm.identity.clone(),
@@ -299,10 +349,10 @@ impl VmBackup<'_> {
             consistency_reason: source.consistency.reason.clone(),
             parent: parent.map(|parent| parent.id.clone()),
             streams,
-            images: Vec::new(),
-            checkpoints: None,
-            stages: Vec::new(),
-            interruption_ms: None,
+            images,
+            checkpoints: tree,
+            stages: source.stages.iter().map(point_stage).collect(),
+            interruption_ms: source.interruption.map(milliseconds),
             left_out: left_out.collect(),
             configuration: source
                 .configuration

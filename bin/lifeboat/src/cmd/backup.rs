@@ -70,6 +70,6 @@ pub(crate) fn run(invocation: &Invocation, args: &BackupArgs) -> Result<ExitCode
     let report = back_up(host.as_host(), &repository, &vms, &options, &view)?;
     let code = exit_code(&report, args.strict);
     items::show_total(ui, &report);
-    ui.summary(outcome::outcome_word(report.outcome), code, &report);
+    ui.summary(report.outcome.name(), code, &report);
     Ok(code)
 }

@@ -34,17 +34,6 @@ pub(super) fn code_of(failure: &RunFailure) -> ExitCode {
     failure.disk.map_or(ExitCode::Failed, ExitCode::of_disk)
 }
 
-pub(super) fn outcome_word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Success => "success",
-        Outcome::Warning => "warning",
-        Outcome::Partial => "partial",
-        Outcome::Failed => "failed",
-        Outcome::Cancelled => "cancelled",
-        Outcome::Skipped => "skipped",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use backup_run::RunItem;
@@ -73,11 +62,15 @@ mod tests {
             outcome: Outcome::Failed,
             point: None,
             method: None,
+            stages: Vec::new(),
+            interruption_seconds: None,
             consistency: None,
             disks: Vec::new(),
+            images: Vec::new(),
             left_out: Vec::new(),
             statistics: StreamStatistics::default(),
             warnings: Vec::new(),
+            commands: Vec::new(),
             failure: Some(failure),
         };
         RunReport {
@@ -87,6 +80,8 @@ mod tests {
             finished: Timestamp::UNIX_EPOCH,
             outcome,
             items: vec![item],
+            commands: Vec::new(),
+            failure: None,
         }
     }
 

@@ -101,6 +101,7 @@ impl PolicyArgs {
                 ..ProofPolicy::default()
             },
             program: PROGRAM.to_owned(),
+            ..BackupOptions::default()
         })
     }
 

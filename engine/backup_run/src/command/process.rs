@@ -1,0 +1,308 @@
+//! One command as a process, with all that it starts.
+
+use std::io;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use process_wrap::std::{ChildWrapper, CommandWrap};
+
+use super::captured::Captured;
+use super::{CommandContext, CommandLine, CommandOutcome, CommandReport, Waiting};
+
+/// How often a command is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// How many more looks its output gets when it has ended.
+const LAST_LOOKS: usize = 50;
+
+/// How a command is run.
+pub(crate) struct Process<'a> {
+    pub(crate) waiting: &'a dyn Waiting,
+    pub(crate) time_limit: Duration,
+    /// Says whether the person wants it to end.
+    pub(crate) cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Process<'_> {
+    /// Runs a command to its end, or ends it with all that it has started.
+    pub(crate) fn run(&self, line: &CommandLine, context: &CommandContext<'_>) -> CommandReport {
+        let mut report = CommandReport {
+            stage: context.stage(),
+            vm: context.vm.map(|(name, _)| name.to_owned()),
+            command: line.to_string(),
+            outcome: CommandOutcome::NotStarted,
+            exit_code: None,
+            milliseconds: 0,
+            output: String::new(),
+            output_cut: false,
+            error: None,
+            ignored: false,
+        };
+        let started = self.waiting.now();
+        let mut child = match start(line, context) {
+            Ok(child) => child,
+            Err(error) => {
+                report.error = Some(error.to_string());
+                return report;
+            }
+        };
+        let captured = Captured::default();
+        if let Some(output) = child.stdout().take() {
+            captured.read(output);
+        }
+        if let Some(output) = child.stderr().take() {
+            captured.read(output);
+        }
+        let (outcome, status) = self.wait(&mut *child, started);
+        // What was ended prints no more; what ended by itself may have left something in the pipe.
+        for _ in 0..LAST_LOOKS {
+            if captured.is_whole() {
+                break;
+            }
+            std::thread::sleep(LOOK);
+        }
+        let took = self.waiting.now().saturating_duration_since(started);
+        report.outcome = outcome;
+        report.exit_code = status.and_then(|status| status.code());
+        report.milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        (report.output, report.output_cut) = captured.text();
+        report
+    }
+
+    fn wait(
+        &self,
+        child: &mut dyn ChildWrapper,
+        started: Instant,
+    ) -> (CommandOutcome, Option<ExitStatus>) {
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) if status.success() => {
+                    return (CommandOutcome::Success, Some(status));
+                }
+                Ok(Some(status)) => return (CommandOutcome::Failed, Some(status)),
+                Ok(None) => {}
+                // Whether it did what it should nobody can say any more.
+                Err(_) => {
+                    end(child);
+                    return (CommandOutcome::Failed, None);
+                }
+            }
+            if (self.cancelled)() {
+                end(child);
+                return (CommandOutcome::Cancelled, None);
+            }
+            let took = self.waiting.now().saturating_duration_since(started);
+            if took >= self.time_limit {
+                end(child);
+                return (CommandOutcome::TimedOut, None);
+            }
+            self.waiting.pause(LOOK);
+        }
+    }
+}
+
+/// Ends a command and all that it has started.
+fn end(child: &mut dyn ChildWrapper) {
+    // It may have ended by itself just now, and then there is nothing to end.
+    if child.start_kill().is_ok() {
+        drop(child.wait());
+    }
+}
+
+fn start(line: &CommandLine, context: &CommandContext<'_>) -> io::Result<Box<dyn ChildWrapper>> {
+    let mut command = match line {
+        CommandLine::Shell(line) => shell(line),
+        CommandLine::Program { program, arguments } => {
+            let mut command = Command::new(program);
+            command.args(arguments);
+            command
+        }
+    };
+    // What opens the repository is no business of the command.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LIFEBOAT_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .envs(context.variables())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut command = CommandWrap::from(command);
+    #[cfg(unix)]
+    command.wrap(process_wrap::std::ProcessGroup::leader());
+    #[cfg(windows)]
+    command.wrap(process_wrap::std::JobObject);
+    command.spawn()
+}
+
+#[cfg(not(windows))]
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(line);
+    command
+}
+
+/// `cmd` takes the line as it is: what it makes of quotes is not what programs make of them.
+#[cfg(windows)]
+fn shell(line: &str) -> Command {
+    use std::os::windows::process::CommandExt as _;
+    let mut command = Command::new("cmd");
+    command
+        .args(["/D", "/S", "/C"])
+        .raw_arg(format!("\"{line}\""));
+    command
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::Outcome;
+    use crate::command::SystemWaiting;
+
+    /// A clock that stands still until a file is there, and then is an hour later.
+    struct UntilThere {
+        file: PathBuf,
+        now: Mutex<Instant>,
+    }
+
+    impl Waiting for UntilThere {
+        fn now(&self) -> Instant {
+            *self.now.lock().unwrap()
+        }
+
+        fn pause(&self, _: Duration) {
+            if self.file.exists() {
+                *self.now.lock().unwrap() += Duration::from_secs(3600);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    const BEFORE: CommandContext<'static> = CommandContext {
+        run: "0123",
+        host: "hv1",
+        vm: Some(("web \"1\"", "6f0c")),
+        done: None,
+    };
+
+    fn run(line: &CommandLine, context: &CommandContext<'_>) -> CommandReport {
+        let process = Process {
+            waiting: &SystemWaiting,
+            time_limit: Duration::from_secs(600),
+            cancelled: &|| false,
+        };
+        process.run(line, context)
+    }
+
+    fn shell_line(line: &str) -> CommandLine {
+        CommandLine::Shell(line.to_owned())
+    }
+
+    #[test]
+    fn a_command_finds_the_run_in_its_environment() {
+        let line = shell_line("env | grep ^LIFEBOAT_ | sort; echo trouble >&2; exit 3");
+        let report = run(&line, &BEFORE);
+        assert_eq!(
+            (report.outcome, report.exit_code),
+            (CommandOutcome::Failed, Some(3))
+        );
+        let mut lines: Vec<&str> = report.output.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(
+            lines,
+            [
+                "LIFEBOAT_HOST=hv1",
+                "LIFEBOAT_RUN=0123",
+                "LIFEBOAT_STAGE=before",
+                "LIFEBOAT_VM=web \"1\"",
+                "LIFEBOAT_VM_ID=6f0c",
+                "trouble",
+            ]
+        );
+        let after = CommandContext {
+            vm: None,
+            done: Some((Outcome::Warning, Some("00aa"))),
+            ..BEFORE
+        };
+        let line =
+            shell_line("echo $LIFEBOAT_STAGE $LIFEBOAT_OUTCOME $LIFEBOAT_POINT [$LIFEBOAT_VM]");
+        let report = run(&line, &after);
+        assert_eq!(report.output, "after warning 00aa []");
+        assert!(report.succeeded());
+    }
+
+    #[test]
+    fn arguments_of_a_program_are_not_taken_apart() {
+        let line = CommandLine::Program {
+            program: "printf".to_owned(),
+            arguments: vec!["%s|".to_owned(), "a b".to_owned(), "$HOME;".to_owned()],
+        };
+        assert_eq!(run(&line, &BEFORE).output, "a b|$HOME;|");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_was_not_started() {
+        let line = CommandLine::Program {
+            program: "/nowhere/at all".to_owned(),
+            arguments: Vec::new(),
+        };
+        let report = run(&line, &BEFORE);
+        assert_eq!(report.outcome, CommandOutcome::NotStarted);
+        assert!(!report.started());
+        assert!(
+            report.trouble().contains("could not be started"),
+            "{}",
+            report.trouble()
+        );
+    }
+
+    /// Says whether a process runs: neither gone nor waiting for its parent to see that it is.
+    fn runs(process: &str) -> bool {
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else {
+            return false;
+        };
+        !stat.rsplit(')').next().unwrap_or("").starts_with(" Z")
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_takes_too_long_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("started");
+        let waiting = UntilThere {
+            file: file.clone(),
+            now: Mutex::new(Instant::now()),
+        };
+        let process = Process {
+            waiting: &waiting,
+            time_limit: Duration::from_secs(60),
+            cancelled: &|| false,
+        };
+        // The child of the child ignores what a terminal would send.
+        let line = format!(
+            "sh -c 'trap \"\" TERM INT HUP; sleep 1000 & echo $!; touch {0:?}; wait' & wait",
+            file.display()
+        );
+        let report = process.run(&shell_line(&line), &BEFORE);
+        assert_eq!(report.outcome, CommandOutcome::TimedOut);
+        assert_eq!(report.milliseconds, 3_600_000);
+        let grandchild = report.output.trim();
+        assert!(grandchild.parse::<u32>().is_ok(), "{report:?}");
+        assert!(!runs(grandchild));
+    }
+
+    #[test]
+    fn a_person_who_stops_does_not_wait_for_the_command() {
+        let process = Process {
+            waiting: &SystemWaiting,
+            time_limit: Duration::from_secs(600),
+            cancelled: &|| true,
+        };
+        let report = process.run(&shell_line("sleep 1000"), &BEFORE);
+        assert_eq!(report.outcome, CommandOutcome::Cancelled);
+    }
+}
