@@ -1,0 +1,119 @@
+//! The map of a disk.
+
+use block_io::{BlockDevice, DiskError};
+
+use crate::content::{self, Content};
+use crate::reader::Reader;
+use crate::{gpt, mbr};
+
+/// Most partitions that are looked into.
+pub const PARTITIONS_MAX: usize = 128;
+/// Most reads of one disk: the table, the chain of an extended partition, and one for each partition.
+pub const READS_MAX: usize = 4 + 2 * PARTITIONS_MAX;
+
+/// What lies where on a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeMap {
+    /// How it is divided.
+    pub scheme: Scheme,
+    /// Its partitions, in the order of the table; without a table the whole disk, if it is a volume.
+    pub partitions: Vec<Partition>,
+}
+
+/// How a disk is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// A master boot record.
+    Mbr,
+    /// A GUID partition table.
+    Gpt,
+    /// No table: the disk is one volume.
+    None,
+    /// Nothing that is known, or an empty disk.
+    Unknown,
+}
+
+/// A part of a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// How long it is, in bytes; never beyond the disk's end.
+    pub len_bytes: u64,
+    /// What the table says that it is for.
+    pub role: Role,
+    /// What its first bytes say that it is.
+    pub content: Content,
+}
+
+/// What the table says that a partition is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Data of a system, or a system.
+    Data,
+    /// An EFI system partition: always FAT.
+    EfiSystem,
+    /// A part of a dynamic disk of Windows: its database, or its data.
+    Ldm,
+    /// A part of Storage Spaces.
+    StorageSpaces,
+    /// Set aside, or for the system's own use.
+    Reserved,
+}
+
+impl VolumeMap {
+    /// Returns whether Windows' disk management made the disk dynamic.
+    pub fn is_ldm(&self) -> bool {
+        self.partitions
+            .iter()
+            .any(|partition| partition.role == Role::Ldm)
+    }
+}
+
+/// Looks what lies where on a disk.
+///
+/// # Errors
+///
+/// Those of the device alone.
+pub fn volume_map(disk: &dyn BlockDevice) -> Result<VolumeMap, DiskError> {
+    let reader = Reader::new(disk);
+    let first = reader.read(0, 4096)?;
+    let (scheme, mut partitions) = match mbr::entries(&first) {
+        Some(entries) if mbr::is_protective(&entries) => match gpt::partitions(&reader)? {
+            Some(partitions) => (Scheme::Gpt, partitions),
+            None => (Scheme::Unknown, Vec::new()),
+        },
+        // A boot sector of a volume ends like a table.
+        Some(entries) if content::of(&first) == Content::Unknown => {
+            (Scheme::Mbr, mbr::partitions(&entries, &reader)?)
+        }
+        _ => return Ok(whole_disk(&first, &reader)),
+    };
+    partitions.truncate(PARTITIONS_MAX);
+    partitions.retain_mut(|partition| reader.fit(partition));
+    for partition in &mut partitions {
+        let bytes = reader.read(partition.offset, 4096)?;
+        partition.content = content::of(&bytes);
+    }
+    Ok(VolumeMap { scheme, partitions })
+}
+
+fn whole_disk(first: &[u8], reader: &Reader<'_>) -> VolumeMap {
+    let content = content::of(first);
+    if content == Content::Unknown {
+        return VolumeMap {
+            scheme: Scheme::Unknown,
+            partitions: Vec::new(),
+        };
+    }
+    let whole = Partition {
+        offset: 0,
+        len_bytes: reader.size_bytes(),
+        role: Role::Data,
+        content,
+    };
+    VolumeMap {
+        scheme: Scheme::None,
+        partitions: vec![whole],
+    }
+}
