@@ -19,10 +19,13 @@
 #![deny(unsafe_code)]
 
 mod code;
+#[cfg(not(windows))]
 mod elsewhere;
 mod error;
 mod error_kind;
 mod listing;
+#[cfg(windows)]
+mod native;
 mod order;
 mod requester;
 mod snapshot;
@@ -30,12 +33,15 @@ mod step;
 mod writer;
 
 pub use code::{CodeMeaning, all_codes, meaning_of};
+#[cfg(not(windows))]
 pub use elsewhere::WindowsVss;
 pub use error::VssError;
 pub use error_kind::VssErrorKind;
 pub use listing::{
     LastError, ListedStorage, ListedVolume, ListedWriter, parse_shadow_storage, parse_writers,
 };
+#[cfg(windows)]
+pub use native::WindowsVss;
 pub use order::{Order, Phase};
 pub use requester::{Cancelled, RequestOptions, SnapshotKind, VssBackup, VssService};
 pub use snapshot::{Provider, ProviderKind, Snapshot, SnapshotVolume, VolumeKind};

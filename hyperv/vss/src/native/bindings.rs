@@ -5,8 +5,8 @@ mod windows_core {
     pub(super) mod imp {
         pub(in super::super) use ::windows_core::Type;
         pub(in super::super) use ::windows_core::imp::*;
-        pub(in super::super) fn box_new<T>(value: T) -> *mut T {
-            Box::into_raw(Box::new(value))
+        pub(in super::super) fn box_new<T>(value: T) -> Box<T> {
+            Box::new(value)
         }
     }
 }
