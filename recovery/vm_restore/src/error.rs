@@ -26,6 +26,11 @@ pub enum RestoreError {
         /// How many disks there are.
         disks: usize,
     },
+    /// The point has no such checkpoint, or several that are called so.
+    Checkpoint {
+        /// What was asked for, and what there is.
+        what: String,
+    },
 }
 
 impl RestoreError {
@@ -42,7 +47,7 @@ impl RestoreError {
 impl fmt::Display for RestoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed { what, .. } => f.write_str(what),
+            Self::Failed { what, .. } | Self::Checkpoint { what } => f.write_str(what),
             Self::NoSuchDisk { disks: 0, .. } => f.write_str("the restore point has no disks"),
             Self::NoSuchDisk { number, disks } => {
                 write!(
@@ -59,7 +64,7 @@ impl Error for RestoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Failed { cause, .. } => Some(&**cause),
-            Self::NoSuchDisk { .. } => None,
+            Self::NoSuchDisk { .. } | Self::Checkpoint { .. } => None,
         }
     }
 }

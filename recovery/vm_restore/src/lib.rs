@@ -5,6 +5,16 @@
 //! changed in the configuration. Nothing that exists is ever replaced, the configuration comes
 //! last, and what a failed restore made is removed again.
 //!
+//! # A disk of a point
+//!
+//! [`open_disk`] is the one way to it, whatever the point holds:
+//!
+//! ```text
+//!   latest state      stream ── RepositoryDisk ───────────────────────────────► PointDisk
+//!   all checkpoints   images ── RepositoryDisk as a file ── chain, as the ────► PointDisk
+//!                                                            point names parents
+//! ```
+//!
 //! # Layout
 //!
 //! ```text
@@ -14,19 +24,30 @@
 //!   FOLDER/lifeboat-restore.json               which disk was attached where
 //! ```
 //!
-//! The point holds the VM's latest state, flattened, so the checkpoints themselves do not come
+//! A point of the latest state holds it flattened, so the checkpoints themselves do not come
 //! back; their configurations would name disks that do not exist, and are kept out of the folders
 //! that an import reads.
+//!
+//! A point of all checkpoints comes back as it was: every image file byte for byte in the same
+//! place to the others, so that children find their parents, and the checkpoints' configurations
+//! in `Snapshots`. One name is not kept: what VSS has called `…-AutoRecovery.avhdx` becomes
+//! `…_<GUID>.avhdx` (requirement VSS-19), and the configurations name that.
 
 #![forbid(unsafe_code)]
 
+mod checkpoint_tree;
 mod disk_restore;
 mod error;
+mod image_names;
+mod point_disk;
+mod repository_image;
 mod target_path;
 mod vm_plan;
 mod vm_restore;
 
+pub use checkpoint_tree::checkpoint_tree;
 pub use disk_restore::{DiskRestoreReport, restore_disk};
 pub use error::RestoreError;
+pub use point_disk::{PointDisk, check_tree, disk_count, open_disk};
 pub use vm_plan::{PlannedFile, VmRestorePlan, plan_vm_restore};
 pub use vm_restore::VmRestoreReport;

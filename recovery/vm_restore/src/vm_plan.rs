@@ -4,17 +4,22 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use block_io::{DiskError, DiskErrorKind};
-use disk_image::{ImageFormat, WindowsPath};
+use disk_image::ImageFormat;
+use hyperv_host::CheckpointTree;
 use repository::{Repository, RestorePoint, Stream, StreamRole};
 use serde::Serialize;
 use vm_config::DiskSlot;
 
 use crate::RestoreError;
+use crate::checkpoint_tree::checkpoint_tree;
+use crate::image_names::{ImageNames, with_file_name};
+use crate::point_disk::{format_of, slot_of};
 use crate::target_path::target_path;
 
 const DISK_FOLDER: &str = "Virtual Hard Disks";
 const MACHINE_FOLDER: &str = "Virtual Machines";
 const CHECKPOINT_FOLDER: &str = "Checkpoint files";
+const SNAPSHOT_FOLDER: &str = "Snapshots";
 pub(crate) const NOTE_FILE: &str = "lifeboat-restore.json";
 
 /// A file that a restore will make.
@@ -32,9 +37,12 @@ pub struct PlannedFile {
     pub slot: Option<DiskSlot>,
     /// The disk's path as the configuration will name it, where that changes.
     pub configured_path: Option<String>,
-    /// Position among the point's streams.
+    /// What changes in a configuration: paths of disks, by where they are attached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disk_paths: Vec<(DiskSlot, String)>,
+    /// What it is made of.
     #[serde(skip)]
-    pub(crate) stream: usize,
+    pub(crate) stream: Stream,
 }
 
 /// What a VM's restore will make. Nothing has been done yet.
@@ -48,6 +56,9 @@ pub struct VmRestorePlan {
     pub folder: PathBuf,
     /// In the order in which they are made: disks, state, configuration.
     pub files: Vec<PlannedFile>,
+    /// Which image is what to the VM and its checkpoints, under the names that they will have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<CheckpointTree>,
     #[serde(skip)]
     pub(crate) repository: Repository,
     #[serde(skip)]
@@ -62,9 +73,12 @@ pub fn plan_vm_restore(
     point: &RestorePoint,
     folder: &Path,
 ) -> Result<VmRestorePlan, RestoreError> {
-    let files = planned_files(point, folder)
+    let names = ImageNames::of(point);
+    let tree = checkpoint_tree(point)?;
+    let files = planned_files(point, folder, &names, tree.as_ref())
         .map_err(|error| RestoreError::of_vm(&point.vm.name, folder, error))?;
     Ok(VmRestorePlan {
+        checkpoints: tree.map(|tree| names.renamed(&tree)),
         point: point.id.clone(),
         vm: point.vm.name.clone(),
         folder: folder.to_owned(),
@@ -74,16 +88,31 @@ pub fn plan_vm_restore(
     })
 }
 
-fn planned_files(point: &RestorePoint, folder: &Path) -> Result<Vec<PlannedFile>, DiskError> {
+fn planned_files(
+    point: &RestorePoint,
+    folder: &Path,
+    names: &ImageNames,
+    tree: Option<&CheckpointTree>,
+) -> Result<Vec<PlannedFile>, DiskError> {
     let mut files = Vec::new();
     let mut taken = HashSet::new();
+    // Images first: they have to keep their names, the others may give way.
+    for image in &point.images {
+        let path = target_path(folder, names.get(&image.name))?;
+        if !taken.insert(lower(&path)) {
+            let what = "the restore point has two image files of this name";
+            return Err(DiskError::new(DiskErrorKind::Ambiguous, what).in_file(&image.name));
+        }
+        files.push(PlannedFile::new(image, path));
+    }
     for (number, stream) in point.streams.iter().enumerate() {
-        let mut file = match stream.role {
-            StreamRole::Disk => planned_disk(stream, folder, number)?,
-            _ => planned_file(stream, folder, number)?,
-        };
+        let folder = folder_for(stream, folder, tree.is_some());
+        let mut file = PlannedFile::new(stream, target_path(&folder, &stream.name)?);
+        if stream.role == StreamRole::Disk {
+            file.format = Some(format_of(stream));
+            file.slot = slot_of(stream);
+        }
         // Two disks of one name in different folders: both go into one.
-        let lower = |path: &Path| path.to_string_lossy().to_lowercase();
         while !taken.insert(lower(&file.path)) {
             let name = file
                 .path
@@ -99,9 +128,10 @@ fn planned_files(point: &RestorePoint, folder: &Path) -> Result<Vec<PlannedFile>
         }
         files.push(file);
     }
+    name_disks(&mut files, names, tree);
     // The configuration last: it is what makes the folder a VM.
     files.sort_by_key(|file| match file.role {
-        StreamRole::Disk => 0,
+        StreamRole::Disk | StreamRole::Image => 0,
         StreamRole::Configuration => 2,
         _ => 1,
     });
@@ -118,55 +148,67 @@ fn planned_files(point: &RestorePoint, folder: &Path) -> Result<Vec<PlannedFile>
     Ok(files)
 }
 
-fn planned_disk(stream: &Stream, folder: &Path, number: usize) -> Result<PlannedFile, DiskError> {
-    let format = match stream.format.as_deref() {
-        Some("vhd") => ImageFormat::Vhd,
-        Some("raw") => ImageFormat::Raw,
-        _ => ImageFormat::Vhdx,
-    };
-    Ok(PlannedFile {
-        path: target_path(&folder.join(DISK_FOLDER), &stream.name)?,
-        role: stream.role,
-        size_bytes: stream.size_bytes,
-        format: Some(format),
-        slot: stream
-            .slot
-            .clone()
-            .and_then(|slot| serde_json::from_value(slot).ok()),
-        configured_path: None,
-        stream: number,
-    })
+fn lower(path: &Path) -> String {
+    path.to_string_lossy().to_lowercase()
 }
 
-fn planned_file(stream: &Stream, folder: &Path, number: usize) -> Result<PlannedFile, DiskError> {
-    let folder = match stream.role {
-        StreamRole::CheckpointConfiguration | StreamRole::CheckpointState => {
+/// Says how configurations must name the disks.
+fn name_disks(files: &mut [PlannedFile], names: &ImageNames, tree: Option<&CheckpointTree>) {
+    let flattened = files
+        .iter()
+        .filter_map(|disk| Some((disk.slot?, disk.configured_path.clone()?)));
+    let flattened: Vec<_> = flattened.collect();
+    for file in files {
+        file.disk_paths = match (file.role, tree) {
+            (StreamRole::Configuration, None) => flattened.clone(),
+            (StreamRole::Configuration, Some(tree)) => names.new_paths(&tree.active),
+            (StreamRole::CheckpointConfiguration, Some(tree)) => {
+                let stem = file.path.file_stem().unwrap_or_default().to_string_lossy();
+                let mut nodes = tree.checkpoints.iter();
+                let node = nodes.find(|node| node.id.eq_ignore_ascii_case(&stem));
+                node.map_or_else(Vec::new, |node| names.new_paths(&node.disks))
+            }
+            _ => Vec::new(),
+        };
+    }
+}
+
+impl PlannedFile {
+    fn new(stream: &Stream, path: PathBuf) -> Self {
+        Self {
+            path,
+            role: stream.role,
+            size_bytes: stream.size_bytes,
+            format: None,
+            slot: None,
+            configured_path: None,
+            disk_paths: Vec::new(),
+            stream: stream.clone(),
+        }
+    }
+}
+
+/// Returns the folder that a stream's name is below.
+fn folder_for(stream: &Stream, folder: &Path, with_checkpoints: bool) -> PathBuf {
+    match stream.role {
+        StreamRole::Disk => folder.join(DISK_FOLDER),
+        // Without their disks they are there to look at, and an import should not see them.
+        StreamRole::CheckpointConfiguration | StreamRole::CheckpointState if !with_checkpoints => {
             folder.join(CHECKPOINT_FOLDER)
+        }
+        StreamRole::CheckpointConfiguration | StreamRole::CheckpointState
+            if !stream.name.contains('/') =>
+        {
+            folder.join(SNAPSHOT_FOLDER)
         }
         // A file that lay beside its VM goes where an import looks for it.
         _ if !stream.name.contains('/') => folder.join(MACHINE_FOLDER),
         _ => folder.to_owned(),
-    };
-    Ok(PlannedFile {
-        path: target_path(&folder, &stream.name)?,
-        role: stream.role,
-        size_bytes: stream.size_bytes,
-        format: None,
-        slot: None,
-        configured_path: None,
-        stream: number,
-    })
+    }
 }
 
 /// Says how the configuration must name the disk, if its file name is another one now: a chain
 /// that was flattened is named after its base, and the configuration names the leaf.
 fn new_configured_path(stream: &Stream, path: &Path) -> Option<String> {
-    let old = WindowsPath::parse(&stream.source_path);
-    let new_name = path.file_name()?.to_str()?;
-    let old_name = old.file_name()?;
-    if old_name == new_name {
-        return None;
-    }
-    let folder = stream.source_path.strip_suffix(old_name)?;
-    Some(format!("{folder}{new_name}"))
+    with_file_name(&stream.source_path, path.file_name()?.to_str()?)
 }

@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use block_io::{BlockDevice as _, DiskError, DiskErrorKind, NewImage as _, flush_folder};
-use disk_image::{CopyObserver, ImageFormat, NewImageOptions, create};
+use disk_image::{CopyObserver, ImageFormat, NewImageOptions, OpenOptions, create, open};
 use repository::StreamRole;
 use serde::Serialize;
 use vm_config::{DiskSlot, with_disk_paths};
 
 use crate::disk_restore::restore_stream;
 use crate::error::Cause;
+use crate::point_disk::disk_id_of;
+use crate::target_path::target_path;
 use crate::vm_plan::NOTE_FILE;
 use crate::{PlannedFile, RestoreError, VmRestorePlan};
 
@@ -54,13 +56,23 @@ impl VmRestorePlan {
             }
         }
         match result {
-            Ok(()) => Ok(report),
+            Ok(()) => {
+                report.notes.extend(self.lost_parents());
+                Ok(report)
+            }
             Err(error) => Err(RestoreError::of_vm(&self.vm, &self.folder, error)),
         }
     }
 
     /// Says that checkpoints do not come back, where the configuration goes on to list some.
     fn checkpoint_note(&self) -> Option<String> {
+        if let Some(tree) = &self.checkpoints {
+            return (!tree.checkpoints.is_empty()).then(|| {
+                "the checkpoints came back as well: applying one takes the guest back in time, \
+                 which some applications do not bear (Exchange, domain controllers)"
+                    .to_owned()
+            });
+        }
         let configuration = self.source.configuration.as_ref()?;
         let listed = configuration.get("checkpoints")?.as_array()?.len();
         (listed > 0).then(|| {
@@ -69,6 +81,30 @@ impl VmRestorePlan {
                  {listed} checkpoint(s), whose disks are not among the restored files"
             )
         })
+    }
+
+    /// Says which restored images do not find their parents by the paths that are inside of them.
+    fn lost_parents(&self) -> Vec<String> {
+        let Some(tree) = &self.checkpoints else {
+            return Vec::new();
+        };
+        let nodes = tree.checkpoints.iter().flat_map(|node| &node.disks);
+        let mut leaves: Vec<&str> = nodes.chain(&tree.active).map(|disk| &*disk.image).collect();
+        leaves.sort_unstable();
+        leaves.dedup();
+        let options = OpenOptions::below(&self.folder);
+        let opened = leaves.into_iter().filter_map(|leaf| {
+            let path = target_path(&self.folder, leaf).ok()?;
+            open(&path, &options).err()
+        });
+        opened
+            .map(|error| {
+                format!(
+                    "{error}; the files are as they were: tell the image where its parent is now \
+                     with Set-VHD -Path CHILD -ParentPath PARENT"
+                )
+            })
+            .collect()
     }
 
     fn make_all(
@@ -82,6 +118,9 @@ impl VmRestorePlan {
             report.size_bytes += file.size_bytes;
             report.written_bytes += match file.role {
                 StreamRole::Configuration => self.make_configuration(file, report)?,
+                StreamRole::CheckpointConfiguration if !file.disk_paths.is_empty() => {
+                    self.make_configuration(file, report)?
+                }
                 _ => self.make_stream(file, observer)?,
             };
             report.files.push(file.path.clone());
@@ -97,9 +136,16 @@ impl VmRestorePlan {
     }
 
     fn make_stream(&self, file: &PlannedFile, observer: &dyn CopyObserver) -> Result<u64, Cause> {
-        let stream = &self.source.streams[file.stream];
-        let format = file.format.unwrap_or(ImageFormat::Raw);
-        let done = restore_stream(&self.repository, stream, &file.path, format, observer)?;
+        let stream = &file.stream;
+        let options = NewImageOptions {
+            // What has no format of its own is kept byte for byte.
+            format: file.format.unwrap_or(ImageFormat::Raw),
+            size_bytes: stream.size_bytes,
+            sector_bytes: stream.sector_bytes,
+            physical_sector_bytes: stream.physical_sector_bytes,
+            disk_id: disk_id_of(stream),
+        };
+        let done = restore_stream(&self.repository, stream, &file.path, &options, observer)?;
         Ok(done.copy.bytes_written)
     }
 
@@ -109,7 +155,7 @@ impl VmRestorePlan {
         file: &PlannedFile,
         report: &mut VmRestoreReport,
     ) -> Result<u64, Cause> {
-        let stream = &self.source.streams[file.stream];
+        let stream = &file.stream;
         if stream.size_bytes > CONFIGURATION_BYTES_MAX {
             let what = format!("a configuration of {} bytes cannot be", stream.size_bytes);
             return Err(DiskError::new(DiskErrorKind::Unsupported, what)
@@ -120,11 +166,8 @@ impl VmRestorePlan {
         self.repository
             .open_stream(stream)?
             .read_at(0, &mut bytes)?;
-        let paths: Vec<(DiskSlot, &str)> = self
-            .files
-            .iter()
-            .filter_map(|disk| Some((disk.slot?, disk.configured_path.as_deref()?)))
-            .collect();
+        let paths = file.disk_paths.iter();
+        let paths: Vec<(DiskSlot, &str)> = paths.map(|(slot, path)| (*slot, &**path)).collect();
         if !paths.is_empty() {
             match with_disk_paths(&bytes, &paths) {
                 Ok(changed) => bytes = changed,

@@ -5,3 +5,4 @@
 mod contents;
 mod failures;
 mod saved_vm;
+mod trees;
