@@ -1,10 +1,12 @@
 //! The pages.
 
 mod checkpoints;
+mod clusters;
 mod disks;
 mod guests;
 mod hosts;
 mod repositories;
+mod moving_vms;
 mod residue;
 mod restores;
 mod runs;
@@ -18,11 +20,13 @@ use crate::Explanation;
 /// All pages, by code.
 pub(crate) const ALL: &[&[Explanation]] = &[
     hosts::PAGES,
+    clusters::PAGES,
     vss::PAGES,
     vms::PAGES,
     runs::PAGES,
     checkpoints::PAGES,
     residue::PAGES,
+    moving_vms::PAGES,
     disks::PAGES,
     restores::PAGES,
     guests::PAGES,

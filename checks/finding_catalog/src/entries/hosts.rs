@@ -111,7 +111,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Info,
         means: "A node knows its own VMs only. Those that other nodes own now are not in its list.",
         matters: "A VM that no backup names is not protected, and VMs move between nodes by themselves.",
-        cure: "Name every node as a host of its own.",
+        cure: "Name the cluster instead of the node: --host cluster:winrm://USER@NODE from anywhere, or --host local --cluster on a node. All nodes are listed then, and a VM is backed up wherever it is.",
         ..BLANK
     },
     Explanation {

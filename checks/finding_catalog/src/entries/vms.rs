@@ -56,7 +56,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Block,
         means: "A clustered VM is known to the node that owns it, and to no other.",
         matters: "It cannot be frozen from here.",
-        cure: "Name the node that the finding tells as the host.",
+        cure: "Name the node that the finding tells as the host, or the whole cluster: --host cluster:winrm://USER@NODE.",
         ..BLANK
     },
     Explanation {
