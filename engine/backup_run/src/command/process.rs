@@ -157,7 +157,7 @@ fn shell(line: &str) -> Command {
 #[cfg(all(test, unix))]
 mod tests {
     use std::path::PathBuf;
-    use std::sync::Mutex;
+    use std::sync::{Mutex, PoisonError};
 
     use super::*;
     use crate::Outcome;
@@ -171,12 +171,13 @@ mod tests {
 
     impl Waiting for UntilThere {
         fn now(&self) -> Instant {
-            *self.now.lock().unwrap()
+            *self.now.lock().unwrap_or_else(PoisonError::into_inner)
         }
 
         fn pause(&self, _: Duration) {
             if self.file.exists() {
-                *self.now.lock().unwrap() += Duration::from_secs(3600);
+                let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+                *now += Duration::from_secs(3600);
             }
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -5,7 +5,9 @@
     reason = "a helper of a test that cannot do its work fails the test"
 )]
 
+mod around_the_work;
 mod backing_up;
 mod on_simulated_host;
 mod quiet;
 mod repository_in_folder;
+mod whole_tree;
