@@ -19,7 +19,13 @@ use crate::{
 impl SimHost {
     /// Adds a VM; returns its GUID. Names need not be unique.
     pub fn add_vm(&self, spec: &VmSpec) -> Result<Uuid, SimError> {
-        self.act(|state| state.add_vm(spec))
+        self.act(|state| {
+            let vm = state.add_vm(&state.spec_in_cluster(spec))?;
+            if spec.is_clustered && state.membership.is_some() {
+                state.add_role(vm)?;
+            }
+            Ok(vm)
+        })
     }
 }
 

@@ -1,8 +1,15 @@
-//! Where the host's files lie on this machine: `C:\x\y` is `DIR/drives/C/x/y`.
+//! Where the host's files lie on this machine.
+//!
+//! | Path of the host | Where |
+//! |---|---|
+//! | `C:\x\y` | `DIR/drives/C/x/y` |
+//! | `C:\ClusterStorage\Volume1\x` of a node | `CLUSTER/storage/volumes/Volume1/x` |
+//! | `\\nas\vm\x` of a node | `CLUSTER/storage/shares/nas/vm/x` |
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::cluster::shared_storage;
 use crate::{SimError, SimErrorKind};
 
 /// Returns the folder of a drive, which need not exist.
@@ -11,19 +18,51 @@ pub(crate) fn drive_folder(dir: &Path, letter: char) -> PathBuf {
         .join(letter.to_ascii_uppercase().to_string())
 }
 
-/// Lists the drives that there are: `C:\` and its folder.
+/// Lists the drives that there are: `C:\` and its folder, and what a node shares with others.
 pub(crate) fn drives(dir: &Path) -> Result<Vec<(String, PathBuf)>, SimError> {
-    let folder = dir.join("drives");
-    let failed = |error| SimError::io(folder.display(), error);
     let mut drives = Vec::new();
-    for entry in fs::read_dir(&folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if let Some(name) = entry.file_name().to_str() {
-            drives.push((format!("{name}:\\"), entry.path()));
+    for (name, folder) in folders(&dir.join("drives"))? {
+        drives.push((format!("{name}:\\"), folder));
+    }
+    if let Some(storage) = shared_storage(dir) {
+        for (name, folder) in folders(&storage.join("volumes"))? {
+            drives.push((format!("{SHARED_VOLUMES}\\{name}"), folder));
+        }
+        for (server, folder) in folders(&storage.join("shares"))? {
+            for (share, folder) in folders(&folder)? {
+                drives.push((format!("\\\\{server}\\{share}"), folder));
+            }
         }
     }
     drives.sort();
     Ok(drives)
+}
+
+/// Where a node sees the volumes of its cluster.
+const SHARED_VOLUMES: &str = "C:\\ClusterStorage";
+
+/// Lists the entries of a folder by name; of one that is not there, none.
+fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>, SimError> {
+    let failed = |error| SimError::io(folder.display(), error);
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if let Some(name) = entry.file_name().to_str() {
+            found.push((name.to_owned(), entry.path()));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns where a share, such as `\\nas\vm`, lies below the storage of a cluster.
+pub(crate) fn share_folder(storage: &Path, share: &str) -> Option<PathBuf> {
+    let (server, share) = share.strip_prefix("\\\\")?.split_once('\\')?;
+    let plain = |name: &str| !name.is_empty() && name != ".." && !name.contains(['\\', '/', ':']);
+    (plain(server) && plain(share)).then(|| storage.join("shares").join(server).join(share))
 }
 
 /// Returns where a file of the host lies on this machine, whether or not it exists. Components that
@@ -36,21 +75,44 @@ pub(crate) fn local_path(dir: &Path, host_path: &str) -> Result<PathBuf, SimErro
         )
     };
     let unified = host_path.replace('/', "\\");
-    let plain = unified.strip_prefix("\\\\?\\").unwrap_or(&unified);
-    let mut parts = plain.split('\\');
-    let drive = parts.next().ok_or_else(wrong)?;
-    let letter = match drive.as_bytes() {
-        [letter, b':'] if letter.is_ascii_alphabetic() => char::from(*letter),
-        _ => return Err(wrong()),
+    let unified = match unified.strip_prefix("\\\\?\\UNC\\") {
+        Some(share) => format!("\\\\{share}"),
+        None => unified,
     };
-    let mut path = drive_folder(dir, letter);
-    for part in parts.filter(|part| !part.is_empty() && *part != ".") {
+    let plain = unified.strip_prefix("\\\\?\\").unwrap_or(&unified);
+    let (mut path, rest) = root(dir, plain).ok_or_else(wrong)?;
+    for part in rest
+        .split('\\')
+        .filter(|part| !part.is_empty() && *part != ".")
+    {
         if part == ".." || part.contains([':', '\0']) {
             return Err(wrong());
         }
         path = existing(&path, part);
     }
     Ok(path)
+}
+
+/// Returns the folder of a path's drive, or of what is shared, and what is below it.
+fn root<'a>(dir: &Path, plain: &'a str) -> Option<(PathBuf, &'a str)> {
+    if let Some(share) = plain.strip_prefix("\\\\") {
+        return Some((shared_storage(dir)?.join("shares"), share));
+    }
+    let below = plain.get(..SHARED_VOLUMES.len());
+    if below.is_some_and(|below| below.eq_ignore_ascii_case(SHARED_VOLUMES))
+        && let Some(rest) = plain.get(SHARED_VOLUMES.len()..)
+        && (rest.is_empty() || rest.starts_with('\\'))
+        && let Some(storage) = shared_storage(dir)
+    {
+        return Some((storage.join("volumes"), rest));
+    }
+    let (drive, rest) = plain.split_once('\\').unwrap_or((plain, ""));
+    match drive.as_bytes() {
+        [letter, b':'] if letter.is_ascii_alphabetic() => {
+            Some((drive_folder(dir, char::from(*letter)), rest))
+        }
+        _ => None,
+    }
 }
 
 /// Returns the entry of this name, of whatever case; the name itself where there is none.

@@ -16,7 +16,7 @@ impl SimHost {
 }
 
 impl HostState {
-    fn crash(&mut self, mrt_lost: bool) -> Result<(), SimError> {
+    pub(crate) fn crash(&mut self, mrt_lost: bool) -> Result<(), SimError> {
         let now = self.now;
         let facts = self.facts_mut();
         facts.booted = now;

@@ -10,39 +10,29 @@
 //! The line in `lock` changes with every operation, the other files only when what they hold does.
 //! The generation counts those changes: who knows an older one reads anew.
 
-use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::drive::drive_folder;
+use crate::folder_lock::{FolderLock, HeldLock, Record};
 use crate::guid::guid_text;
 use crate::host_state::{HostFacts, HostState, Unsaved};
 use crate::{SimError, SimErrorKind, Vm};
 
-/// The line in `lock` is padded to this length, so that an older one leaves nothing behind it.
-const RECORD_LEN: usize = 80;
-
 /// The folder of a simulated host.
 pub(crate) struct HostFolder {
     dir: PathBuf,
-    lock: File,
-}
-
-/// What the line in `lock` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) generation: u64,
-    pub(crate) now: Timestamp,
-    pub(crate) drawn: u64,
+    lock: FolderLock,
 }
 
 /// The folder, locked against everybody else until this is dropped.
 pub(crate) struct LockedFolder<'a> {
     folder: &'a HostFolder,
+    lock: HeldLock<'a>,
 }
 
 impl HostFolder {
@@ -67,18 +57,9 @@ impl HostFolder {
 
     /// Opens the folder of a host.
     pub(crate) fn open(dir: &Path) -> Result<Self, SimError> {
-        let path = dir.join("lock");
-        let mut options = fs::OpenOptions::new();
-        let lock = options.read(true).write(true).open(&path);
-        let lock = lock.map_err(|error| {
-            SimError::io(
-                format_args!("{} holds no simulated host", dir.display()),
-                error,
-            )
-        })?;
         Ok(Self {
             dir: dir.to_owned(),
-            lock,
+            lock: FolderLock::open(dir, "simulated host")?,
         })
     }
 
@@ -88,40 +69,30 @@ impl HostFolder {
 
     /// Waits for the folder's lock.
     pub(crate) fn lock(&self) -> Result<LockedFolder<'_>, SimError> {
-        self.lock
-            .lock()
-            .map_err(|error| self.failed("lock", error))?;
-        Ok(LockedFolder { folder: self })
-    }
-
-    fn failed(&self, name: &str, error: std::io::Error) -> SimError {
-        SimError::io(self.dir.join(name).display(), error)
-    }
-}
-
-impl Drop for LockedFolder<'_> {
-    fn drop(&mut self) {
-        let _ = self.folder.lock.unlock();
+        Ok(LockedFolder {
+            folder: self,
+            lock: self.lock.hold()?,
+        })
     }
 }
 
 impl LockedFolder<'_> {
     /// Reads the line in `lock`.
     pub(crate) fn record(&self) -> Result<Record, SimError> {
-        let failed = |error| self.folder.failed("lock", error);
-        let mut text = String::new();
-        let mut lock = &self.folder.lock;
-        lock.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let line = lock.take(RECORD_LEN as u64);
-        { line }.read_to_string(&mut text).map_err(failed)?;
-        Record::parse(&text).ok_or_else(|| nonsense(&self.folder.dir.join("lock"), "no record"))
+        self.lock.record()
     }
 
-    fn write_record(&self, record: Record) -> Result<(), SimError> {
-        let failed = |error| self.folder.failed("lock", error);
-        let mut lock = &self.folder.lock;
-        lock.seek(SeekFrom::Start(0)).map_err(failed)?;
-        lock.write_all(record.to_text().as_bytes()).map_err(failed)
+    /// Removes a VM that is another node's now; returns the generation that the folder has then.
+    pub(crate) fn forget_vm(&self, vm: Uuid) -> Result<u64, SimError> {
+        let name = format!("{}.json", guid_text(vm));
+        remove_if_there(&self.folder.dir.join("vms").join(name))?;
+        let record = self.lock.record()?;
+        let generation = record.generation + 1;
+        self.lock.write(Record {
+            generation,
+            ..record
+        })?;
+        Ok(generation)
     }
 
     /// Reads everything.
@@ -164,7 +135,7 @@ impl LockedFolder<'_> {
         if facts {
             write_json(&dir.join("host.json"), &state.facts)?;
         }
-        self.write_record(Record {
+        self.lock.write(Record {
             generation,
             now: state.now,
             drawn: state.drawn,
@@ -177,33 +148,13 @@ impl LockedFolder<'_> {
     }
 }
 
-impl Record {
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split_whitespace();
-        let mut number = || words.next()?.parse().ok();
-        let generation = number()?;
-        let now = i64::try_from(number()?).ok()?;
-        Some(Self {
-            generation,
-            now: Timestamp::from_millisecond(now).ok()?,
-            drawn: number()?,
-        })
-    }
-
-    fn to_text(self) -> String {
-        let now = self.now.as_millisecond();
-        let line = format!("{} {now} {}", self.generation, self.drawn);
-        format!("{line:<width$}\n", width = RECORD_LEN - 1)
-    }
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, SimError> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, SimError> {
     let bytes = fs::read(path).map_err(|error| SimError::io(path.display(), error))?;
     serde_json::from_slice(&bytes).map_err(|error| nonsense(path, &error.to_string()))
 }
 
 /// Replaces a file as a whole, so that no reader and no crash of this program sees half of it.
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), SimError> {
+pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), SimError> {
     let bytes = serde_json::to_vec(value).map_err(|error| nonsense(path, &error.to_string()))?;
     let partial = path.with_extension("partial");
     let failed = |error| SimError::io(path.display(), error);
@@ -226,22 +177,4 @@ fn nonsense(path: &Path, why: &str) -> SimError {
         SimErrorKind::Storage,
         format!("{} cannot be understood: {why}", path.display()),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_record_comes_back() {
-        let record = Record {
-            generation: u64::MAX,
-            now: Timestamp::from_millisecond(1_767_600_000_123).unwrap(),
-            drawn: 7,
-        };
-        let text = record.to_text();
-        assert_eq!(text.len(), RECORD_LEN);
-        assert_eq!(Record::parse(&text), Some(record));
-        assert_eq!(Record::parse(""), None);
-    }
 }

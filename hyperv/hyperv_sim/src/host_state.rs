@@ -51,6 +51,8 @@ pub(crate) struct HostState {
     pub(crate) facts: HostFacts,
     /// Its VMs. Change one through [`HostState::vm_mut`].
     pub(crate) vms: BTreeMap<Uuid, Vm>,
+    /// What the cluster knows that the host is a node of, while something is done.
+    pub(crate) membership: Option<Box<crate::cluster::Membership>>,
     /// The time of the host.
     pub(crate) now: Timestamp,
     /// How many GUIDs and numbers were drawn.
@@ -110,6 +112,7 @@ impl HostState {
             vms: BTreeMap::new(),
             now: Timestamp::UNIX_EPOCH,
             drawn: 0,
+            membership: None,
             unsaved: Unsaved::default(),
             doomed_files: Vec::new(),
             next_due: None,
@@ -190,7 +193,8 @@ impl HostState {
 
     /// Moves the clock, and does what has come due meanwhile.
     pub(crate) fn pass(&mut self, duration: Duration) -> Result<(), SimError> {
-        crate::clock::pass(self, duration)
+        crate::clock::pass(self, duration)?;
+        self.do_plans()
     }
 
     /// Returns the folder of the simulated host.

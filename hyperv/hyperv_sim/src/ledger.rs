@@ -93,6 +93,21 @@ impl Ledger {
         entries.map(|((_, name), detail)| (name.as_str(), detail.as_str()))
     }
 
+    /// Adds what is on another host; `name_file` gives its files their names.
+    pub(crate) fn merge(&mut self, other: Self, name_file: impl Fn(&str) -> String) {
+        for ((kind, name), detail) in other.entries {
+            let name = match kind {
+                LedgerKind::CheckpointFile
+                | LedgerKind::TrackingFile
+                | LedgerKind::ConfigurationFile
+                | LedgerKind::File
+                | LedgerKind::MountedImage => name_file(&name),
+                _ => name,
+            };
+            self.entries.insert((kind, name), detail);
+        }
+    }
+
     fn add(&mut self, kind: LedgerKind, name: impl Into<String>, detail: impl Into<String>) {
         self.entries.insert((kind, name.into()), detail.into());
     }

@@ -79,6 +79,7 @@ mod disk_tree;
 mod drive;
 mod export;
 mod face;
+mod folder_lock;
 mod guest;
 mod guest_write;
 mod guid;
@@ -117,7 +118,11 @@ mod volume_room;
 pub mod wsman;
 
 pub use change_queries::Changes;
-pub use cluster::Cluster;
+pub use cluster::{
+    Cluster, ClusterEvent, ClusterEventKind, ClusterFacts, ClusterNode, ClusterOptions,
+    ClusterReport, ClusterRules, NodeOptions, NodeReport, NodeState, Role, RoleState, SharedVolume,
+    SimCluster,
+};
 pub use face::{
     CallCount, Effect, FAULT_SYNTAX, Fault, FaultPlan, FaultPoint, METHODS, SimClock, SimSession,
     When, WmiCall, conflict_text,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::cluster::{ClusterFolder, Membership};
 use crate::host_folder::HostFolder;
 use crate::host_state::HostState;
 use crate::{SimError, SimOptions};
@@ -20,6 +21,8 @@ const TICK: Duration = Duration::from_millis(1);
 /// in files of its own, by subject.
 pub struct SimHost {
     folder: HostFolder,
+    /// The cluster that it is a node of.
+    cluster: Option<ClusterFolder>,
     loaded: Mutex<Loaded>,
 }
 
@@ -29,6 +32,8 @@ struct Loaded {
     state: Option<HostState>,
     /// The generation of the folder that `state` is.
     generation: u64,
+    /// What the cluster knew when the host was asked last.
+    membership: Option<Membership>,
     /// While the clock follows real time: when that began, here and there.
     real_time: Option<(Instant, Timestamp)>,
 }
@@ -50,7 +55,7 @@ impl SimHost {
     /// Makes a new host in a folder that is empty or not there.
     pub fn create(dir: &Path, options: SimOptions) -> Result<Self, SimError> {
         let folder = HostFolder::create(dir)?;
-        let host = Self::over(folder);
+        let host = Self::over(folder)?;
         {
             let mut loaded = host.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             let locked = host.folder.lock()?;
@@ -63,20 +68,22 @@ impl SimHost {
 
     /// Opens a host.
     pub fn open(dir: &Path) -> Result<Self, SimError> {
-        let host = Self::over(HostFolder::open(dir)?);
+        let host = Self::over(HostFolder::open(dir)?)?;
         host.look(|_| Ok(()))?;
         Ok(host)
     }
 
-    fn over(folder: HostFolder) -> Self {
-        Self {
+    fn over(folder: HostFolder) -> Result<Self, SimError> {
+        Ok(Self {
+            cluster: ClusterFolder::of_node(folder.dir())?,
             folder,
             loaded: Mutex::new(Loaded {
                 state: None,
                 generation: 0,
+                membership: None,
                 real_time: None,
             }),
-        }
+        })
     }
 
     /// Returns the folder.
@@ -104,6 +111,8 @@ impl SimHost {
         work: impl FnOnce(&mut HostState) -> Result<T, SimError>,
     ) -> Result<T, SimError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        // The cluster first: who holds its lock may wait for any node's.
+        let cluster = self.cluster.as_ref().map(ClusterFolder::hold).transpose()?;
         let locked = self.folder.lock()?;
         let record = locked.record()?;
         let known = loaded.state.take();
@@ -114,11 +123,22 @@ impl SimHost {
         };
         state.now = record.now;
         state.drawn = record.drawn;
-        let step = loaded.behind(state.now).max(TICK);
+        let mut step = loaded.behind(state.now).max(TICK);
+        if let Some(cluster) = &cluster {
+            let known = loaded.membership.take();
+            step = step.max(cluster.join(&mut state, known)? + TICK);
+        }
         let result = state.pass(step).and_then(|()| work(&mut state));
+        let watched = state.watch_roles();
         loaded.generation = locked.save(&mut state, record.generation)?;
+        if let Some(cluster) = &cluster {
+            let (membership, generation) = cluster.part(&mut state, &locked)?;
+            loaded.membership = membership;
+            loaded.generation = generation.unwrap_or(loaded.generation);
+        }
         loaded.state = Some(state);
-        result
+        let result = result?;
+        watched.map(|()| result)
     }
 
     /// Looks at the host, as [`SimHost::act`] does.

@@ -20,7 +20,7 @@ pub struct StateReport {
     pub volumes: Vec<VolumeRoom>,
     /// Images that are attached to it.
     pub mounted: Vec<MountedImage>,
-    /// Its cluster.
+    /// The cluster that it is told to be in, with no nodes of its own.
     pub cluster: Option<Cluster>,
     /// Its VMs, by GUID.
     pub vms: Vec<Vm>,

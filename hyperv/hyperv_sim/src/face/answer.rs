@@ -44,7 +44,7 @@ pub(crate) fn check_namespace(
 ) -> Result<&'static str, WmiError> {
     let wanted = namespace.replace('/', "\\");
     let known = [VIRTUALIZATION, CIMV2, CLUSTER];
-    let is_clustered = view.state.facts.cluster.is_some();
+    let is_clustered = view.cluster().is_some();
     known
         .into_iter()
         .find(|own| own.eq_ignore_ascii_case(&wanted) && (*own != CLUSTER || is_clustered))

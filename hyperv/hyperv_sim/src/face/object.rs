@@ -91,6 +91,14 @@ pub(crate) enum Object {
 
 /// Hyper-V's services that the simulated host has.
 pub(crate) const SERVICES: [&str; 4] = [
+    /// `MSCluster_Resource` of a VM's configuration.
+    ClusterConfiguration(Uuid),
+    /// `MSCluster_ClusterSharedVolume`, by number.
+    SharedVolume(usize),
+    /// `MSCluster_Resource` of the disk of a shared volume, by the volume's number.
+    SharedVolumeDisk(usize),
+    /// `MSCluster_ClusterSharedVolumeToResource`, by the volume's number.
+    SharedVolumeLink(usize),
     "Msvm_VirtualSystemManagementService",
     "Msvm_VirtualSystemSnapshotService",
     "Msvm_VirtualSystemReferencePointService",
@@ -147,7 +155,11 @@ impl Object {
             Self::Cluster => "MSCluster_Cluster",
             Self::ClusterNode(_) => "MSCluster_Node",
             Self::ClusterGroup(_) => "MSCluster_ResourceGroup",
-            Self::ClusterResource(_) => "MSCluster_Resource",
+            Self::ClusterResource(_)
+            | Self::ClusterConfiguration(_)
+            | Self::SharedVolumeDisk(_) => "MSCluster_Resource",
+            Self::SharedVolume(_) => "MSCluster_ClusterSharedVolume",
+            Self::SharedVolumeLink(_) => "MSCluster_ClusterSharedVolumeToResource",
         }
     }
 }

@@ -85,17 +85,34 @@ fn of_the_host(view: HostView<'_>, class: &str, scope: Scope) -> Vec<Object> {
         "Win32_Service" => (WINDOWS_SERVICES.iter())
             .map(|(name, ..)| Object::WindowsService(name))
             .collect(),
-        "MSCluster_ResourceGroup" => (view.clustered_vms())
-            .map(|(vm, _)| Object::ClusterGroup(vm.id))
-            .collect(),
-        "MSCluster_Resource" => (view.clustered_vms())
-            .map(|(vm, _)| Object::ClusterResource(vm.id))
-            .collect(),
+        _ if class.starts_with("MSCluster_") => of_the_cluster(view, class),
+        _ => Vec::new(),
+    }
+}
+
+/// Lists what is the cluster's.
+fn of_the_cluster(view: HostView<'_>, class: &str) -> Vec<Object> {
+    let Some(cluster) = view.cluster() else {
+        return Vec::new();
+    };
+    let vms = cluster.roles.keys().copied();
+    let volumes = 0..cluster.volumes.len();
+    match class {
         "MSCluster_Cluster" => vec![Object::Cluster],
-        "MSCluster_Node" => {
-            let cluster = view.state.facts.cluster.as_ref();
-            let nodes = cluster.map_or(0, |cluster| cluster.nodes.len());
-            (0..nodes).map(Object::ClusterNode).collect()
+        "MSCluster_Node" => (0..cluster.nodes.len()).map(Object::ClusterNode).collect(),
+        "MSCluster_ResourceGroup" => vms.map(Object::ClusterGroup).collect(),
+        "MSCluster_Resource" => vms
+            .flat_map(|vm| {
+                [
+                    Object::ClusterResource(vm),
+                    Object::ClusterConfiguration(vm),
+                ]
+            })
+            .chain(volumes.map(Object::SharedVolumeDisk))
+            .collect(),
+        "MSCluster_ClusterSharedVolume" => volumes.map(Object::SharedVolume).collect(),
+        "MSCluster_ClusterSharedVolumeToResource" => {
+            volumes.map(Object::SharedVolumeLink).collect()
         }
         _ => Vec::new(),
     }

@@ -40,7 +40,7 @@ pub(crate) fn strike(
     about: &str,
 ) -> Result<Strike, WmiError> {
     let mut plan = state.fault_plan();
-    if plan.host_is_dead {
+    if plan.host_is_dead || !state.is_reachable_node() {
         return Err(unreachable(state));
     }
     if plan.is_empty() {

@@ -1,5 +1,7 @@
 //! The host's state as its WMI sees it.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 use vm_config::{ControllerKind, DiskSlot};
 use wmi::{ObjectPath, VIRTUALIZATION};
@@ -7,7 +9,7 @@ use wmi::{ObjectPath, VIRTUALIZATION};
 use super::instance_ids::settings_id;
 use super::object::Owner;
 use crate::host_state::HostState;
-use crate::{DiskKind, Job, JobElement, Profile, ReferencePoint, Snapshot, Vm};
+use crate::{ClusterFacts, DiskKind, Job, JobElement, Profile, ReferencePoint, Snapshot, Vm};
 
 /// The host's state as its WMI sees it.
 #[derive(Clone, Copy)]
@@ -49,16 +51,12 @@ impl<'a> HostView<'a> {
         self.state.vms.get(&id)
     }
 
-    /// Lists the roles of the cluster that are VMs, with the nodes that own them. The cluster knows
-    /// also those that are not on this host.
-    pub(crate) fn clustered_vms(self) -> impl Iterator<Item = (&'a Vm, &'a str)> {
-        let facts = &self.state.facts;
-        let nodes = facts.cluster.as_ref().map(|cluster| cluster.nodes.iter());
-        let other = nodes.and_then(|mut nodes| nodes.find(|node| **node != facts.name));
-        let other = other.map_or("", String::as_str);
-        let here = self.state.vms.values().map(|vm| (vm, facts.name.as_str()));
-        let away = facts.away.iter().map(move |vm| (vm, other));
-        here.chain(away).filter(|(vm, _)| vm.is_clustered)
+    /// Returns the cluster that the host is in: a simulated one, or one that is only told of.
+    pub(crate) fn cluster(self) -> Option<Cow<'a, ClusterFacts>> {
+        match self.state.membership.as_deref() {
+            Some(membership) => Some(Cow::Borrowed(&membership.facts)),
+            None => self.state.told_cluster().map(Cow::Owned),
+        }
     }
 
     /// Lists the checkpoints of a VM that can be seen.

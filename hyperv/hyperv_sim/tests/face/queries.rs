@@ -171,7 +171,8 @@ fn a_cluster_is_there_once_the_host_is_in_one() {
         .unwrap();
     assert_eq!(found[0].number::<u32>("ClusterFunctionalLevel"), Some(10));
     let wql = format!(
-        "SELECT * FROM MSCluster_Resource WHERE PrivateProperties.VmID='{}'",
+        "SELECT * FROM MSCluster_Resource WHERE Type='Virtual Machine' AND \
+         PrivateProperties.VmID='{}'",
         guid(vm).to_lowercase()
     );
     let found = test.session.query_all(CLUSTER, &wql).unwrap();

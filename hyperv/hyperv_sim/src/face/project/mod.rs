@@ -66,6 +66,10 @@ fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
 }
 
 /// Makes the path of an instance out of its keys.
+        Object::ClusterConfiguration(id) => cluster::configuration(view, *id),
+        Object::SharedVolume(number) => cluster::shared_volume(view, *number),
+        Object::SharedVolumeDisk(number) => cluster::volume_resource(view, *number),
+        Object::SharedVolumeLink(number) => cluster::volume_link(view, *number),
 fn path_of(view: HostView<'_>, instance: &Instance) -> Option<ObjectPath> {
     let class = schema::class(&instance.class)?;
     let mut path = ObjectPath::new(class.namespace, class.name).on_host(view.host_name());

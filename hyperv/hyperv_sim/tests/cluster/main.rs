@@ -1,0 +1,4 @@
+//! Clusters of simulated hosts.
+
+mod fixture;
+mod ownership;
