@@ -87,10 +87,6 @@ pub(crate) enum Object {
     ClusterGroup(Uuid),
     /// `MSCluster_Resource` of a VM.
     ClusterResource(Uuid),
-}
-
-/// Hyper-V's services that the simulated host has.
-pub(crate) const SERVICES: [&str; 4] = [
     /// `MSCluster_Resource` of a VM's configuration.
     ClusterConfiguration(Uuid),
     /// `MSCluster_ClusterSharedVolume`, by number.
@@ -99,6 +95,10 @@ pub(crate) const SERVICES: [&str; 4] = [
     SharedVolumeDisk(usize),
     /// `MSCluster_ClusterSharedVolumeToResource`, by the volume's number.
     SharedVolumeLink(usize),
+}
+
+/// Hyper-V's services that the simulated host has.
+pub(crate) const SERVICES: [&str; 4] = [
     "Msvm_VirtualSystemManagementService",
     "Msvm_VirtualSystemSnapshotService",
     "Msvm_VirtualSystemReferencePointService",

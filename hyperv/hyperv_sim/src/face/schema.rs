@@ -373,6 +373,12 @@ Name State NodeHighestVersion BuildNumber MajorVersion MinorVersion
 MSCluster_ResourceGroup :
 Name Id State GroupType OwnerNode
 
+MSCluster_ClusterSharedVolume :
+Name VolumeName VolumeOffset FaultState BackupState
+
+MSCluster_ClusterSharedVolumeToResource :
+GroupComponent PartComponent
+
 MSCluster_Resource :
 Name Id Type State OwnerGroup OwnerNode PrivateProperties IsClusterSharedVolume CoreResource
 StatusInformation
@@ -391,12 +397,6 @@ mod tests {
         assert!(class("Msvm_NoSuchClass").is_none());
         assert_eq!(classes_of(VIRTUALIZATION, "CIM_ComputerSystem").len(), 2);
         assert_eq!(classes_of(CIMV2, "CIM_ComputerSystem").len(), 1);
-MSCluster_ClusterSharedVolume :
-Name VolumeName VolumeOffset FaultState BackupState
-
-MSCluster_ClusterSharedVolumeToResource :
-GroupComponent PartComponent
-
         assert!(classes_of(CIMV2, "Msvm_ComputerSystem").is_empty());
     }
 }

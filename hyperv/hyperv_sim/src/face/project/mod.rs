@@ -62,14 +62,14 @@ fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
         Object::ClusterNode(number) => cluster::node(view, *number),
         Object::ClusterGroup(id) => cluster::group(view, *id),
         Object::ClusterResource(id) => cluster::resource(view, *id),
-    }
-}
-
-/// Makes the path of an instance out of its keys.
         Object::ClusterConfiguration(id) => cluster::configuration(view, *id),
         Object::SharedVolume(number) => cluster::shared_volume(view, *number),
         Object::SharedVolumeDisk(number) => cluster::volume_resource(view, *number),
         Object::SharedVolumeLink(number) => cluster::volume_link(view, *number),
+    }
+}
+
+/// Makes the path of an instance out of its keys.
 fn path_of(view: HostView<'_>, instance: &Instance) -> Option<ObjectPath> {
     let class = schema::class(&instance.class)?;
     let mut path = ObjectPath::new(class.namespace, class.name).on_host(view.host_name());
@@ -81,6 +81,9 @@ fn path_of(view: HostView<'_>, instance: &Instance) -> Option<ObjectPath> {
 
 /// Returns the keys of a class; those of the cluster and of Windows' services are names.
 fn keys(class: &str) -> &'static [&'static str] {
+    if class == "MSCluster_ClusterSharedVolumeToResource" {
+        return &["GroupComponent", "PartComponent"];
+    }
     if class.starts_with("MSCluster_") || class == "Win32_Service" {
         return &["Name"];
     }
