@@ -49,13 +49,15 @@ pub enum SnapshotKind {
     /// `VSS_CTX_BACKUP`: writers take part and may repair the snapshot, which goes when the
     /// requester does, also when that dies.
     Backup,
-    /// `VSS_CTX_FILE_SHARE_BACKUP`: no writer takes part; for VMs that are saved.
+    /// `VSS_CTX_FILE_SHARE_BACKUP`: no writer takes part; for VMs that are saved. The set may be
+    /// started at once; writers and their statuses are empty.
     WithoutWriters,
 }
 
 /// One backup. Dropping it without [`VssBackup::complete`] aborts it; its snapshots go with it.
 ///
-/// Methods in an order that the service does not know give `BadState`.
+/// Methods in an order that the service does not know give `BadState`: [`Order`](crate::Order) says
+/// which order it knows.
 pub trait VssBackup: Send {
     /// Reads what writers tell of themselves (`GatherWriterMetadata`). Once.
     fn writers(&mut self, cancelled: Cancelled<'_>) -> Result<Vec<Writer>, VssError>;
