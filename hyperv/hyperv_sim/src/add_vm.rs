@@ -98,6 +98,7 @@ impl HostState {
                 PowerState::Off
             },
             guest: spec.guest,
+            told: BTreeMap::new(),
             components: BTreeMap::new(),
             processors: 2,
             memory: Memory {

@@ -98,6 +98,8 @@ impl HostState {
             drive: "C:\\".to_owned(),
             label: "System".to_owned(),
             capacity_bytes: DEFAULT_CAPACITY_BYTES,
+            file_system: None,
+            shadow_storage: None,
             growth_bytes_per_second: 0,
             consumed_bytes: 0,
         });

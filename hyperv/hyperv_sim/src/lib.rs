@@ -115,6 +115,7 @@ mod vm_disk;
 mod vm_spec;
 mod volume;
 mod volume_room;
+mod volume_settings;
 pub mod wsman;
 
 pub use change_queries::Changes;
@@ -144,4 +145,4 @@ pub use state_report::StateReport;
 pub use vm::Vm;
 pub use vm_disk::{DiskFile, DiskKind, VmDisk};
 pub use vm_spec::{DiskContent, DiskSpec, VmSpec};
-pub use volume::{Volume, VolumeRoom};
+pub use volume::{ShadowStorage, Volume, VolumeRoom};

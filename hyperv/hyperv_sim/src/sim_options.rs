@@ -30,6 +30,9 @@ impl Default for SimOptions {
 pub struct Behavior {
     /// Captions and descriptions are German, as on a host of that language.
     pub localized: bool,
+    /// Services of Windows that do not do what they usually do: `Stopped`, `Running` or `Disabled`.
+    #[serde(default)]
+    pub services: std::collections::BTreeMap<String, String>,
     /// Most ranges in one answer about changes; beyond it less is processed than was asked for.
     pub ranges_per_answer: usize,
     /// Tracking ids that no checkpoint and no reference point holds are forgotten.
@@ -48,6 +51,7 @@ impl Default for Behavior {
     fn default() -> Self {
         Self {
             localized: false,
+            services: std::collections::BTreeMap::new(),
             ranges_per_answer: 1 << 20,
             forgets_unheld_ids: true,
             visibility_delay_ms: 0,

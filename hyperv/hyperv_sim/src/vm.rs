@@ -33,6 +33,10 @@ pub struct Vm {
     pub power: PowerState,
     /// What runs inside.
     pub guest: Guest,
+    /// What the guest tells of itself beside, or instead of, what its kind would: names and data of
+    /// the data exchange service, such as `OSName`.
+    #[serde(default)]
+    pub told: BTreeMap<String, String>,
     /// Components that do not behave as the guest's kind would: not the usual [`Vm::component`].
     pub components: BTreeMap<ComponentKind, Component>,
     /// Virtual processors.

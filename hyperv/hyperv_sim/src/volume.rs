@@ -14,10 +14,25 @@ pub struct Volume {
     pub label: String,
     /// Its size in bytes.
     pub capacity_bytes: u64,
+    /// Its file system; `None`: NTFS.
+    #[serde(default)]
+    pub file_system: Option<String>,
+    /// Where its snapshots keep what is overwritten, where that was set.
+    #[serde(default)]
+    pub shadow_storage: Option<ShadowStorage>,
     /// What others fill it by, in bytes each second of the host's clock.
     pub growth_bytes_per_second: u64,
     /// What others have filled it with so far, in bytes.
     pub consumed_bytes: u64,
+}
+
+/// Where snapshots of a volume keep what is overwritten (`Win32_ShadowStorage`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowStorage {
+    /// The drive of the volume that holds it, such as `C:\`.
+    pub drive: String,
+    /// Most that it may grow to, in bytes.
+    pub max_bytes: u64,
 }
 
 /// A volume with the room that is left on it now.

@@ -34,6 +34,8 @@ impl SimHost {
                 drive: format!("{letter}:\\"),
                 label: "Data".to_owned(),
                 capacity_bytes,
+                file_system: None,
+                shadow_storage: None,
                 growth_bytes_per_second: 0,
                 consumed_bytes: 0,
             });

@@ -57,6 +57,8 @@ pub(crate) enum Object {
     ExportSettings(Uuid),
     /// An integration component of a VM.
     Component(Uuid, ComponentKind),
+    /// The settings of one of them.
+    ComponentSettings(Uuid, ComponentKind),
     /// `Msvm_VirtualSystemReferencePoint`: VM and its own GUID.
     ReferencePoint(Uuid, Uuid),
     /// `Msvm_ConcreteJob`
@@ -75,6 +77,8 @@ pub(crate) enum Object {
     Computer,
     /// `Win32_Volume`, by number.
     Volume(usize),
+    /// `Win32_ShadowStorage` of a volume, by the volume's number.
+    ShadowStorage(usize),
     /// `Win32_LogicalDisk`, by number.
     LogicalDisk(usize),
     /// `Win32_Service`, by name.
@@ -123,6 +127,16 @@ pub(crate) fn component_class(kind: ComponentKind) -> &'static str {
     }
 }
 
+/// Returns the class of a component's settings.
+pub(crate) fn component_settings_class(kind: ComponentKind) -> &'static str {
+    match kind {
+        ComponentKind::Vss => "Msvm_VssComponentSettingData",
+        ComponentKind::Shutdown => "Msvm_ShutdownComponentSettingData",
+        ComponentKind::Heartbeat => "Msvm_HeartbeatComponentSettingData",
+        ComponentKind::KeyValueExchange => "Msvm_KvpExchangeComponentSettingData",
+    }
+}
+
 impl Object {
     /// Returns the class of its instance.
     pub(crate) fn class(&self) -> &'static str {
@@ -141,6 +155,7 @@ impl Object {
             Self::MergeSettings(..) => "Msvm_DiskMergeSettingData",
             Self::ExportSettings(_) => "Msvm_VirtualSystemExportSettingData",
             Self::Component(_, kind) => component_class(*kind),
+            Self::ComponentSettings(_, kind) => component_settings_class(*kind),
             Self::ReferencePoint(..) => "Msvm_VirtualSystemReferencePoint",
             Self::Job(..) => "Msvm_ConcreteJob",
             Self::Service(class) => class,
@@ -150,6 +165,7 @@ impl Object {
             Self::OperatingSystem => "Win32_OperatingSystem",
             Self::Computer => "Win32_ComputerSystem",
             Self::Volume(_) => "Win32_Volume",
+            Self::ShadowStorage(_) => "Win32_ShadowStorage",
             Self::LogicalDisk(_) => "Win32_LogicalDisk",
             Self::WindowsService(_) => "Win32_Service",
             Self::Cluster => "MSCluster_Cluster",

@@ -4,7 +4,9 @@ use uuid::Uuid;
 use wmi::{Instance, ObjectPath, WmiError, WmiErrorKind};
 
 use super::instance_ids::first_guid;
-use super::object::{COMPONENTS, Object, Owner, SERVICES, component_class};
+use super::object::{
+    COMPONENTS, Object, Owner, SERVICES, component_class, component_settings_class,
+};
 use super::project::{WINDOWS_SERVICES, project, switches};
 use super::schema::{self, Class};
 use super::view::HostView;
@@ -81,6 +83,7 @@ fn of_the_host(view: HostView<'_>, class: &str, scope: Scope) -> Vec<Object> {
         "Win32_OperatingSystem" => vec![Object::OperatingSystem],
         "Win32_ComputerSystem" => vec![Object::Computer],
         "Win32_Volume" => volumes.map(Object::Volume).collect(),
+        "Win32_ShadowStorage" => volumes.map(Object::ShadowStorage).collect(),
         "Win32_LogicalDisk" => volumes.map(Object::LogicalDisk).collect(),
         "Win32_Service" => (WINDOWS_SERVICES.iter())
             .map(|(name, ..)| Object::WindowsService(name))
@@ -148,6 +151,13 @@ fn of_vm(view: HostView<'_>, vm: &Vm, class: &str, objects: &mut Vec<Object>) {
         .find(|kind| component_class(**kind) == class)
     {
         objects.push(Object::Component(id, *kind));
+        return;
+    }
+    if let Some(kind) = COMPONENTS
+        .iter()
+        .find(|kind| component_settings_class(**kind) == class)
+    {
+        objects.push(Object::ComponentSettings(id, *kind));
         return;
     }
     match class {

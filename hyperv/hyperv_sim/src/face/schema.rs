@@ -269,6 +269,21 @@ Status HealthState EnabledState RequestedState EnabledDefault TimeOfLastStateCha
 SystemCreationClassName SystemName CreationClassName DeviceID ErrorDescription
 GuestExchangeItems GuestIntrinsicExchangeItems
 
+Msvm_VssComponentSettingData < CIM_ResourceAllocationSettingData CIM_SettingData CIM_ManagedElement :
+InstanceID Caption Description ElementName ResourceType OtherResourceType ResourceSubType EnabledState
+
+Msvm_KvpExchangeComponentSettingData < CIM_ResourceAllocationSettingData CIM_SettingData
+CIM_ManagedElement :
+InstanceID Caption Description ElementName ResourceType OtherResourceType ResourceSubType EnabledState
+
+Msvm_ShutdownComponentSettingData < CIM_ResourceAllocationSettingData CIM_SettingData
+CIM_ManagedElement :
+InstanceID Caption Description ElementName ResourceType OtherResourceType ResourceSubType EnabledState
+
+Msvm_HeartbeatComponentSettingData < CIM_ResourceAllocationSettingData CIM_SettingData
+CIM_ManagedElement :
+InstanceID Caption Description ElementName ResourceType OtherResourceType ResourceSubType EnabledState
+
 Msvm_ConcreteJob < CIM_ConcreteJob CIM_Job CIM_ManagedElement :
 InstanceID Caption Description ElementName InstallDate Name OperationalStatus StatusDescriptions
 Status HealthState JobStatus TimeSubmitted ScheduledStartTime StartTime ElapsedTime JobRunTimes
@@ -352,6 +367,9 @@ NumberOfProcessors TotalPhysicalMemory HypervisorPresent DomainRole Status
 Win32_Volume < CIM_StorageVolume CIM_LogicalDevice :
 DeviceID Name Caption Label DriveLetter DriveType Capacity FreeSpace FileSystem BlockSize
 BootVolume SystemVolume SerialNumber Compressed
+
+Win32_ShadowStorage :
+Volume DiffVolume AllocatedSpace UsedSpace MaxSpace
 
 Win32_LogicalDisk < CIM_LogicalDisk CIM_LogicalDevice :
 DeviceID Name Caption Description DriveType FileSystem FreeSpace Size VolumeName

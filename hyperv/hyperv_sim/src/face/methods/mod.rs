@@ -1,9 +1,11 @@
 //! Methods: from parameters to operations of the host, and from jobs and errors to return values.
 
 mod disk_images;
+mod guest_services;
 mod jobs;
 mod parameters;
 mod reference_points;
+mod resources;
 mod signatures;
 mod snapshots;
 mod systems;
@@ -119,6 +121,8 @@ fn work(
         (Object::MountedImage(id), "DetachVirtualHardDisk") => disk_images::detach(state, *id),
         (_, "ModifySystemSettings") => systems::modify_settings(state, parameters),
         (_, "ModifyDiskMergeSettings") => systems::modify_merging(state, parameters),
+        (_, "ModifyGuestServiceSettings") => guest_services::modify(state, parameters),
+        (_, "AddResourceSettings") => resources::add(state, parameters),
         (_, "ExportSystemDefinition") => systems::export(state, parameters),
         (Object::Vm(id), "RequestStateChange") => systems::change_state(state, *id, parameters),
         (Object::Component(vm, _), "InitiateShutdown") => systems::shut_down(state, *vm),

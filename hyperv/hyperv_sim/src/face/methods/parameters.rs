@@ -64,6 +64,16 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// Returns the VM whose own settings a reference names.
+    pub(crate) fn vm_of_settings(&self, view: HostView<'_>, name: &str) -> Result<Uuid, SimError> {
+        match self.object(view, name)? {
+            Object::Settings(Owner { vm, snapshot: None }) => Ok(vm),
+            _ => Err(invalid(format!(
+                "{name} is not the settings of a virtual machine"
+            ))),
+        }
+    }
+
     /// Returns the checkpoint whose settings a reference names.
     pub(crate) fn snapshot(&self, view: HostView<'_>, name: &str) -> Result<Uuid, SimError> {
         match self.object(view, name)? {

@@ -78,6 +78,7 @@ const METHODS: &[Signature] = &[
     method(SYSTEMS, "ImportSnapshotDefinitions", &["PlannedSystem", "SnapshotFolder"]),
     method(SYSTEMS, "ImportSystemDefinition", &["SystemDefinitionFile", "SnapshotFolder", "GenerateNewSystemIdentifier"]),
     method(SYSTEMS, "ModifyDiskMergeSettings", &["SettingData"]),
+    method(SYSTEMS, "ModifyGuestServiceSettings", &["GuestServiceSettings"]),
     method(SYSTEMS, "ModifyResourceSettings", &["ResourceSettings"]),
     method(SYSTEMS, "ModifyServiceSettings", &["SettingData"]),
     method(SYSTEMS, "ModifySystemSettings", &["SystemSettings"]),

@@ -3,7 +3,7 @@
 use wmi::{CimType, EmbeddedInstance, Instance};
 
 use super::super::instance_ids::component_id;
-use super::super::object::component_class;
+use super::super::object::{component_class, component_settings_class};
 use super::super::view::HostView;
 use crate::guid::guid_text;
 use crate::{ComponentKind, Guest, Vm};
@@ -55,6 +55,19 @@ pub(crate) fn component(view: HostView<'_>, vm: &Vm, kind: ComponentKind) -> Ins
     instance
 }
 
+/// The settings of a component: whether it is switched on. Contract: 1.5 \[M\]
+pub(crate) fn component_settings(view: HostView<'_>, vm: &Vm, kind: ComponentKind) -> Instance {
+    let name = component(view, vm, kind)
+        .text("ElementName")
+        .unwrap_or_default();
+    let enabled = vm.component(kind).enabled;
+    Instance::new(component_settings_class(kind))
+        .with("Caption", name.as_str())
+        .with("ElementName", name.as_str())
+        .with("InstanceID", component_id(vm.id, kind))
+        .with("EnabledState", if enabled { 2_u16 } else { 3 })
+}
+
 /// Lists what a guest says of itself, each an embedded `Msvm_KvpExchangeDataItem`.
 fn said_by(vm: &Vm) -> Vec<String> {
     let host = vm.name.to_lowercase().replace(' ', "-");
@@ -84,5 +97,12 @@ fn said_by(vm: &Vm) -> Vec<String> {
             .with("Source", CimType::Uint16, 2_u16)
             .to_xml()
     };
-    items.into_iter().map(written).collect()
+    let usual = items
+        .into_iter()
+        .filter(|(name, _)| !vm.told.contains_key(*name));
+    let told = vm.told.iter();
+    usual
+        .chain(told.map(|(name, data)| (name.as_str(), data.clone())))
+        .map(written)
+        .collect()
 }

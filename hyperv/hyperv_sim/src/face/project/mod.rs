@@ -49,6 +49,9 @@ fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
         Object::Memory(owner) => hardware::memory(view.vm(owner.vm)?, *owner),
         Object::Security(owner) => hardware::security(view.vm(owner.vm)?, *owner),
         Object::Component(id, kind) => Some(component::component(view, view.vm(*id)?, *kind)),
+        Object::ComponentSettings(id, kind) => {
+            Some(component::component_settings(view, view.vm(*id)?, *kind))
+        }
         Object::ReferencePoint(vm, id) => reference_point::reference_point(view.vm(*vm)?, *id),
         Object::Job(id) => job::job(view, *id),
         Object::Service(class) => Some(service::service(view, class)),
@@ -56,6 +59,7 @@ fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
         Object::OperatingSystem => Some(windows::operating_system(view)),
         Object::Computer => Some(windows::computer(view)),
         Object::Volume(number) => windows::volume(view, *number),
+        Object::ShadowStorage(number) => windows::shadow_storage(view, *number),
         Object::LogicalDisk(number) => windows::logical_disk(view, *number),
         Object::WindowsService(name) => Some(windows::service(view, name)),
         Object::Cluster => cluster::cluster(view),
@@ -83,6 +87,9 @@ fn path_of(view: HostView<'_>, instance: &Instance) -> Option<ObjectPath> {
 fn keys(class: &str) -> &'static [&'static str] {
     if class == "MSCluster_ClusterSharedVolumeToResource" {
         return &["GroupComponent", "PartComponent"];
+    }
+    if class == "Win32_ShadowStorage" {
+        return &["Volume", "DiffVolume"];
     }
     if class.starts_with("MSCluster_") || class == "Win32_Service" {
         return &["Name"];

@@ -1,16 +1,18 @@
 //! Windows itself: `root\CIMV2`.
 
-use wmi::Instance;
+use wmi::{CIMV2, Instance, ObjectPath};
 
 use super::super::instance_ids::cim_time;
 use super::super::view::HostView;
-use crate::VolumeRoom;
 use crate::guid::guid_text;
+use crate::{Volume, VolumeRoom};
 
 /// Windows' services that the simulated host has: name, display name, whether it runs.
-pub(crate) const WINDOWS_SERVICES: [(&str, &str, bool); 3] = [
+pub(crate) const WINDOWS_SERVICES: [(&str, &str, bool); 5] = [
     ("vmms", "Hyper-V Virtual Machine Management", true),
+    ("vmcompute", "Hyper-V Host Compute Service", true),
     ("VSS", "Volume Shadow Copy", false),
+    ("swprv", "Microsoft Software Shadow Copy Provider", false),
     ("WinRM", "Windows Remote Management (WS-Management)", true),
 ];
 
@@ -75,10 +77,7 @@ pub(crate) fn volume(view: HostView<'_>, number: usize) -> Option<Instance> {
     let letter = volume.drive.trim_end_matches('\\');
     Some(
         Instance::new("Win32_Volume")
-            .with(
-                "DeviceID",
-                format!("\\\\?\\Volume{{{}}}\\", guid_text(volume.id).to_lowercase()),
-            )
+            .with("DeviceID", device_id(volume))
             .with("Name", volume.drive.as_str())
             .with("Caption", volume.drive.as_str())
             .with("Label", volume.label.as_str())
@@ -86,7 +85,10 @@ pub(crate) fn volume(view: HostView<'_>, number: usize) -> Option<Instance> {
             .with("DriveType", 3_u32)
             .with("Capacity", volume.capacity_bytes)
             .with("FreeSpace", room.free_bytes)
-            .with("FileSystem", "NTFS")
+            .with(
+                "FileSystem",
+                volume.file_system.as_deref().unwrap_or("NTFS"),
+            )
             .with("BlockSize", 4096_u64)
             .with("BootVolume", letter == "C:")
             .with("SystemVolume", false)
@@ -115,16 +117,49 @@ pub(crate) fn logical_disk(view: HostView<'_>, number: usize) -> Option<Instance
     )
 }
 
+/// Where the snapshots of a volume keep what is overwritten; `None`: nothing was set.
+pub(crate) fn shadow_storage(view: HostView<'_>, number: usize) -> Option<Instance> {
+    let volumes = &view.state.facts.volumes;
+    let own = volumes.get(number)?;
+    let storage = own.shadow_storage.as_ref()?;
+    let is_on = |volume: &&Volume| volume.drive.eq_ignore_ascii_case(&storage.drive);
+    let on = volumes.iter().find(is_on)?;
+    let path = |volume: &Volume| {
+        ObjectPath::new(CIMV2, "Win32_Volume").with_key("DeviceID", device_id(volume))
+    };
+    Some(
+        Instance::new("Win32_ShadowStorage")
+            .with("Volume", path(own))
+            .with("DiffVolume", path(on))
+            .with("AllocatedSpace", 0_u64)
+            .with("UsedSpace", 0_u64)
+            .with("MaxSpace", storage.max_bytes),
+    )
+}
+
+fn device_id(volume: &Volume) -> String {
+    format!("\\\\?\\Volume{{{}}}\\", guid_text(volume.id).to_lowercase())
+}
+
 pub(crate) fn service(view: HostView<'_>, name: &'static str) -> Instance {
     let found = WINDOWS_SERVICES.iter().find(|(own, ..)| *own == name);
     let (_, display, runs) = found.copied().unwrap_or((name, name, false));
+    let state = view.state.facts.behavior.services.get(name);
+    let state = state.map_or(if runs { "Running" } else { "Stopped" }, String::as_str);
+    let disabled = state.eq_ignore_ascii_case("Disabled");
+    let runs_now = state.eq_ignore_ascii_case("Running");
+    let mode = match (disabled, runs) {
+        (true, _) => "Disabled",
+        (false, true) => "Auto",
+        (false, false) => "Manual",
+    };
     Instance::new("Win32_Service")
         .with("Name", name)
         .with("Caption", display)
         .with("DisplayName", display)
-        .with("State", if runs { "Running" } else { "Stopped" })
-        .with("Started", runs)
-        .with("StartMode", if runs { "Auto" } else { "Manual" })
+        .with("State", if runs_now { "Running" } else { "Stopped" })
+        .with("Started", runs_now)
+        .with("StartMode", mode)
         .with("Status", "OK")
         .with("SystemName", view.host_name())
 }
