@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use disk_image::HostPaths;
 use hyperv_host::{HostError, StepObserver};
 use uuid::Uuid;
 use wmi::{
@@ -12,6 +13,7 @@ use wmi::{
 };
 
 use crate::WmiHost;
+use crate::cluster::FollowingSession;
 use crate::facts::VmFacts;
 use crate::host_failure::host_failure;
 
@@ -26,26 +28,40 @@ pub(crate) const MANAGEMENT_SERVICE: &str = "Msvm_VirtualSystemManagementService
 
 /// Tries of a question whose answer got lost on the way.
 const TRIES: u32 = 3;
+/// Looks at a VM of which the cluster says that a node has it, and the node does not have it.
+const LOOKS_ON_THE_WAY: u32 = 15;
+const LOOK_ON_THE_WAY_EVERY: Duration = Duration::from_secs(2);
 /// Pauses are cut into pieces of this length, so that a person can stop the run.
 const PIECE: Duration = Duration::from_secs(5);
 
 /// What a run needs of its host for as long as a VM is frozen.
+///
+/// In a cluster the host is the node that has the VM, and when the VM moves the link goes with it:
+/// [`Link::vm`] says which VM that is. Clones of a link move together.
 #[derive(Clone)]
 pub(crate) struct Link {
+    /// The host that has the VM.
     pub(crate) session: Arc<dyn WmiSession>,
+    following: Arc<FollowingSession>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Where the host's files are on this machine.
+    pub(crate) bytes: Option<Arc<dyn HostPaths>>,
     /// How long a job may take.
     pub(crate) patience: Patience,
-    /// Where the services are, once asked for.
-    services: Arc<Mutex<HashMap<&'static str, ObjectPath>>>,
+    /// Where the services of a host are, once asked for.
+    services: Arc<Mutex<HashMap<(String, &'static str), ObjectPath>>>,
 }
 
 impl Link {
     /// Takes what is needed of a host.
     pub(crate) fn of(host: &WmiHost) -> Self {
+        let first = Arc::clone(&host.session);
+        let following = Arc::new(FollowingSession::new(first, host.whereabouts()));
         Self {
-            session: Arc::clone(&host.session),
+            session: Arc::clone(&following) as _,
+            following,
             clock: Arc::clone(&host.clock),
+            bytes: host.bytes.clone(),
             patience: Patience::default(),
             services: Arc::default(),
         }
@@ -76,8 +92,53 @@ impl Link {
         self.session.host()
     }
 
-    /// Calls a method of one of the host's services, and follows its job to the end.
+    /// Returns whether a name is that of the host, or of another among which its VMs move.
+    pub(crate) fn has_host(&self, name: &str) -> bool {
+        self.following.has_host(name)
+    }
+
+    /// Calls a method of one of the host's services, and follows its job to the end. Where the
+    /// host does not have what the call is about, since the VM has moved, it is called there.
     pub(crate) fn call(
+        &self,
+        service: &'static str,
+        method: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<Completed, MethodError> {
+        let before = self.following.invoked();
+        let result = self.call_here(service, method, parameters);
+        // A job that is gone was begun: whoever calls again would begin another.
+        let untouched = self.following.invoked() == before;
+        match result {
+            Err(error) if untouched && is_not_here(&error) && self.following.go_after() => {
+                self.call_here(service, method, parameters)
+            }
+            other => other,
+        }
+    }
+
+    /// Calls a method of an object itself, and follows its job to the end.
+    pub(crate) fn call_object(
+        &self,
+        object: &ObjectPath,
+        method: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<(), MethodError> {
+        let call = || {
+            let (session, clock) = (&*self.session, &*self.clock);
+            invoke_and_wait(session, clock, self.patience, object, method, parameters)
+        };
+        let before = self.following.invoked();
+        let result = call();
+        let untouched = self.following.invoked() == before;
+        let result = match result {
+            Err(error) if untouched && is_not_here(&error) && self.following.go_after() => call(),
+            other => other,
+        };
+        result.map(|_| ())
+    }
+
+    fn call_here(
         &self,
         service: &'static str,
         method: &str,
@@ -93,8 +154,9 @@ impl Link {
 
     /// Finds a service: each class has one instance.
     fn service(&self, class: &'static str) -> Result<ObjectPath, WmiError> {
+        let own = (self.host().to_owned(), class);
         let known = self.services.lock().ok();
-        if let Some(path) = known.and_then(|known| known.get(class).cloned()) {
+        if let Some(path) = known.and_then(|known| known.get(&own).cloned()) {
             return Ok(path);
         }
         let wql = format!("SELECT * FROM {class}");
@@ -104,7 +166,7 @@ impl Link {
         })?;
         let path = service.object_path(VIRTUALIZATION)?;
         if let Ok(mut known) = self.services.lock() {
-            known.insert(class, path.clone());
+            known.insert(own, path.clone());
         }
         Ok(path)
     }
@@ -146,10 +208,21 @@ impl Link {
         self.call(service, method, parameters)
     }
 
-    /// Reads a VM anew; `None` where the host does not have it (any more).
+    /// Reads a VM anew, wherever it is by now, and stays with it; `None` where nobody has it (any
+    /// more). One that is just on its way from one node to another is waited for.
     pub(crate) fn vm(&self, id: Uuid) -> Result<Option<VmFacts>, HostError> {
-        self.patiently(|| VmFacts::read(&*self.session, id))
-            .map_err(|error| host_failure(self.host(), &format!("reading the VM {id}"), error))
+        self.following.follow(id);
+        for left in (0..LOOKS_ON_THE_WAY).rev() {
+            let read = self.patiently(|| VmFacts::read(&*self.session, id));
+            let read = read.map_err(|error| {
+                host_failure(self.host(), &format!("reading the VM {id}"), error)
+            })?;
+            if read.is_some() || left == 0 || !self.following.is_somewhere(id) {
+                return Ok(read);
+            }
+            self.clock.wait(LOOK_ON_THE_WAY_EVERY);
+        }
+        Ok(None)
     }
 
     /// Collects what a job made: instances of a class that are associated with it.
@@ -166,6 +239,16 @@ impl Link {
             self.clock.wait(piece);
             left -= piece;
         }
+    }
+}
+
+/// Returns whether a call did nothing because the host does not have what it is about. Hosts say
+/// either that it is not found or that the parameter which names it is invalid. Contract: 0.2 [M]
+fn is_not_here(error: &MethodError) -> bool {
+    match error {
+        MethodError::Wmi { source, .. } => source.kind() == WmiErrorKind::NotFound,
+        MethodError::Refused { code, .. } => matches!(code, 4 | 32773),
+        _ => false,
     }
 }
 

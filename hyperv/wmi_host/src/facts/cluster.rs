@@ -3,6 +3,9 @@
 use uuid::Uuid;
 use wmi::{CLUSTER, Instance, WmiError, WmiErrorKind, WmiSession};
 
+/// Asks for the VMs of a cluster.
+const VM_RESOURCES: &str = "SELECT * FROM MSCluster_Resource WHERE Type = \"Virtual Machine\"";
+
 /// A failover cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClusterFacts {
@@ -10,10 +13,36 @@ pub(crate) struct ClusterFacts {
     pub(crate) name: String,
     /// 8 = 2012 R2, 9 = 2016 and so on; older clusters do not say it.
     pub(crate) functional_level: Option<u32>,
-    /// Its nodes' names.
-    pub(crate) nodes: Vec<String>,
+    /// Its nodes pool their own disks (Storage Spaces Direct).
+    pub(crate) s2d: bool,
+    /// Its nodes.
+    pub(crate) nodes: Vec<NodeFacts>,
     /// Its VMs, on whichever node.
     pub(crate) vms: Vec<ClusterVm>,
+}
+
+/// A node of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NodeFacts {
+    /// Its name.
+    pub(crate) name: String,
+    /// Whether it takes part.
+    pub(crate) state: NodeState,
+}
+
+/// Whether a node takes part (`MSCluster_Node.State`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NodeState {
+    /// It does.
+    Up,
+    /// It does not run, or its cluster service does not.
+    Down,
+    /// It keeps what it has and takes nothing new.
+    Paused,
+    /// It is on its way in.
+    Joining,
+    /// The cluster does not know.
+    Unknown,
 }
 
 /// A VM of a cluster.
@@ -25,11 +54,28 @@ pub(crate) struct ClusterVm {
     pub(crate) group: String,
     /// The node that owns it.
     pub(crate) owner: String,
+    /// What the cluster does with it.
+    pub(crate) state: ResourceState,
+}
+
+/// What a cluster does with a resource (`MSCluster_Resource.State`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResourceState {
+    /// It is meant to run, and does.
+    Online,
+    /// It is not meant to run.
+    Offline,
+    /// It should run, and the cluster has given up on it.
+    Failed,
+    /// It is on its way from one to the other, or to another node.
+    Pending,
+    /// Not known.
+    Unknown,
 }
 
 impl ClusterFacts {
     /// Reads them in three calls; `None` where the host is in no cluster, which one call tells.
-    pub(super) fn read(session: &dyn WmiSession) -> Result<Option<Self>, WmiError> {
+    pub(crate) fn read(session: &dyn WmiSession) -> Result<Option<Self>, WmiError> {
         let clusters = session.query_all(CLUSTER, "SELECT * FROM MSCluster_Cluster");
         let clusters = match clusters {
             Err(error) if says_no_cluster(error.kind()) => return Ok(None),
@@ -39,15 +85,12 @@ impl ClusterFacts {
             return Ok(None);
         };
         let nodes = session.query_all(CLUSTER, "SELECT * FROM MSCluster_Node")?;
-        let vms = session.query_all(
-            CLUSTER,
-            "SELECT * FROM MSCluster_Resource WHERE Type = \"Virtual Machine\"",
-        )?;
         Ok(Some(Self {
             name: cluster.text("Name").unwrap_or_default(),
             functional_level: cluster.number("ClusterFunctionalLevel"),
-            nodes: nodes.iter().filter_map(|node| node.text("Name")).collect(),
-            vms: vms.iter().filter_map(ClusterVm::of).collect(),
+            s2d: cluster.number("S2DEnabled").unwrap_or(0_u32) != 0,
+            nodes: nodes.iter().filter_map(NodeFacts::of).collect(),
+            vms: cluster_vms(session)?,
         }))
     }
 
@@ -62,6 +105,52 @@ impl ClusterFacts {
     }
 }
 
+/// Reads the VMs of a cluster, and where they are: one call.
+pub(crate) fn cluster_vms(session: &dyn WmiSession) -> Result<Vec<ClusterVm>, WmiError> {
+    let resources = session.query_all(CLUSTER, VM_RESOURCES)?;
+    Ok(resources.iter().filter_map(ClusterVm::of).collect())
+}
+
+/// Returns the resource that is a VM; `None` where no cluster has it.
+pub(crate) fn cluster_vm_resource(
+    session: &dyn WmiSession,
+    id: Uuid,
+) -> Result<Option<Instance>, WmiError> {
+    let resources = match session.query_all(CLUSTER, VM_RESOURCES) {
+        Err(error) if says_no_cluster(error.kind()) => return Ok(None),
+        other => other?,
+    };
+    let mut resources = resources.into_iter();
+    Ok(resources.find(|own| ClusterVm::of(own).is_some_and(|vm| vm.id == id)))
+}
+
+impl NodeFacts {
+    fn of(node: &Instance) -> Option<Self> {
+        Some(Self {
+            name: node.text("Name")?,
+            state: NodeState::of(node.number("State")),
+        })
+    }
+}
+
+impl NodeState {
+    /// Reads `CLUSTER_NODE_STATE`. Contract: 6 [M]
+    fn of(number: Option<i64>) -> Self {
+        match number {
+            Some(0) => Self::Up,
+            Some(1) => Self::Down,
+            Some(2) => Self::Paused,
+            Some(3) => Self::Joining,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Returns whether the node can be expected to answer.
+    pub(crate) fn answers(self) -> bool {
+        self != Self::Down
+    }
+}
+
 impl ClusterVm {
     fn of(resource: &Instance) -> Option<Self> {
         let wmi::Value::Instance(properties) = resource.value("PrivateProperties") else {
@@ -71,7 +160,21 @@ impl ClusterVm {
             id: Uuid::parse_str(&properties.text("VmID")?).ok()?,
             group: resource.text("OwnerGroup").unwrap_or_default(),
             owner: resource.text("OwnerNode").unwrap_or_default(),
+            state: ResourceState::of(resource.number("State")),
         })
+    }
+}
+
+impl ResourceState {
+    /// Reads the number; 127 is an offline resource that cannot come online on this node.
+    pub(crate) fn of(number: Option<i64>) -> Self {
+        match number {
+            Some(2) => Self::Online,
+            Some(3 | 127) => Self::Offline,
+            Some(4) => Self::Failed,
+            Some(1 | 128..=130) => Self::Pending,
+            _ => Self::Unknown,
+        }
     }
 }
 

@@ -1,0 +1,13 @@
+//! Clusters of simulated nodes: what is listed, what moves, what is left, and who was surprised.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod calls;
+mod lists;
+mod moves;
+mod moving_session;
+mod nodes;
+mod power;
+mod replicas;
+mod run;
+mod stage;

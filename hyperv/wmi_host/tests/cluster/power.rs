@@ -1,0 +1,1 @@
+//! The cluster is told before a VM of its is saved.
