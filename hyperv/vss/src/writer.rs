@@ -3,6 +3,8 @@
 use serde::Serialize;
 use uuid::{Uuid, uuid};
 
+use crate::{VssError, VssErrorKind, VssStep};
+
 /// `Microsoft Hyper-V VSS Writer`, by the id that it has in every language (contract 5.1).
 pub const HYPERV_WRITER: Uuid = uuid!("66841cd4-6ded-4f4b-8f17-fd23f8ddc3de");
 
@@ -98,6 +100,29 @@ pub struct WriterStatus {
     pub failed_components: Vec<(String, u32)>,
 }
 
+impl WriterStatus {
+    /// Returns whether the writer is where it should be, and has nothing to complain of.
+    pub fn is_well(&self) -> bool {
+        self.state.is_well() && self.failure == 0
+    }
+
+    /// Returns why the writer failed; `None` where it is well.
+    ///
+    /// A writer that failed without a number has the kind `Other`.
+    pub fn error(&self, step: VssStep) -> Option<VssError> {
+        if self.is_well() {
+            return None;
+        }
+        let said = self.message.iter().map(|text| format!(", it says: {text}"));
+        let said: String = said.collect();
+        let what = format!("writer {} is {:?}{said}", self.name, self.state);
+        Some(match self.failure {
+            0 => VssError::new(VssErrorKind::Other, step, what),
+            code => VssError::of_code(step, what, code),
+        })
+    }
+}
+
 /// `VSS_WRITER_STATE` (contract 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -148,5 +173,55 @@ impl WriterState {
     /// the backup ends.
     pub fn is_well(self) -> bool {
         matches!(self, Self::Stable | Self::WaitingForBackupComplete)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(state: u32, failure: u32) -> WriterStatus {
+        WriterStatus {
+            instance: Uuid::nil(),
+            id: HYPERV_WRITER,
+            name: "Microsoft Hyper-V VSS Writer".to_owned(),
+            state: WriterState::of(state),
+            failure,
+            message: Some("no room".to_owned()),
+            failed_components: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_good_state_without_a_failure_is_well() {
+        for (state, failure, is_well) in [
+            (1, 0, true),
+            (5, 0, true),
+            (1, 0x8004_23F3, false),
+            (2, 0, false),
+            (9, 0, false),
+            (99, 0, false),
+        ] {
+            assert_eq!(
+                status(state, failure).is_well(),
+                is_well,
+                "{state} {failure:X}"
+            );
+            let error = status(state, failure).error(VssStep::Snapshot);
+            assert_eq!(error.is_none(), is_well);
+        }
+    }
+
+    #[test]
+    fn a_failure_has_its_kind_and_the_writers_words() {
+        let error = status(8, 0x8004_23F3).error(VssStep::Snapshot).unwrap();
+        assert_eq!(error.kind(), VssErrorKind::Retryable);
+        let text = error.to_string();
+        assert!(
+            text.contains("FailedAtPrepareSnapshot, it says: no room"),
+            "{text}"
+        );
+        let error = status(8, 0).error(VssStep::Snapshot).unwrap();
+        assert_eq!((error.kind(), error.code()), (VssErrorKind::Other, None));
     }
 }

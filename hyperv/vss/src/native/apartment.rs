@@ -15,10 +15,13 @@ use crate::{VssError, VssErrorKind, VssStep};
 pub(super) struct Apartment(PhantomData<*const ()>);
 
 impl Apartment {
-    /// Enters COM, and lets the service call back: writers are reached through the requester's own
-    /// process, which therefore has to say whom it trusts.
+    /// Enters COM, and lets writers call back, which they do themselves. With the machine's default
+    /// permissions Local System may, as which Hyper-V's writer runs; others are not asked.
     ///
-    /// Contract: 5.2
+    /// A process says this once. Where WMI's thread was first, the same holds but for cloaking, which
+    /// only shares on file servers need.
+    ///
+    /// Contract: 5.2 [M]
     pub(super) fn enter(step: VssStep) -> Result<Self, VssError> {
         // SAFETY: a plain call; `drop` undoes it on this thread, which `Apartment` cannot leave.
         let entered = unsafe { CoInitializeEx(None, COINIT_MULTITHREADED) };
