@@ -5,8 +5,8 @@ mod clusters;
 mod disks;
 mod guests;
 mod hosts;
-mod repositories;
 mod moving_vms;
+mod repositories;
 mod residue;
 mod restores;
 mod runs;
@@ -20,8 +20,8 @@ use crate::Explanation;
 /// All pages, by code.
 pub(crate) const ALL: &[&[Explanation]] = &[
     hosts::PAGES,
-    clusters::PAGES,
     vss::PAGES,
+    clusters::PAGES,
     vms::PAGES,
     runs::PAGES,
     checkpoints::PAGES,

@@ -21,11 +21,13 @@
 
 #![forbid(unsafe_code)]
 
+mod area;
 mod entries;
 mod explanation;
 mod recognition;
 mod result_code;
 
+pub use area::Area;
 pub use explanation::{Explanation, all, find, of_error, of_return_code};
 pub use recognition::{Recognized, Sign, recognize};
 pub use result_code::{ResultCode, result_code};

@@ -180,3 +180,24 @@ LB-3005  VM-NO-DISKS: the VM has no disk
         );
     }
 }
+
+#[test]
+fn pages_are_told_in_groups() {
+    use finding_catalog::Area;
+    let rows = [
+        ("HOST-VMMS", Area::Host),
+        ("HOST-SHADOW-STORAGE", Area::Host),
+        ("HOST-CLUSTER-MIXED", Area::Cluster),
+        ("VM-NOT-CLUSTERED", Area::Cluster),
+        ("VM-NO-SCSI", Area::Vm),
+        ("RESIDUE-CHECKPOINT", Area::Vm),
+        ("VM-PASS-THROUGH", Area::Vm),
+        ("VM-IC-BACKUP", Area::Guest),
+        ("VM-FS", Area::Guest),
+        ("REPO-EMPTY", Area::Repository),
+        ("POINT-VERSION", Area::Restore),
+    ];
+    for (id, area) in rows {
+        assert_eq!(find(id).unwrap().area(), area, "{id}");
+    }
+}

@@ -57,6 +57,17 @@ pub(super) const PAGES: &[Explanation] = &[
         ..BLANK
     },
     Explanation {
+        code: "LB-2126",
+        id: "VM-AUTORECOVERY-LEFT",
+        title: "an AutoRecovery file of an earlier backup is there",
+        severity: Block,
+        means: "Before VSS was asked, a file NAME-AutoRecovery.avhdx was found beside a disk of the VM, which belongs to no disk and no checkpoint.",
+        matters: "The host's writer would fail on it, and with it the whole set.",
+        cure: "See that no VM uses the file (Get-VMHardDiskDrive), move it away, and run again.",
+        more: &["LB-2124", "learn.microsoft.com: KB3175561"],
+        ..BLANK
+    },
+    Explanation {
         code: "LB-2130",
         id: "RUN-LOCKED",
         title: "\"another backup job is still running\", and none is",

@@ -56,11 +56,11 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-1004",
         id: "HOST-OLD",
-        title: "the host is older than Windows Server 2016",
+        title: "the host is older than Windows Server 2012",
         severity: Block,
-        means: "Recovery checkpoints, reference points and change tracking came with Windows Server 2016 and Windows 10. Before, a host can freeze its VMs only through VSS, which works on the host itself.",
-        matters: "Reached over WinRM, its VMs are listed and planned, and cannot be backed up while they run. Every backup reads their disks in full.",
-        cure: "Run lifeboat on the host itself (--host local). Or export the VMs (Export-VM) and back up that folder with --host dir:FOLDER, or shut them down and back up their folder, or move them to a newer host. What each version can do is in the support matrix.",
+        means: "The interface that this program speaks, root\\virtualization\\v2, came with Windows Server 2012 and Windows 8. Hosts of 2012 and 2012 R2 are backed up through VSS; recovery checkpoints and change tracking came with 2016.",
+        matters: "Its VMs can be neither listed nor frozen.",
+        cure: "Export the VMs (Export-VM) and back up that folder with --host dir:FOLDER, or shut them down and back up their folder, or move them to a newer host. What each version can do is in the support matrix.",
         more: &["docs/operate/support-matrix.md"],
         ..BLANK
     },

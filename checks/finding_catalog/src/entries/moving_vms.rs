@@ -60,7 +60,7 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-2306",
         id: "VM-STORAGE-NOT-SEEN",
-        title: "a disk is on a share or a shared volume that this machine does not see",
+        title: "this machine does not see the storage of a disk",
         severity: Block,
         means: "WMI carries no files. The disk's path is on an SMB share or a cluster shared volume for which nothing says where it is seen here, or that this account may not read.",
         matters: "The disk cannot be read. Nothing is made on the host before that is known.",

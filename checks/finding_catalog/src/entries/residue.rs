@@ -138,4 +138,26 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "See that no other host uses it, move it away, and remove it once its VM has started without it. Never merge it by hand into a disk that is in use.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-2214",
+        id: "RESIDUE-POWER",
+        title: "a VM that was saved for its backup is not back",
+        severity: Warn,
+        means: "A run saved the VM, wrote down in which state it had found it, and died before it was brought back.",
+        matters: "Nobody reaches the VM.",
+        cure: "`lifeboat doctor --fix` brings it back to the state it was found in, and so does the VM's next backup; or start it by hand.",
+        fix: "brings VMs back to the state that dead runs found them in",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2215",
+        id: "RESIDUE-AUTORECOVERY",
+        title: "a file of the host's writer was left",
+        severity: Warn,
+        means: "An interrupted backup through VSS left NAME-AutoRecovery.avhdx beside a disk on a host of 2012 R2.",
+        matters: "The VM's next backup through VSS fails on it (0x800423FB, 0x80070050).",
+        cure: "See that no VM uses the file (Get-VMHardDiskDrive), then move it away.",
+        more: &["LB-2124", "learn.microsoft.com: KB3175561"],
+        ..BLANK
+    },
 ];

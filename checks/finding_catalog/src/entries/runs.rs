@@ -205,7 +205,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Warn,
         means: "In one set of volume snapshots Hyper-V's writer answers for all VMs at once. One of them failed, and took the others with it.",
         matters: "The run takes that VM out and makes the set again for the others. A failure that may pass is tried again, one that is final is not.",
-        cure: "Read what the run says of the VM that was taken out. If it fails each time, let VMs have sets of their own (--snapshot-sets each).",
+        cure: "Read what the run says of the VM that was taken out. If it fails each time, let VMs have sets of their own (--snapshot-per-vm).",
         more: &["LB-1031", "LB-1036"],
         phrases: &["vss_e_writererror_partial_failure"],
         is_finding: false,

@@ -216,7 +216,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Warn,
         means: "Systems such as Windows 2000, Windows XP, early Linux and most BSDs have nothing that the host could ask to bring data into order.",
         matters: "On Windows Server 2012 R2 and later points are crash-consistent. Before, the host can only save the VM while the volume is snapped, which interrupts it.",
-        cure: "Accept crash consistency, shut the VM down for its backup, or allow it to be saved (--saved-state allow). Keep what matters in it elsewhere.",
+        cure: "Accept crash consistency, shut the VM down for its backup, or allow it to be saved (--allow-saved-state). Keep what matters in it elsewhere.",
         more: &["docs/operate/support-matrix.md"],
         ..BLANK
     },
@@ -247,7 +247,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Block,
         means: "The VM cannot be frozen while it runs. The only way left is to save it for a moment, and the policy does not allow interruptions.",
         matters: "The VM gets no point in this run.",
-        cure: "Let its guest take part (the VM's other findings say how), shut it down for its backup, or allow it to be saved with --saved-state allow.",
+        cure: "Let its guest take part (the VM's other findings say how), shut it down for its backup, or allow it to be saved with --allow-saved-state.",
         ..BLANK
     },
     Explanation {
@@ -268,6 +268,49 @@ pub(super) const PAGES: &[Explanation] = &[
         means: "The VM's configuration names a checkpoint, and no file below the folder is its configuration.",
         matters: "That checkpoint is not in the point; the others and the latest state are.",
         cure: "Put the files of the checkpoint below the folder as well.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2027",
+        id: "VM-SAVED-STATE-INSTEAD",
+        title: "the VM was saved, as it could not be frozen while it ran",
+        severity: Warn,
+        means: "The host refused to freeze the VM while it runs, and the policy allows to save it instead: that was done.",
+        matters: "The VM was not there for a while; the run says for how long.",
+        cure: "See why the host refused, which the finding tells; then the VM need not be saved.",
+        more: &["LB-2023"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2028",
+        id: "VM-INTERRUPTED",
+        title: "the guest did not run for a while",
+        severity: Warn,
+        means: "The VM was saved or paused while its volume was snapped, and brought back to the state it was found in.",
+        matters: "Nobody reached it for the time that the finding tells.",
+        cure: "Let its guest take part (the VM's other findings say how), or back it up at a time when nobody minds.",
+        more: &["LB-2023"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2029",
+        id: "VM-OWN-SNAPSHOT",
+        title: "the VM got a volume snapshot of its own",
+        severity: Info,
+        means: "One volume snapshot was to serve many VMs. This one failed in it and was taken out; it was snapped again by itself.",
+        matters: "Its point is of another moment than those of the other VMs of the run.",
+        cure: "Nothing, if it was once. Else see what the finding says that the host said of it.",
+        more: &["LB-2115"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2030",
+        id: "VM-CHECKPOINT-FILES",
+        title: "a checkpoint's configuration or memory cannot be read",
+        severity: Warn,
+        means: "A file that belongs to a checkpoint is not where the host says, or may not be read.",
+        matters: "The point has the checkpoint's disks without it: it may not come back as a checkpoint.",
+        cure: "Let the account that runs lifeboat read the VM's folder of snapshots on the host, or remove the checkpoint.",
         ..BLANK
     },
 ];

@@ -175,7 +175,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Warn,
         means: "What VSS writes down of a backup has a limit. With very many VMs, disks and checkpoints in one set it is exceeded: event 8193 with 0x80070018.",
         matters: "The set fails for all its VMs.",
-        cure: "Let VMs have sets of their own (--snapshot-sets each), or back up fewer at once.",
+        cure: "Let VMs have sets of their own.",
         codes: &[0x8007_0018],
         events: &[8193],
         is_finding: false,
@@ -189,6 +189,29 @@ pub(super) const PAGES: &[Explanation] = &[
         means: "The Volume Shadow Copy Service is local to a machine. What was asked for goes through it, and lifeboat runs elsewhere, or on a system that has none.",
         matters: "All checkpoints, saved VMs, and everything on hosts up to Windows Server 2012 R2 cannot be backed up from here.",
         cure: "Run lifeboat on the host itself (--host local). On Windows Server 2016 and later --mode cbt and --mode standard need no VSS.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-1044",
+        id: "HOST-VSS-SLOW",
+        title: "making the volume snapshots took long",
+        severity: Warn,
+        means: "Between PrepareForSnapshot and PostSnapshot guests and writers are held; the finding says for how many seconds. The usual causes are a slow provider and a busy volume.",
+        matters: "Writers have 60 seconds and give up then, and applications in guests stand still meanwhile.",
+        cure: "See which provider makes them (vssadmin list providers) and how busy the volume is. A set for each VM holds each of them for a shorter time.",
+        more: &["LB-1034", "LB-1036"],
+        aliases: &["VSS-PROVIDER-SLOW"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-1045",
+        id: "HOST-VSS-END",
+        title: "the volume snapshot could not be ended in order",
+        severity: Warn,
+        means: "After everything was read, the writers were to be told that the backup is complete and the snapshots to be removed. One of both failed.",
+        matters: "What was read is whole. A snapshot or a writer's checkpoint may be left on the host for a while.",
+        cure: "See that `vssadmin list shadows` shows no snapshot of the run and `vssadmin list writers` a stable Hyper-V writer; `lifeboat doctor --fix` for what is ours.",
+        more: &["LB-1031"],
         ..BLANK
     },
 ];
