@@ -43,7 +43,8 @@ impl SimHost {
         })
     }
 
-    /// Gives a volume another capacity, and says how fast others fill it.
+    /// Gives a volume another capacity, and says how fast others fill it. Nobody else fills the
+    /// shared volumes of a cluster.
     pub fn set_volume(
         &self,
         drive: &str,
@@ -51,6 +52,9 @@ impl SimHost {
         growth_bytes_per_second: u64,
     ) -> Result<(), SimError> {
         self.act(|state| {
+            if state.shared_volume_of(drive).is_some() {
+                return state.set_capacity(drive, capacity_bytes);
+            }
             let volumes = &mut state.facts_mut().volumes;
             let volume = volumes.iter_mut().find(|volume| is_on(volume, drive));
             let volume = volume.ok_or_else(|| no_volume(drive))?;
@@ -63,15 +67,10 @@ impl SimHost {
     /// Gives a volume so many free bytes now, by what others use of it or by another capacity.
     pub fn set_free_bytes(&self, drive: &str, free_bytes: u64) -> Result<(), SimError> {
         self.act(|state| {
-            let rooms = state.volume_rooms()?;
-            let room = rooms.iter().find(|room| is_on(&room.volume, drive));
-            let room = room.ok_or_else(|| no_volume(drive))?;
-            let used = room.volume.capacity_bytes - room.free_bytes;
-            let volumes = &mut state.facts_mut().volumes;
-            if let Some(volume) = volumes.iter_mut().find(|volume| is_on(volume, drive)) {
-                volume.capacity_bytes = used.saturating_add(free_bytes);
-            }
-            Ok(())
+            let volume = state.volume_of(drive).ok_or_else(|| no_volume(drive))?;
+            let room = state.room_on(&volume)?;
+            let used = volume.capacity_bytes.saturating_sub(room.free_bytes);
+            state.set_capacity(drive, used.saturating_add(free_bytes))
         })
     }
 }
@@ -79,16 +78,39 @@ impl SimHost {
 impl HostState {
     /// Lists the volumes and the room on them.
     pub(crate) fn volume_rooms(&self) -> Result<Vec<VolumeRoom>, SimError> {
-        self.facts
-            .volumes
-            .iter()
-            .map(|volume| self.room_on(volume))
-            .collect()
+        let volumes = self.all_volumes().into_iter();
+        volumes.map(|volume| self.room_on(&volume)).collect()
     }
 
-    fn room_on(&self, volume: &Volume) -> Result<VolumeRoom, SimError> {
-        let letter = volume.drive.chars().next().unwrap_or('C');
-        let files = folder_bytes(&drive_folder(self.dir(), letter))?;
+    /// Lists the host's own volumes, and those that it shares with other nodes behind them.
+    pub(crate) fn all_volumes(&self) -> Vec<Volume> {
+        let own = self.facts.volumes.iter().cloned();
+        own.chain(self.shared_volumes()).collect()
+    }
+
+    /// Returns the volume that a path is on.
+    pub(crate) fn volume_of(&self, host_path: &str) -> Option<Volume> {
+        let volumes = self.all_volumes().into_iter();
+        let found = volumes.filter(|volume| is_on(volume, host_path));
+        found.max_by_key(|volume| volume.drive.len())
+    }
+
+    fn set_capacity(&mut self, drive: &str, capacity_bytes: u64) -> Result<(), SimError> {
+        let capacity = if self.shared_volume_of(drive).is_some() {
+            let volumes = &mut self.cluster_mut()?.volumes;
+            let volume = volumes.iter_mut().find(|volume| volume.holds(drive));
+            volume.map(|volume| &mut volume.capacity_bytes)
+        } else {
+            let volumes = &mut self.facts_mut().volumes;
+            let volume = volumes.iter_mut().find(|volume| is_on(volume, drive));
+            volume.map(|volume| &mut volume.capacity_bytes)
+        };
+        *capacity.ok_or_else(|| no_volume(drive))? = capacity_bytes;
+        Ok(())
+    }
+
+    pub(crate) fn room_on(&self, volume: &Volume) -> Result<VolumeRoom, SimError> {
+        let files = folder_bytes(&self.local_path(&volume.drive)?)?;
         let used = files.saturating_add(volume.consumed_bytes);
         Ok(VolumeRoom {
             volume: volume.clone(),
@@ -98,11 +120,9 @@ impl HostState {
 
     /// Returns what is free on a path's volume; `None`: it cannot be full.
     fn free_for(&self, host_path: &str) -> Result<Option<u64>, SimError> {
-        let volumes = &self.facts.volumes;
-        let volume = volumes.iter().find(|volume| is_on(volume, host_path));
-        match volume {
+        match self.volume_of(host_path) {
             Some(volume) if volume.capacity_bytes < ENDLESS_BYTES => {
-                Ok(Some(self.room_on(volume)?.free_bytes))
+                Ok(Some(self.room_on(&volume)?.free_bytes))
             }
             _ => Ok(None),
         }
@@ -163,6 +183,14 @@ impl HostState {
 }
 
 fn is_on(volume: &Volume, host_path: &str) -> bool {
+    if volume.drive.len() > 3 {
+        let root = volume.drive.trim_end_matches('\\');
+        let below = host_path.get(root.len()..);
+        return host_path
+            .get(..root.len())
+            .is_some_and(|own| own.eq_ignore_ascii_case(root))
+            && below.is_some_and(|below| below.is_empty() || below.starts_with('\\'));
+    }
     let drive = volume.drive.get(..2);
     host_path
         .get(..2)

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::Volume;
+use crate::host_state::HostState;
+
 /// A cluster shared volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedVolume {
@@ -50,5 +53,29 @@ impl SharedVolume {
                 .strip_prefix(name.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('\\'))
         })
+    }
+}
+
+impl HostState {
+    /// Returns the shared volume that a path is on, where the host is a node.
+    pub(crate) fn shared_volume_of(&self, host_path: &str) -> Option<&SharedVolume> {
+        self.membership.as_deref()?.facts.volume(host_path)
+    }
+
+    /// Lists the shared volumes as volumes of this node: mounted at a folder, with the file system
+    /// that such volumes have.
+    pub(crate) fn shared_volumes(&self) -> Vec<Volume> {
+        let volumes = self.membership.as_deref().map(|own| &own.facts.volumes);
+        let volume = |own: &SharedVolume| Volume {
+            id: own.id,
+            drive: format!("{}\\", own.mount()),
+            label: own.name.clone(),
+            capacity_bytes: own.capacity_bytes,
+            file_system: Some("CSVFS".to_owned()),
+            shadow_storage: None,
+            growth_bytes_per_second: 0,
+            consumed_bytes: 0,
+        };
+        volumes.into_iter().flatten().map(volume).collect()
     }
 }

@@ -69,7 +69,7 @@ fn of_the_host(view: HostView<'_>, class: &str, scope: Scope) -> Vec<Object> {
     if let Some(service) = SERVICES.iter().find(|own| **own == class) {
         return vec![Object::Service(service)];
     }
-    let volumes = 0..view.state.facts.volumes.len();
+    let volumes = 0..view.state.all_volumes().len();
     match class {
         "Msvm_ComputerSystem" if scope == Scope::All => vec![Object::Host],
         "Msvm_VirtualSystemManagementServiceSettingData" => vec![Object::ServiceSettings],

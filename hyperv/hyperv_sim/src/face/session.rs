@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use uuid::Uuid;
 use wmi::{Instance, MethodOutput, ObjectPath, Value, WmiError, WmiErrorKind, WmiSession};
 
 use super::answer::{answer, get};
@@ -97,10 +98,17 @@ impl SimSession {
             mut circumstances,
             failure,
             breaks_off,
+            moves_after,
         } = strike(state, point, class, about)?;
         circumstances.answers_at_once = self.answers_at_once;
         match failure {
-            None => work(state, &circumstances).map(|done| (done, breaks_off)),
+            None => {
+                let done = work(state, &circumstances);
+                if let Some((vm, node)) = moves_after {
+                    move_afterwards(state, vm, &node)?;
+                }
+                done.map(|done| (done, breaks_off))
+            }
             Some((error, Moment::Before)) => Err(error),
             Some((error, Moment::After)) => {
                 // Who asked never learns what came of it.
@@ -109,6 +117,16 @@ impl SimSession {
             }
         }
     }
+}
+
+/// Lets a VM move once the jobs that it has are done, merges aside.
+fn move_afterwards(state: &mut HostState, vm: Uuid, node: &str) -> Result<(), WmiError> {
+    let jobs = state.vms.get(&vm).and_then(crate::Vm::active_job);
+    let job = jobs.map(|job| job.id);
+    let moved = job
+        .map_or(Ok(()), |job| state.finish_job_now(job))
+        .and_then(|()| state.move_vm(vm, node));
+    moved.map_err(|error| WmiError::new(WmiErrorKind::Failed, error.to_string()))
 }
 
 fn broken_off() -> WmiError {

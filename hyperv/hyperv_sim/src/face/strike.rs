@@ -21,6 +21,8 @@ pub(crate) struct Strike {
     pub(crate) failure: Option<(WmiError, Moment)>,
     /// Behind how many instances its answer breaks off.
     pub(crate) breaks_off: Option<u64>,
+    /// Which VM moves to which node once the call's work is done.
+    pub(crate) moves_after: Option<(Uuid, String)>,
 }
 
 /// When a call fails.
@@ -112,6 +114,14 @@ fn come_true(
             .map_err(|error| WmiError::new(WmiErrorKind::Failed, error.to_string()))?,
         Effect::Truncated(instances) => strike.breaks_off = Some(instances),
         Effect::Processed(bytes) => circumstances.processed_bytes = Some(bytes),
+        Effect::Moves(node) => {
+            if let (Moment::After, Some(vm)) = (moment, vm) {
+                strike.moves_after = Some((vm, node));
+            } else if let Some(vm) = vm {
+                let moved = state.move_vm(vm, &node);
+                moved.map_err(|error| WmiError::new(WmiErrorKind::Failed, error.to_string()))?;
+            }
+        }
         Effect::MergeHangs => spoil_merges(state, vm, &JobFault::Hang),
         Effect::MergeFails => {
             let fault = JobFault::Fail {

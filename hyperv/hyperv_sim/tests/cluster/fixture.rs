@@ -57,6 +57,13 @@ impl Fixture {
         nodes.map(str::to_owned).collect()
     }
 
+    /// The names of the nodes that show a VM, of those that are up.
+    pub(crate) fn shown_by_up(&self, vm: Uuid) -> Vec<String> {
+        let has = |(_, host): &(&str, &std::sync::Arc<hyperv_sim::SimHost>)| host.vm(vm).is_ok();
+        let nodes = self.cluster.nodes().filter(has);
+        nodes.map(|(name, _)| name.to_owned()).collect()
+    }
+
     /// Makes a recovery checkpoint on the node that has the VM.
     pub(crate) fn recovery(&self, vm: Uuid) -> Uuid {
         let settings = SnapshotSettings::recovery(Consistency::Crash);

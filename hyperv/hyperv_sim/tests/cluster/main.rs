@@ -1,4 +1,10 @@
 //! Clusters of simulated hosts.
 
 mod fixture;
+mod methods;
+mod moves;
+mod nodes;
 mod ownership;
+mod persistence;
+mod storage;
+mod surprises;

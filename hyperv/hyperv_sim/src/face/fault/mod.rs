@@ -11,12 +11,15 @@ use serde::{Deserialize, Serialize};
 pub use plan::{FaultPlan, WmiCall};
 
 /// The methods that the simulated host carries out, and at which faults can strike.
-pub const METHODS: [&str; 22] = [
+pub const METHODS: [&str; 29] = [
+    "AddVirtualMachine",
     "ApplySnapshot",
     "AttachVirtualHardDisk",
+    "BringOnline",
     "ConvertToReferencePoint",
     "CreateReferencePoint",
     "CreateSnapshot",
+    "DestroyGroup",
     "DestroyReferencePoint",
     "DestroySnapshot",
     "DestroySnapshotTree",
@@ -33,7 +36,11 @@ pub const METHODS: [&str; 22] = [
     "InitiateShutdown",
     "ModifyDiskMergeSettings",
     "ModifySystemSettings",
+    "MoveToNewHost",
+    "MoveToNewNode",
     "RequestStateChange",
+    "TakeOffline",
+    "UpdateVirtualMachine",
 ];
 
 /// How a fault is written, for people.
@@ -57,6 +64,7 @@ EFFECT  code=NUMBER     the method returns this at once
         processed=BYTES GetVirtualDiskChanges looks at no more than this
         merge=hang      the VM's merges from now on never end
         merge=fail      the VM's merges from now on fail
+        moves=NODE      the VM moves to another node of its cluster; the call goes on
 after   the operation takes place before it seems to fail
 
 CreateSnapshot vm=SQL01 nth=1 job=32775 text="the VM is saving"
@@ -226,4 +234,7 @@ pub enum Effect {
     MergeHangs,
     /// Merges that start from now on fail.
     MergeFails,
+    /// The VM moves to this node of its cluster, and the call goes on as if nothing were: before
+    /// its work is done, or after that and what it started.
+    Moves(String),
 }

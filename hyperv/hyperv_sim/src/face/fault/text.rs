@@ -79,6 +79,7 @@ fn read_effect(name: &str, value: &str) -> Result<Effect, String> {
         ("processed", _) => Effect::Processed(number(name, value)?),
         ("merge", "hang") => Effect::MergeHangs,
         ("merge", "fail") => Effect::MergeFails,
+        ("moves", node) if !node.is_empty() => Effect::Moves(node.to_owned()),
         _ if value.is_empty() => return Err(format!("{name} is not an effect")),
         _ => return Err(format!("{name}={value} is not an effect")),
     })
@@ -177,6 +178,7 @@ impl fmt::Display for Effect {
             Self::Processed(bytes) => write!(f, "processed={bytes}"),
             Self::MergeHangs => f.write_str("merge=hang"),
             Self::MergeFails => f.write_str("merge=fail"),
+            Self::Moves(node) => write!(f, "moves={}", quoted(node)),
         }
     }
 }
@@ -207,6 +209,7 @@ mod tests {
             "ConvertToReferencePoint job=hang",
             "ConvertToReferencePoint merge=hang",
             "DestroySnapshot merge=fail",
+            "CreateSnapshot vm=SQL01 nth=1 moves=HV2 after",
             "GetVirtualDiskChanges processed=65536",
             "GetVirtualDiskChanges code=32768",
             "query slow=60",

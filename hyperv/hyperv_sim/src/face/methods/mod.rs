@@ -1,5 +1,6 @@
 //! Methods: from parameters to operations of the host, and from jobs and errors to return values.
 
+mod cluster;
 mod disk_images;
 mod guest_services;
 mod jobs;
@@ -88,6 +89,7 @@ pub(crate) fn invoke(
     let outcome = work(state, &object, signature.method, &parameters, circumstances);
     let output = match outcome {
         Ok(outcome) => finished(state, outcome, circumstances),
+        Err(error) if signature.is_of_cluster() => return Err(cluster::failure(error)),
         Err(error) => returned(return_value(&error)),
     };
     match circumstances.return_code {
@@ -104,6 +106,9 @@ fn work(
     circumstances: &Circumstances,
 ) -> Result<Outcome, SimError> {
     match (object, method) {
+        _ if object.class().starts_with("MSCluster_") => {
+            cluster::work(state, object, method, parameters)
+        }
         (_, "CreateSnapshot") => snapshots::create(state, parameters),
         (_, "DestroySnapshot") => snapshots::destroy(state, parameters),
         (_, "DestroySnapshotTree") => snapshots::destroy_tree(state, parameters),

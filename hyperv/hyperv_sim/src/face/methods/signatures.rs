@@ -14,6 +14,11 @@ pub(crate) struct Signature {
 }
 
 impl Signature {
+    /// Returns whether it is a method of the failover cluster.
+    pub(crate) fn is_of_cluster(&self) -> bool {
+        self.class.starts_with("MSCluster_")
+    }
+
     /// Returns whether the method has such a parameter that goes in.
     pub(crate) fn takes(&self, name: &str) -> bool {
         self.takes.iter().any(|own| own.eq_ignore_ascii_case(name))
@@ -52,6 +57,8 @@ const fn since_2016(signature: Signature) -> Signature {
 const SNAPSHOTS: &str = "Msvm_VirtualSystemSnapshotService";
 const POINTS: &str = "Msvm_VirtualSystemReferencePointService";
 const SYSTEMS: &str = "Msvm_VirtualSystemManagementService";
+const GROUP: &str = "MSCluster_ResourceGroup";
+const RESOURCE: &str = "MSCluster_Resource";
 const IMAGES: &str = "Msvm_ImageManagementService";
 
 #[rustfmt::skip]
@@ -103,6 +110,21 @@ const METHODS: &[Signature] = &[
     method(IMAGES, "ValidateVirtualHardDisk", &["Path"]),
     method("Msvm_MountedStorageImage", "DetachVirtualHardDisk", &[]),
     method("Msvm_ComputerSystem", "RequestStateChange", &["RequestedState", "TimeoutPeriod"]),
+    method("MSCluster_Cluster", "AddVirtualMachine", &["VirtualMachine"]),
+    method("MSCluster_Cluster", "VerifyPath", &["Path", "Group"]),
+    method("MSCluster_Node", "Pause", &["DrainType", "TargetNode"]),
+    method("MSCluster_Node", "Resume", &["FailbackType"]),
+    method(GROUP, "BringOnline", &["TimeOut", "Flags"]),
+    method(GROUP, "TakeOffline", &["TimeOut", "Parameters", "Flags"]),
+    method(GROUP, "MoveToNewNode", &["NodeName", "TimeOut"]),
+    method(GROUP, "MoveToNewNodeEx", &["NodeName", "Parameters", "Flags"]),
+    method(GROUP, "DeleteGroup", &[]),
+    method(GROUP, "DestroyGroup", &["Options"]),
+    method(RESOURCE, "BringOnline", &["TimeOut"]),
+    method(RESOURCE, "TakeOffline", &["TimeOut", "Parameters", "Flags"]),
+    method(RESOURCE, "UpdateVirtualMachine", &[]),
+    method(RESOURCE, "GetPossibleOwners", &[]),
+    method("MSCluster_ClusterSharedVolume", "MoveToNewHost", &["HostName"]),
     method("Msvm_ConcreteJob", "RequestStateChange", &["RequestedState", "TimeoutPeriod"]),
     method("Msvm_ConcreteJob", "GetError", &[]),
     method("Msvm_ConcreteJob", "GetErrorEx", &[]),

@@ -1,6 +1,6 @@
 //! Windows itself: `root\CIMV2`.
 
-use wmi::{CIMV2, Instance, ObjectPath};
+use wmi::{CIMV2, Instance, ObjectPath, Value};
 
 use super::super::instance_ids::cim_time;
 use super::super::view::HostView;
@@ -75,13 +75,15 @@ pub(crate) fn volume(view: HostView<'_>, number: usize) -> Option<Instance> {
     let room = room(view, number)?;
     let volume = &room.volume;
     let letter = volume.drive.trim_end_matches('\\');
+    // What is mounted at a folder has no letter.
+    let letter = (letter.len() == 2).then_some(letter);
     Some(
         Instance::new("Win32_Volume")
             .with("DeviceID", device_id(volume))
             .with("Name", volume.drive.as_str())
             .with("Caption", volume.drive.as_str())
             .with("Label", volume.label.as_str())
-            .with("DriveLetter", letter)
+            .with("DriveLetter", letter.map_or(Value::Null, Value::from))
             .with("DriveType", 3_u32)
             .with("Capacity", volume.capacity_bytes)
             .with("FreeSpace", room.free_bytes)
@@ -90,7 +92,7 @@ pub(crate) fn volume(view: HostView<'_>, number: usize) -> Option<Instance> {
                 volume.file_system.as_deref().unwrap_or("NTFS"),
             )
             .with("BlockSize", 4096_u64)
-            .with("BootVolume", letter == "C:")
+            .with("BootVolume", letter == Some("C:"))
             .with("SystemVolume", false)
             .with("Compressed", false),
     )
@@ -100,6 +102,9 @@ pub(crate) fn logical_disk(view: HostView<'_>, number: usize) -> Option<Instance
     let room = room(view, number)?;
     let volume = &room.volume;
     let letter = volume.drive.trim_end_matches('\\');
+    if letter.len() != 2 {
+        return None;
+    }
     Some(
         Instance::new("Win32_LogicalDisk")
             .with("DeviceID", letter)
@@ -165,5 +170,6 @@ pub(crate) fn service(view: HostView<'_>, name: &'static str) -> Instance {
 }
 
 fn room(view: HostView<'_>, number: usize) -> Option<VolumeRoom> {
-    view.state.volume_rooms().ok()?.into_iter().nth(number)
+    let volume = view.state.all_volumes().into_iter().nth(number)?;
+    view.state.room_on(&volume).ok()
 }
