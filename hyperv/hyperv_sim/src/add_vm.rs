@@ -12,8 +12,8 @@ use crate::guid::guid_text;
 use crate::host_state::HostState;
 use crate::image::{LayerFile, NewDisk, create_child, create_disk};
 use crate::{
-    DiskContent, DiskFile, DiskKind, DiskSpec, PowerState, Replication, SimError, SimErrorKind,
-    SimHost, Vm, VmDisk, VmSpec,
+    DiskContent, DiskFile, DiskKind, DiskSpec, GuestPlan, PowerState, Replication, SimError,
+    SimErrorKind, SimHost, Vm, VmDisk, VmSpec,
 };
 
 impl SimHost {
@@ -136,6 +136,8 @@ impl HostState {
             jobs: Vec::new(),
             merge_fault: None,
             merges_enabled: true,
+            started: None,
+            guest_plan: GuestPlan::default(),
         }
     }
 

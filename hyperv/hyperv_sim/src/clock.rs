@@ -11,6 +11,9 @@ use crate::{Job, JobState, SimError};
 /// How long a job stays after its end (contract 0.3).
 const REMOVAL_MS: i64 = 5 * 60 * 1000;
 
+/// A time that does not come.
+pub(crate) const FAR_FUTURE: Timestamp = Timestamp::MAX;
+
 /// Moves the clock, and does what has come due meanwhile, in order.
 pub(crate) fn pass(state: &mut HostState, duration: Duration) -> Result<(), SimError> {
     let began = state.now;

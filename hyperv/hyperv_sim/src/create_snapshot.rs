@@ -44,21 +44,43 @@ impl HostState {
         self.start_job(vm, JobKind::CreateSnapshot, work)
     }
 
-    /// Does what `CreateSnapshot` is for.
+    /// Does what `CreateSnapshot` is for. A recovery checkpoint switches change tracking on.
     pub(crate) fn make_snapshot(
         &mut self,
         vm: Uuid,
         id: Uuid,
         settings: &SnapshotSettings,
     ) -> Result<(), SimError> {
+        let tracks = settings.kind == SnapshotKind::Recovery;
+        check_consistency(self.vm(vm)?, settings.consistency)?;
+        self.freeze_all(vm, id, settings, tracks)
+    }
+
+    /// Makes a checkpoint for the VSS writer: it does not switch change tracking on, and the guest
+    /// was asked before.
+    pub(crate) fn make_untracked_snapshot(
+        &mut self,
+        vm: Uuid,
+        id: Uuid,
+        settings: &SnapshotSettings,
+    ) -> Result<(), SimError> {
+        self.freeze_all(vm, id, settings, false)
+    }
+
+    fn freeze_all(
+        &mut self,
+        vm: Uuid,
+        id: Uuid,
+        settings: &SnapshotSettings,
+        tracks: bool,
+    ) -> Result<(), SimError> {
         let owner = self.vm(vm)?.clone();
-        check_consistency(&owner, settings.consistency)?;
         let frozen = disks_to_freeze(&owner, settings.ignore_other_disks)?;
         self.check_room_for_leaves(&owner, &frozen)?;
         let is_recovery = settings.kind == SnapshotKind::Recovery;
         let mut disks = Vec::new();
         for disk in &frozen {
-            let tracking_id = self.add_point(vm, disk, is_recovery)?;
+            let tracking_id = self.add_point(vm, disk, tracks)?;
             self.freeze(vm, disk)?;
             disks.push(SnapshotDisk {
                 slot: disk.slot,

@@ -71,7 +71,7 @@ impl HostState {
         Ok(disk_image::open(&path, &options)?)
     }
 
-    fn guest_writes(
+    pub(crate) fn guest_writes(
         &mut self,
         vm: Uuid,
         disk: usize,

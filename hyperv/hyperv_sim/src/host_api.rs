@@ -244,10 +244,7 @@ impl HostState {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let work = crate::job_work::JobWork::Nothing;
         let job = self.start_job(vm, crate::JobKind::Backup, work)?;
-        let ends = crate::clock::later(self.now, millis);
-        let jobs = self.vm_mut(vm)?.jobs.iter_mut();
-        jobs.filter(|own| own.id == job)
-            .for_each(|own| own.ends = ends);
+        self.postpone_job(vm, job, crate::clock::later(self.now, millis));
         Ok(())
     }
 }

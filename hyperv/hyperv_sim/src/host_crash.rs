@@ -22,6 +22,11 @@ impl HostState {
         facts.booted = now;
         facts.mounted.clear();
         facts.orphaned_jobs.clear();
+        let sessions = std::mem::take(&mut facts.vss.sessions);
+        for session in sessions {
+            self.delete_shadow_copies(session.id);
+            self.forget_session(session.id)?;
+        }
         let ids: Vec<Uuid> = self.vms.keys().copied().collect();
         for id in ids {
             self.crash_vm(id, mrt_lost)?;

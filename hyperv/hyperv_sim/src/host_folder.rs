@@ -5,6 +5,9 @@
 //!   host.json      what the host knows besides its VMs
 //!   vms/<GUID>.json
 //!   drives/C/…     the host's C:\
+//!   shadows/…      snapshots of volumes
+//!   vss/<GUID>     locked by whoever makes a backup through VSS
+//!   trace          what happened, a line each
 //! ```
 //!
 //! The line in `lock` changes with every operation, the other files only when what they hold does.
@@ -123,7 +126,7 @@ impl LockedFolder<'_> {
     /// Writes what is not on disk yet; returns the generation that the folder has then.
     pub(crate) fn save(&self, state: &mut HostState, generation: u64) -> Result<u64, SimError> {
         let dir = &self.folder.dir;
-        let Unsaved { facts, vms } = std::mem::take(&mut state.unsaved);
+        let Unsaved { facts, vms, trace } = std::mem::take(&mut state.unsaved);
         let generation = generation + u64::from(facts || !vms.is_empty());
         for id in vms {
             let path = dir.join("vms").join(format!("{}.json", guid_text(id)));
@@ -135,6 +138,7 @@ impl LockedFolder<'_> {
         if facts {
             write_json(&dir.join("host.json"), &state.facts)?;
         }
+        crate::trace::append(dir, &trace)?;
         self.lock.write(Record {
             generation,
             now: state.now,
@@ -143,6 +147,9 @@ impl LockedFolder<'_> {
         // Only now does nobody need these any more.
         for path in std::mem::take(&mut state.doomed_files) {
             remove_if_there(&path)?;
+        }
+        for folder in std::mem::take(&mut state.doomed_folders) {
+            crate::vss::remove_tree(&folder)?;
         }
         Ok(generation)
     }

@@ -39,6 +39,9 @@ pub(crate) struct HostFacts {
     pub(crate) orphaned_jobs: Vec<Job>,
     /// The failover cluster, where the host is in one.
     pub(crate) cluster: Option<crate::Cluster>,
+    /// Backups through VSS, and snapshots of volumes.
+    #[serde(default)]
+    pub(crate) vss: crate::vss::VssState,
     /// Faults that are to come; the WMI face alone knows what is in here.
     pub(crate) faults: serde_json::Value,
 }
@@ -62,6 +65,8 @@ pub(crate) struct HostState {
     /// Files of this machine that go once what was done is saved: a program that dies before can
     /// do it again.
     pub(crate) doomed_files: Vec<PathBuf>,
+    /// Folders of this machine that go with all below them, once what was done is saved.
+    pub(crate) doomed_folders: Vec<PathBuf>,
     /// When the next thing comes due; `None`: to be found out.
     pub(crate) next_due: Option<Timestamp>,
 }
@@ -71,6 +76,8 @@ pub(crate) struct HostState {
 pub(crate) struct Unsaved {
     pub(crate) facts: bool,
     pub(crate) vms: BTreeSet<Uuid>,
+    /// What happened, in order.
+    pub(crate) trace: Vec<crate::TraceEvent>,
 }
 
 impl HostState {
@@ -88,6 +95,7 @@ impl HostState {
             orphaned_jobs: Vec::new(),
             away: Vec::new(),
             cluster: None,
+            vss: crate::vss::VssState::default(),
             faults: serde_json::Value::Null,
         };
         let mut state = Self::loaded(dir, facts);
@@ -117,6 +125,7 @@ impl HostState {
             drawn: 0,
             unsaved: Unsaved::default(),
             doomed_files: Vec::new(),
+            doomed_folders: Vec::new(),
             next_due: None,
         }
     }

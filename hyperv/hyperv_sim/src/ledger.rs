@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::guid::guid_text;
 use crate::host_state::HostState;
 use crate::tracking::is_tracking_file;
+use crate::vss::is_auto_recovery_file;
 use crate::{SimError, SimHost, Vm};
 
 /// What sort of thing it is.
@@ -41,6 +42,14 @@ pub enum LedgerKind {
     Merge,
     /// A VM whose merges are held back.
     HeldBackMerges,
+    /// A snapshot of a volume; its detail is the volume.
+    VolumeSnapshot,
+    /// A backup through VSS that has not ended.
+    VssSession,
+    /// `X-AutoRecovery.avhdx`.
+    AutoRecoveryFile,
+    /// A VM whose replication is paused.
+    PausedReplication,
 }
 
 /// Everything that exists on the host and that a backup could leave there, with what tells two
@@ -159,6 +168,12 @@ impl HostState {
         for image in &self.facts.mounted {
             ledger.add(LedgerKind::MountedImage, &image.path, "attached");
         }
+        for copy in &self.facts.vss.shadow_copies {
+            ledger.add(LedgerKind::VolumeSnapshot, &copy.device, &copy.mount);
+        }
+        for session in &self.facts.vss.sessions {
+            ledger.add(LedgerKind::VssSession, guid_text(session.id), "");
+        }
         for (drive, folder) in crate::drive::drives(self.dir())? {
             list_files(&mut ledger, &folder, &drive)?;
         }
@@ -189,6 +204,9 @@ fn list_vm(ledger: &mut Ledger, vm: &Vm) {
     if vm.pending_merge().is_some() {
         ledger.add(LedgerKind::Merge, &id, "pending");
     }
+    if vm.replication.mode != 0 && vm.replication.state == 7 {
+        ledger.add(LedgerKind::PausedReplication, &id, "");
+    }
     if !vm.merges_enabled {
         ledger.add(LedgerKind::HeldBackMerges, &id, "");
     }
@@ -213,6 +231,7 @@ fn list_files(ledger: &mut Ledger, folder: &Path, host_path: &str) -> Result<(),
 fn kind_of_file(name: &str) -> LedgerKind {
     let extension = name.rsplit('.').next().unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
+        "avhdx" | "avhd" if is_auto_recovery_file(name) => LedgerKind::AutoRecoveryFile,
         "avhdx" | "avhd" => LedgerKind::CheckpointFile,
         _ if is_tracking_file(name) => LedgerKind::TrackingFile,
         "vmcx" | "vmrs" | "vmgs" | "xml" | "bin" | "vsv" => LedgerKind::ConfigurationFile,

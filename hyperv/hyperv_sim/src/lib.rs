@@ -105,9 +105,11 @@ mod running_jobs;
 mod sim_error;
 mod sim_host;
 mod sim_options;
+mod sim_paths;
 mod snapshot;
 mod snapshot_settings;
 mod state_report;
+mod trace;
 mod tracked_disk;
 mod tracking;
 mod vm;
@@ -116,6 +118,7 @@ mod vm_spec;
 mod volume;
 mod volume_room;
 mod volume_settings;
+mod vss;
 pub mod wsman;
 
 pub use change_queries::Changes;
@@ -126,7 +129,7 @@ pub use cluster::{
 };
 pub use face::{
     CallCount, Effect, FAULT_SYNTAX, Fault, FaultPlan, FaultPoint, METHODS, SimClock, SimSession,
-    When, WmiCall, conflict_text,
+    VSS_POINTS, When, WmiCall, conflict_text,
 };
 pub use guest::{Component, ComponentKind, Consistency, Guest};
 pub use job::{Job, JobElement, JobFault, JobKind, JobState};
@@ -138,11 +141,14 @@ pub use reference_point::{ReferencePoint, ReferencePointDisk};
 pub use replication::Replication;
 pub use sim_error::{SimError, SimErrorKind};
 pub use sim_host::SimHost;
-pub use sim_options::{Behavior, SimOptions};
+pub use sim_options::{Behavior, SimOptions, WriterHealth};
+pub use sim_paths::SimPaths;
 pub use snapshot::{Snapshot, SnapshotDisk, SnapshotKind};
 pub use snapshot_settings::SnapshotSettings;
 pub use state_report::StateReport;
+pub use trace::{TraceEvent, TraceKind};
 pub use vm::Vm;
 pub use vm_disk::{DiskFile, DiskKind, VmDisk};
 pub use vm_spec::{DiskContent, DiskSpec, VmSpec};
 pub use volume::{ShadowStorage, Volume, VolumeRoom};
+pub use vss::{GuestPlan, GuestWrite, HardwareProvider, SimVss};

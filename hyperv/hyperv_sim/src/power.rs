@@ -1,9 +1,11 @@
 //! Starting and stopping VMs.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::host_state::HostState;
-use crate::{PowerState, SimError, SimErrorKind, SimHost};
+use crate::{PowerState, SimError, SimErrorKind, SimHost, TraceKind};
 
 impl SimHost {
     /// Starts a VM, or resumes it.
@@ -62,19 +64,41 @@ impl HostState {
                 ),
             ));
         }
+        self.set_power_now(vm, power)
+    }
+
+    /// Takes a VM to `Running`, `Off`, `Saved` or `Paused`, whatever it does.
+    pub(crate) fn set_power_now(&mut self, vm: Uuid, power: PowerState) -> Result<(), SimError> {
+        let now = self.now;
         let owner = self.vm_mut(vm)?;
-        // A VM that starts merges what was held back or failed (contract 2.4).
-        let starts = power == PowerState::Running && owner.power == PowerState::Off;
+        let found = owner.power;
         owner.power = power;
         if power == PowerState::Running {
             owner.health_state = 5;
         }
+        // The guest's uptime begins anew also after it was saved (requirement SAVE-13).
+        if power.has_memory() && !found.has_memory() {
+            owner.started = Some(now);
+        }
         self.write_configuration(vm)?;
-        if starts {
+        if let Some(kind) = traced(found, power) {
+            self.trace(Some(vm), kind);
+        }
+        // A VM that starts merges what was held back or failed (contract 2.4).
+        if power == PowerState::Running && found == PowerState::Off {
             self.vm_mut(vm)?.merges_enabled = true;
             self.clear_leftovers(vm)?;
         }
         Ok(())
+    }
+
+    /// Returns how long the memory of a VM takes to be written, or to be read again.
+    pub(crate) fn time_for_memory(&self, vm: Uuid) -> Result<Duration, SimError> {
+        let memory_mib = self.vm(vm)?.memory.startup_mib;
+        let each_second = self.facts.behavior.save_mib_per_second.max(1);
+        Ok(Duration::from_millis(
+            memory_mib.saturating_mul(1000) / each_second,
+        ))
     }
 
     /// Pauses a VM whose volume is full, as Hyper-V does (contract 1.1).
@@ -83,5 +107,18 @@ impl HostState {
         owner.power = PowerState::PausedCritical;
         owner.health_state = 20;
         Ok(())
+    }
+}
+
+/// Returns what the trace says of a change from one state to another.
+fn traced(found: PowerState, power: PowerState) -> Option<TraceKind> {
+    match power {
+        _ if found == power => None,
+        PowerState::Running if found == PowerState::Off => Some(TraceKind::Started),
+        PowerState::Running => Some(TraceKind::Resumed),
+        PowerState::Off => Some(TraceKind::Stopped),
+        PowerState::Saved => Some(TraceKind::Saved),
+        PowerState::Paused => Some(TraceKind::Paused),
+        _ => None,
     }
 }

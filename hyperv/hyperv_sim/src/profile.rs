@@ -10,6 +10,13 @@ use crate::{SimError, SimErrorKind};
 /// A version of Windows Server with Hyper-V.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Profile {
+    /// Windows Server 2008 R2: no `root\\virtualization\\v2` at all.
+    #[serde(rename = "2008R2")]
+    Server2008R2,
+    /// Windows Server 2012: `root\\virtualization\\v2`, and VSS that saves or pauses what it cannot
+    /// back up online.
+    #[serde(rename = "2012")]
+    Server2012,
     /// Windows Server 2012 R2: no recovery checkpoints over WMI, VSS alone.
     #[serde(rename = "2012R2")]
     Server2012R2,
@@ -29,7 +36,18 @@ pub enum Profile {
 
 impl Profile {
     /// All versions, oldest first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
+        Self::Server2008R2,
+        Self::Server2012,
+        Self::Server2012R2,
+        Self::Server2016,
+        Self::Server2019,
+        Self::Server2022,
+        Self::Server2025,
+    ];
+
+    /// The versions that back up every VM without interrupting it, oldest first.
+    pub const SINCE_2012_R2: [Self; 5] = [
         Self::Server2012R2,
         Self::Server2016,
         Self::Server2019,
@@ -40,6 +58,8 @@ impl Profile {
     /// Returns the name, as on the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Server2008R2 => "2008R2",
+            Self::Server2012 => "2012",
             Self::Server2012R2 => "2012R2",
             Self::Server2016 => "2016",
             Self::Server2019 => "2019",
@@ -51,6 +71,8 @@ impl Profile {
     /// Returns `Win32_OperatingSystem.Version`.
     pub fn windows_version(self) -> &'static str {
         match self {
+            Self::Server2008R2 => "6.1.7601",
+            Self::Server2012 => "6.2.9200",
             Self::Server2012R2 => "6.3.9600",
             Self::Server2016 => "10.0.14393",
             Self::Server2019 => "10.0.17763",
@@ -62,21 +84,56 @@ impl Profile {
     /// Returns `Win32_OperatingSystem.Caption`.
     pub fn windows_caption(self) -> String {
         let name = match self {
+            Self::Server2008R2 => "2008 R2",
             Self::Server2012R2 => "2012 R2",
             other => other.name(),
         };
         format!("Microsoft Windows Server {name} Standard")
     }
 
+    /// Returns `Win32_OperatingSystem.Caption` of the desktop Windows of that time.
+    pub fn windows_client_caption(self) -> &'static str {
+        match self {
+            Self::Server2008R2 => "Microsoft Windows 7 Professional",
+            Self::Server2012 => "Microsoft Windows 8 Pro",
+            Self::Server2012R2 => "Microsoft Windows 8.1 Pro",
+            Self::Server2016 | Self::Server2019 => "Microsoft Windows 10 Pro",
+            Self::Server2022 | Self::Server2025 => "Microsoft Windows 11 Pro",
+        }
+    }
+
     /// Returns the configuration version that new VMs get. Contract: 1.2 \[M\]
     pub fn vm_version(self) -> &'static str {
         match self {
+            Self::Server2008R2 => "2.0",
+            Self::Server2012 => "4.0",
             Self::Server2012R2 => "5.0",
             Self::Server2016 => "8.0",
             Self::Server2019 => "9.0",
             Self::Server2022 => "10.0",
             Self::Server2025 => "12.0",
         }
+    }
+
+    /// `root\\virtualization\\v2` (contract 0.1).
+    pub fn has_v2_namespace(self) -> bool {
+        self >= Self::Server2012
+    }
+
+    /// The VSS writer makes a checkpoint of what it backs up. Before, it saved or paused a VM that
+    /// it could not back up online (contract 5.1).
+    pub fn vss_makes_checkpoints(self) -> bool {
+        self >= Self::Server2012R2
+    }
+
+    /// The VSS writer leaves `-AutoRecovery.avhdx` on the volume snapshot. Contract: 5.1 \[M\]
+    pub fn vss_makes_auto_recovery_files(self) -> bool {
+        self == Self::Server2012R2
+    }
+
+    /// The provider of snapshots of file shares (contract 5.2).
+    pub fn has_file_share_provider(self) -> bool {
+        self >= Self::Server2012
     }
 
     /// Recovery checkpoints, reference points and change tracking (contract 0.1).

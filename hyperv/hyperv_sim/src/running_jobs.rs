@@ -84,6 +84,13 @@ impl HostState {
         found.ok_or_else(|| SimError::new(SimErrorKind::NotFound, format!("there is no job {id}")))
     }
 
+    /// Lets a job end at another time.
+    pub(crate) fn postpone_job(&mut self, vm: Uuid, job: Uuid, ends: jiff::Timestamp) {
+        if let Ok(job) = self.job_mut(vm, job) {
+            job.ends = ends;
+        }
+    }
+
     pub(crate) fn set_job_state(
         &mut self,
         vm: Uuid,
@@ -148,6 +155,10 @@ impl HostState {
             JobState::Completed
         };
         job.finished = Some(now);
+        let merged = job.kind == JobKind::MergingDisks && !failed;
+        if merged {
+            self.trace(Some(vm), crate::TraceKind::Merged);
+        }
         Ok(())
     }
 

@@ -128,7 +128,10 @@ impl SimHost {
             let known = loaded.membership.take();
             step = step.max(cluster.join(&mut state, known)? + TICK);
         }
-        let result = state.pass(step).and_then(|()| work(&mut state));
+        let result = state
+            .bury_dead_requesters()
+            .and_then(|()| state.pass(step))
+            .and_then(|()| work(&mut state));
         let watched = state.watch_roles();
         loaded.generation = locked.save(&mut state, record.generation)?;
         if let Some(cluster) = &cluster {

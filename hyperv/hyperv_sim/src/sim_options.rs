@@ -27,6 +27,7 @@ impl Default for SimOptions {
 
 /// How a host behaves. Changed at any time with [`crate::SimHost::change_behavior`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Behavior {
     /// Captions and descriptions are German, as on a host of that language.
     pub localized: bool,
@@ -45,6 +46,39 @@ pub struct Behavior {
     pub merge_delay_ms: u64,
     /// How long a merge takes, in milliseconds.
     pub merge_ms: u64,
+    /// The host is a Windows desktop with Hyper-V: no VSS writer of Hyper-V (contract 5.1).
+    pub is_client_edition: bool,
+    /// How well the VSS writer of Hyper-V is.
+    pub writer: WriterHealth,
+    /// Some VMs may fail in the writer while the others do not
+    /// (`VSS_E_WRITERERROR_PARTIAL_FAILURE`). Else one that fails takes all with it (contract 5.1).
+    pub vss_fails_partially: bool,
+    /// A requester that dies leaves a `-AutoRecovery.avhdx` beside the disks on 2012 R2, which the
+    /// next online backup stumbles over (contract 7, KB3175561).
+    pub leaves_auto_recovery_files: bool,
+    /// VSS refuses VMs that replicate, as older methods did (requirement RVM-08).
+    pub vss_refuses_replicating: bool,
+    /// How long guests take for a snapshot of their own, in milliseconds.
+    pub guest_snapshot_ms: u64,
+    /// How long the system provider takes for a volume, in milliseconds.
+    pub volume_snapshot_ms: u64,
+    /// Memory that is written or read each second while VMs are saved or started again, in MiB.
+    pub save_mib_per_second: u64,
+}
+
+/// How well the VSS writer of Hyper-V is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriterHealth {
+    /// It waits for requests.
+    #[default]
+    Stable,
+    /// It is not registered: the management service does not run, or failed at its start.
+    Missing,
+    /// An earlier backup failed, and it says that another may succeed.
+    FailedRetryable,
+    /// An earlier backup failed, and it says that another would, too.
+    FailedFinal,
 }
 
 impl Default for Behavior {
@@ -58,6 +92,14 @@ impl Default for Behavior {
             job_ms: 400,
             merge_delay_ms: 500,
             merge_ms: 2_000,
+            is_client_edition: false,
+            writer: WriterHealth::Stable,
+            vss_fails_partially: false,
+            leaves_auto_recovery_files: false,
+            vss_refuses_replicating: false,
+            guest_snapshot_ms: 1_500,
+            volume_snapshot_ms: 600,
+            save_mib_per_second: 512,
         }
     }
 }

@@ -10,8 +10,8 @@ use vm_config::{DiskSlot, Memory, NetworkAdapter};
 use crate::guid::guid_text;
 use crate::vm_disk::attachment;
 use crate::{
-    Component, ComponentKind, DiskFile, Guest, Job, JobFault, JobKind, PowerState, ReferencePoint,
-    Replication, Snapshot, VmDisk,
+    Component, ComponentKind, DiskFile, Guest, GuestPlan, Job, JobFault, JobKind, PowerState,
+    ReferencePoint, Replication, Snapshot, VmDisk,
 };
 
 /// A virtual machine, as the host knows it.
@@ -86,6 +86,13 @@ pub struct Vm {
     pub merge_fault: Option<JobFault>,
     /// `Msvm_DiskMergeSettingData.EnabledState` 1: merges are not held back.
     pub merges_enabled: bool,
+    /// When its guest started, or was started again after it was saved; `None`: with the VM or the
+    /// host.
+    #[serde(default)]
+    pub started: Option<Timestamp>,
+    /// What its guest does while it is backed up through VSS.
+    #[serde(default)]
+    pub guest_plan: GuestPlan,
 }
 
 impl Vm {

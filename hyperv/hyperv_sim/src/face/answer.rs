@@ -44,10 +44,14 @@ pub(crate) fn check_namespace(
 ) -> Result<&'static str, WmiError> {
     let wanted = namespace.replace('/', "\\");
     let known = [VIRTUALIZATION, CIMV2, CLUSTER];
-    let is_clustered = view.cluster().is_some();
+    let exists = |own: &&str| match *own {
+        CLUSTER => view.cluster().is_some(),
+        VIRTUALIZATION => view.profile().has_v2_namespace(),
+        _ => true,
+    };
     known
         .into_iter()
-        .find(|own| own.eq_ignore_ascii_case(&wanted) && (*own != CLUSTER || is_clustered))
+        .find(|own| own.eq_ignore_ascii_case(&wanted) && exists(own))
         .ok_or_else(|| {
             let what = format!("there is no namespace {namespace}");
             WmiError::new(WmiErrorKind::NoNamespace, what).with_code(0x8004_100E)

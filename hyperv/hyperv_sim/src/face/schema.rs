@@ -136,7 +136,7 @@ fn read_class(namespace: &'static str, block: &'static str) -> Option<Class> {
 fn marked(text: &'static str) -> (&'static str, Profile) {
     match text.split_once('@') {
         Some((name, since)) => (name, since.parse().unwrap_or(Profile::Server2025)),
-        None => (text, Profile::Server2012R2),
+        None => (text, Profile::Server2008R2),
     }
 }
 

@@ -122,6 +122,8 @@ fn come_true(
                 moved.map_err(|error| WmiError::new(WmiErrorKind::Failed, error.to_string()))?;
             }
         }
+        // These are of VSS alone.
+        Effect::WriterFails(_) | Effect::ComponentFails(_) | Effect::RequesterDies => {}
         Effect::MergeHangs => spoil_merges(state, vm, &JobFault::Hang),
         Effect::MergeFails => {
             let fault = JobFault::Fail {

@@ -8,6 +8,7 @@ use vhd_format::{CreateKind, CreateOptions, LocatorKind, ParentLink, VhdKind, Vh
 use vhdx_format::{GuidSource, VhdxDisk};
 
 use super::layer_file::{LayerFile, PIECE_BYTES, Piece, each_piece, is_vhd};
+use super::shared_file::unshare;
 use super::volatile_file::VolatileFile;
 
 /// Writes ranges of whole sectors into one file of a chain. `seed` is what a VHDX's new data write
@@ -39,6 +40,7 @@ pub(super) fn change_vhdx(
     seed: u64,
     change: impl FnOnce(&VhdxDisk) -> Result<(), DiskError>,
 ) -> Result<(), DiskError> {
+    unshare(path)?;
     let disk = VhdxDisk::open_writable(VolatileFile::open(path)?, GuidSource::Counting(seed))?;
     change(&disk)?;
     disk.close()

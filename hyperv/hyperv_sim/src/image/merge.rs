@@ -10,9 +10,12 @@ use vhdx_format::VhdxDisk;
 use super::change::{change_vhdx, copy_layer, replace, rewrite_vhd, zeros};
 use super::layer_file::{LayerFile, Piece, each_piece, is_vhd};
 use super::new_file::new_child;
+use super::shared_file::unshare;
 
-/// Says whether somebody has the file open for reading, as Windows would refuse to write it.
+/// Says whether somebody has the file open for reading, as Windows would refuse to write it. Who
+/// reads it in a snapshot of its volume does not stand in the way.
 pub(crate) fn is_read_elsewhere(path: &Path) -> Result<bool, DiskError> {
+    unshare(path)?;
     let file = OsFile::open_writable(path)?;
     Ok(!file.try_lock_exclusive())
 }

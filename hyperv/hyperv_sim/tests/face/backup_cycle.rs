@@ -7,7 +7,7 @@ use crate::fixture::{POINTS, TestHost, guid, snapshot_settings, vm_path};
 
 #[test]
 fn a_cycle_ends_as_it_began_on_every_version() {
-    for profile in Profile::ALL.into_iter().skip(1) {
+    for profile in Profile::SINCE_2012_R2.into_iter().skip(1) {
         cycle(&TestHost::new(profile));
     }
 }

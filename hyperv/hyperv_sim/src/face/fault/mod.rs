@@ -43,10 +43,39 @@ pub const METHODS: [&str; 29] = [
     "UpdateVirtualMachine",
 ];
 
+/// The calls of VSS at which faults can strike, and the steps within `Snapshot`.
+pub const VSS_POINTS: [&str; 22] = [
+    "Providers",
+    "VolumeOf",
+    "Begin",
+    "Writers",
+    "AddComponent",
+    "StartSet",
+    "AddVolume",
+    "Prepare",
+    "Snapshot",
+    "PrepareSnapshot",
+    "GuestSnapshot",
+    "Freeze",
+    "VolumeSnapshot",
+    "Thaw",
+    "AutoRecovery",
+    "PostSnapshot",
+    "WriterStatuses",
+    "Snapshots",
+    "SetSucceeded",
+    "Document",
+    "Complete",
+    "DeleteSet",
+];
+
 /// How a fault is written, for people.
 pub const FAULT_SYNTAX: &str = r#"CALL [MATCH ...] EFFECT [after]
 
 CALL    any | query | get | invoke | the name of a method
+        vss:NAME        a call of VSS such as vss:Prepare, or one of the steps of vss:Snapshot:
+                        vss:PrepareSnapshot, vss:GuestSnapshot, vss:Freeze, vss:VolumeSnapshot,
+                        vss:Thaw, vss:AutoRecovery, vss:PostSnapshot
 MATCH   class=CLASS     calls to objects of, or for instances of, this class
         vm=NAME         calls that concern the VM of this name or id
         nth=N           the n-th such call alone
@@ -65,10 +94,15 @@ EFFECT  code=NUMBER     the method returns this at once
         merge=hang      the VM's merges from now on never end
         merge=fail      the VM's merges from now on fail
         moves=NODE      the VM moves to another node of its cluster; the call goes on
+        writer=CODE     VSS: the writer fails with this, such as 0x800423F3
+        component=CODE  VSS: the VM fails in the writer with this
+        requester=dies  VSS: the program that makes the backup dies
 after   the operation takes place before it seems to fail
 
 CreateSnapshot vm=SQL01 nth=1 job=32775 text="the VM is saving"
 any nth=17 dies after
+vss:PrepareSnapshot vm=SQL01 first=1 component=0x800423F3
+vss:VolumeSnapshot code=2147754783
 "#;
 
 /// The text of a VM that is busy (contract section 7; the words are verified).
@@ -166,10 +200,17 @@ pub enum FaultPoint {
     Invoke,
     /// One method.
     Method(String),
+    /// A call of VSS, or a step within one: one of [`VSS_POINTS`].
+    Vss(String),
 }
 
 impl FaultPoint {
-    /// Returns every point that there is, so that a test can go through all.
+    /// Returns every point of VSS that there is.
+    pub fn all_of_vss() -> Vec<Self> {
+        VSS_POINTS.map(|name| Self::Vss(name.to_owned())).to_vec()
+    }
+
+    /// Returns every point of WMI that there is, so that a test can go through all.
     pub fn all() -> Vec<Self> {
         let methods = METHODS.iter().map(|name| Self::Method((*name).to_owned()));
         [Self::Query, Self::Get]
@@ -237,4 +278,10 @@ pub enum Effect {
     /// The VM moves to this node of its cluster, and the call goes on as if nothing were: before
     /// its work is done, or after that and what it started.
     Moves(String),
+    /// The VSS writer of Hyper-V fails with this code.
+    WriterFails(u32),
+    /// The VM fails in the VSS writer of Hyper-V with this code.
+    ComponentFails(u32),
+    /// The program that makes the backup through VSS dies.
+    RequesterDies,
 }

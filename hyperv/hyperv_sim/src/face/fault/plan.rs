@@ -1,6 +1,7 @@
 //! The faults that a host has yet to meet.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Effect, Fault, FaultPoint};
 
@@ -44,6 +45,34 @@ impl FaultPlan {
             fault.seen = fault.seen.saturating_add(1);
             if struck.is_none() && fault.when.is_due(fault.seen) {
                 struck = Some((fault.effect.clone(), fault.after));
+            }
+        }
+        struck
+    }
+
+    /// Returns what strikes a call of VSS or a step within it that concerns these VMs (id, name,
+    /// id as text), whether only after it took place, and which of the VMs it concerns.
+    pub(crate) fn strike_vss(
+        &mut self,
+        point: &str,
+        vms: &[(Uuid, String, String)],
+    ) -> Option<(Effect, bool, Option<Uuid>)> {
+        let mut struck = None;
+        for fault in &mut self.faults {
+            let FaultPoint::Vss(own) = &fault.point else {
+                continue;
+            };
+            let meant = |(_, name, id): &&(Uuid, String, String)| {
+                let vm = fault.vm.as_deref();
+                vm.is_none_or(|vm| vm == name || vm.eq_ignore_ascii_case(id))
+            };
+            let vm = vms.iter().find(meant).map(|(id, ..)| *id);
+            if !own.eq_ignore_ascii_case(point) || fault.vm.is_some() && vm.is_none() {
+                continue;
+            }
+            fault.seen = fault.seen.saturating_add(1);
+            if struck.is_none() && fault.when.is_due(fault.seen) {
+                struck = Some((fault.effect.clone(), fault.after, vm));
             }
         }
         struck

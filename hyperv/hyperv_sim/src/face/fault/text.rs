@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Effect, Fault, FaultPoint, METHODS, When};
+use super::{Effect, Fault, FaultPoint, METHODS, VSS_POINTS, When};
 
 /// Bytes of a fault's text that are looked at.
 const TEXT_BYTES_MAX: usize = 64 << 10;
@@ -52,6 +52,7 @@ fn read_point(word: &str) -> Result<FaultPoint, String> {
         "query" => Ok(FaultPoint::Query),
         "get" => Ok(FaultPoint::Get),
         "invoke" => Ok(FaultPoint::Invoke),
+        other if other.starts_with("vss:") => read_vss_point(word),
         _ => match METHODS.iter().find(method) {
             Some(name) => Ok(FaultPoint::Method((*name).to_owned())),
             None => Err(format!(
@@ -62,9 +63,21 @@ fn read_point(word: &str) -> Result<FaultPoint, String> {
     }
 }
 
+fn read_vss_point(word: &str) -> Result<FaultPoint, String> {
+    let name = word.get(4..).unwrap_or_default();
+    let mut points = VSS_POINTS.iter();
+    match points.find(|own| own.eq_ignore_ascii_case(name)) {
+        Some(own) => Ok(FaultPoint::Vss((*own).to_owned())),
+        None => Err(format!(
+            "{name:?} is not a call of VSS; those are {}",
+            VSS_POINTS.join(", ")
+        )),
+    }
+}
+
 fn read_effect(name: &str, value: &str) -> Result<Effect, String> {
     Ok(match (name, value) {
-        ("code", _) => Effect::ReturnCode(number(name, value)?),
+        ("code", _) => Effect::ReturnCode(code(name, value)?),
         ("job", "hang") => Effect::JobHangs,
         ("job", _) => Effect::JobFails {
             code: number(name, value)?,
@@ -80,9 +93,24 @@ fn read_effect(name: &str, value: &str) -> Result<Effect, String> {
         ("merge", "hang") => Effect::MergeHangs,
         ("merge", "fail") => Effect::MergeFails,
         ("moves", node) if !node.is_empty() => Effect::Moves(node.to_owned()),
+        ("writer", _) => Effect::WriterFails(code(name, value)?),
+        ("component", _) => Effect::ComponentFails(code(name, value)?),
+        ("requester", "dies") => Effect::RequesterDies,
         _ if value.is_empty() => return Err(format!("{name} is not an effect")),
         _ => return Err(format!("{name}={value} is not an effect")),
     })
+}
+
+/// Reads a code, as a number of sixteen or of ten.
+fn code(name: &str, value: &str) -> Result<u32, String> {
+    let hex = value
+        .strip_prefix("0x")
+        .or_else(|| value.strip_prefix("0X"));
+    match hex {
+        Some(hex) => u32::from_str_radix(hex, 16)
+            .map_err(|_| format!("{name}={value} is not a code that fits")),
+        None => number(name, value),
+    }
 }
 
 fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
@@ -158,6 +186,7 @@ impl fmt::Display for FaultPoint {
             Self::Get => "get",
             Self::Invoke => "invoke",
             Self::Method(name) => name,
+            Self::Vss(name) => return write!(f, "vss:{name}"),
         })
     }
 }
@@ -179,6 +208,9 @@ impl fmt::Display for Effect {
             Self::MergeHangs => f.write_str("merge=hang"),
             Self::MergeFails => f.write_str("merge=fail"),
             Self::Moves(node) => write!(f, "moves={}", quoted(node)),
+            Self::WriterFails(code) => write!(f, "writer=0x{code:08X}"),
+            Self::ComponentFails(code) => write!(f, "component=0x{code:08X}"),
+            Self::RequesterDies => f.write_str("requester=dies"),
         }
     }
 }
@@ -214,6 +246,8 @@ mod tests {
             "GetVirtualDiskChanges code=32768",
             "query slow=60",
             "get class=Msvm_ConcreteJob nth=2 gone",
+            "vss:Freeze writer=0x800423F3",
+            "vss:Begin requester=dies after",
         ] {
             let fault: Fault = text.parse().unwrap();
             assert_eq!(fault.to_string(), text);

@@ -42,7 +42,7 @@ const fn method(
     Signature {
         class,
         method,
-        since: Profile::Server2012R2,
+        since: Profile::Server2008R2,
         takes,
     }
 }

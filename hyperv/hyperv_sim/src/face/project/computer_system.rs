@@ -4,8 +4,8 @@ use wmi::Instance;
 
 use super::super::instance_ids::cim_time;
 use super::super::view::HostView;
+use crate::Vm;
 use crate::guid::guid_text;
-use crate::{PowerState, Vm};
 
 const CLASS: &str = "Msvm_ComputerSystem";
 
@@ -93,9 +93,13 @@ fn process_id(vm: &Vm) -> Option<u32> {
 }
 
 fn on_time(view: HostView<'_>, vm: &Vm) -> u64 {
-    if vm.power == PowerState::Off {
+    if !vm.power.has_memory() {
         return 0;
     }
-    let started = vm.created.max(view.state.facts.booted).as_millisecond();
+    let began = vm.created.max(view.state.facts.booted);
+    let started = vm
+        .started
+        .map_or(began, |own| own.max(began))
+        .as_millisecond();
     u64::try_from(view.state.now.as_millisecond() - started).unwrap_or(0)
 }

@@ -18,7 +18,11 @@ pub(crate) const WINDOWS_SERVICES: [(&str, &str, bool); 5] = [
 
 pub(crate) fn operating_system(view: HostView<'_>) -> Instance {
     let profile = view.profile();
-    let caption = profile.windows_caption();
+    let is_client = view.state.facts.behavior.is_client_edition;
+    let caption = match is_client {
+        true => profile.windows_client_caption().to_owned(),
+        false => profile.windows_caption(),
+    };
     let version = profile.windows_version();
     let build = version.rsplit('.').next().unwrap_or_default();
     Instance::new("Win32_OperatingSystem")
@@ -44,8 +48,8 @@ pub(crate) fn operating_system(view: HostView<'_>) -> Instance {
         )
         .with("MUILanguages", vec![view.localized("en-US", "de-DE")])
         .with("OSArchitecture", view.localized("64-bit", "64-Bit"))
-        .with("OperatingSystemSKU", 7_u32)
-        .with("ProductType", 3_u32)
+        .with("OperatingSystemSKU", if is_client { 48_u32 } else { 7 })
+        .with("ProductType", if is_client { 1_u32 } else { 3 })
         .with("SystemDirectory", r"C:\Windows\system32")
         .with("SystemDrive", "C:")
         .with("WindowsDirectory", r"C:\Windows")
