@@ -157,11 +157,18 @@ pub(crate) fn exit_code_of(error: &(dyn Error + 'static)) -> ExitCode {
         .unwrap_or(ExitCode::Failed)
 }
 
-/// Returns the code of a failure: that of the finding which its message names, or of the host's
-/// kind of failure.
+/// Returns the code of a failure: that of the finding which its message names, of what the host
+/// said in words or numbers that are known, or of the host's kind of failure.
 pub(crate) fn catalog_code(kind: Option<HostErrorKind>, message: &str) -> Option<&'static str> {
-    let finding = message.split(':').next().and_then(finding_catalog::find);
-    finding
+    let named = message.split(':').next().and_then(finding_catalog::find);
+    // A sort of failure that has a page of its own says more than a number among its words.
+    let said = || {
+        let vague = matches!(kind, None | Some(HostErrorKind::Refused | HostErrorKind::Disk));
+        let found = finding_catalog::recognize(message);
+        found.first().filter(|_| vague).map(|found| found.page)
+    };
+    named
+        .or_else(said)
         .or_else(|| kind.and_then(finding_catalog::of_error))
         .map(|page| page.code)
 }
@@ -186,7 +193,7 @@ fn code_of_one(error: &(dyn Error + 'static)) -> Option<ExitCode> {
     let wrong_name = error.is::<SelectError>()
         || matches!(
             error.downcast_ref::<RestoreError>(),
-            Some(RestoreError::NoSuchDisk { .. })
+            Some(RestoreError::NoSuchDisk { .. } | RestoreError::Checkpoint { .. })
         );
     wrong_name.then_some(ExitCode::Usage)
 }
@@ -206,11 +213,12 @@ fn kind_of_one(error: &(dyn Error + 'static)) -> Option<String> {
         Some(_) => return Some("no-such-vm".to_owned()),
         None => {}
     }
-    let no_disk = matches!(
-        error.downcast_ref::<RestoreError>(),
-        Some(RestoreError::NoSuchDisk { .. })
-    );
-    no_disk.then(|| "no-such-disk".to_owned())
+    let kind = match error.downcast_ref::<RestoreError>()? {
+        RestoreError::NoSuchDisk { .. } => "no-such-disk",
+        RestoreError::Checkpoint { .. } => "no-such-checkpoint",
+        _ => return None,
+    };
+    Some(kind.to_owned())
 }
 
 fn hint_of_one(error: &(dyn Error + 'static)) -> Option<String> {

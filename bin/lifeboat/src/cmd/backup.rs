@@ -1,12 +1,13 @@
 //! `lifeboat backup`.
 
+mod command_args;
 mod items;
 mod outcome;
 mod plan_table;
 mod policy;
 mod run_view;
 
-use backup_run::{back_up, plan_backup, select_vms};
+use backup_run::{BackupOptions, back_up, plan_backup, select_vms};
 use clap::Args;
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::host_choice::HostArgs;
 use crate::invocation::Invocation;
+use command_args::CommandArgs;
 pub(crate) use items::figures;
 pub(crate) use outcome::exit_code;
 pub(crate) use plan_table::show_plan;
@@ -26,6 +28,9 @@ pub(crate) use run_view::RunView;
   lifeboat backup --host dir:/srv/vms SQL01 WEB01 --repo /backup
   lifeboat backup --host winrm://admin@hv1 --host-files C:\\=/mnt/hv1-c --all --repo /backup
   lifeboat backup --host sim:DIR --all --require application --on-missed warn --repo /backup
+  lifeboat backup --host local SQL01 --mode all-checkpoints --repo E:\\Backup
+  lifeboat backup --host local --all --allow-saved-state OLD01 --repo E:\\Backup
+  lifeboat backup --host local --all --before \"net use Z: \\\\nas\\x\" --after \"net use Z: /d\" --repo Z:\\b
   lifeboat backup --host local --all --dry-run
 
 A VM is named by its name, its GUID or the beginning of it.")]
@@ -40,6 +45,8 @@ pub(crate) struct BackupArgs {
     vms: Vec<String>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    commands: CommandArgs,
     /// End with code 4 where there are warnings
     #[arg(long)]
     strict: bool,
@@ -57,7 +64,11 @@ pub(crate) fn run(invocation: &Invocation, args: &BackupArgs) -> Result<ExitCode
     let host = args.host.open()?;
     let inventory = host.as_host().inventory()?;
     let vms = select_vms(&inventory, &args.vms, args.all)?;
-    let options = args.policy.options()?;
+    args.policy.check_names(&vms)?;
+    let options = BackupOptions {
+        commands: args.commands.policy()?,
+        ..args.policy.options()?
+    };
     let repository = invocation.open_repository_if_named()?;
     let planned = plan_backup(host.as_host(), repository.as_ref(), &vms, &options)?;
     show_plan(ui, &planned);

@@ -4,6 +4,7 @@ mod bench_read;
 mod diff;
 mod list;
 mod show;
+mod tree;
 
 use clap::Subcommand;
 

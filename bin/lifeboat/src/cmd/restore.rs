@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use block_io::BlockDevice as _;
 use clap::{Args, Subcommand};
 use disk_image::ImageFormat;
 use serde_json::json;
-use vm_restore::{RestoreError, plan_vm_restore, restore_disk};
+use vm_restore::{open_disk, plan_vm_restore};
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
@@ -23,7 +24,8 @@ pub(crate) enum RestoreCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lifeboat restore disk SQL01@latest --disk 0 -o sql01.vhdx --repo /backup
-  lifeboat restore disk SQL01@2026-05-01 --disk 1 -o data.raw --format raw --repo /backup")]
+  lifeboat restore disk SQL01@2026-05-01 --disk 1 -o data.raw --format raw --repo /backup
+  lifeboat restore disk SQL01@latest --checkpoint \"before the update\" -o old.vhdx --repo /backup")]
 pub(crate) struct DiskArgs {
     /// The restore point: VM@latest, VM@latest~1, VM@2026-05-01T22:00 or the beginning of an id
     #[arg(value_name = "POINT")]
@@ -31,6 +33,9 @@ pub(crate) struct DiskArgs {
     /// Which disk, from 0 by controller and slot
     #[arg(long, value_name = "N", default_value_t = 0)]
     disk: u32,
+    /// As it was at this checkpoint: its name, its id or the beginning of that; only where the point holds all checkpoints
+    #[arg(long, value_name = "ID|NAME")]
+    checkpoint: Option<String>,
     /// The image to make; it must not exist
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -73,18 +78,14 @@ fn disk(invocation: &Invocation, args: &DiskArgs) -> Result<ExitCode, CliError> 
         .format
         .or_else(|| ImageFormat::from_extension(&args.output))
         .unwrap_or(ImageFormat::Vhdx);
-    let stream = point.disks().find(|disk| disk.number == args.disk);
-    let total = match stream {
-        Some(disk) => disk.size_bytes,
-        None => {
-            let (number, disks) = (args.disk, point.disks().count());
-            return Err(RestoreError::NoSuchDisk { number, disks }.into());
-        }
-    };
+    let checkpoint = args.checkpoint.as_deref();
+    let disk = open_disk(&repository, &point, args.disk, checkpoint)?;
+    let total = disk.device.size_bytes();
+    let at = checkpoint.map_or_else(String::new, |name| format!(" at checkpoint {name:?}"));
     let out = args.output.display();
     if args.dry_run {
         ui.data(format!(
-            "would restore disk {} of {} ({}) as {format} to {out}",
+            "would restore disk {} of {}{at} ({}) as {format} to {out}",
             args.disk,
             point.vm.name,
             size(total)
@@ -94,17 +95,10 @@ fn disk(invocation: &Invocation, args: &DiskArgs) -> Result<ExitCode, CliError> 
         return Ok(ExitCode::Success);
     }
     let progress = ui.progress("restore", Some(&point.vm.name), total);
-    let report = restore_disk(
-        &repository,
-        &point,
-        args.disk,
-        &args.output,
-        format,
-        &progress,
-    )?;
+    let report = disk.restore(&args.output, format, &progress)?;
     progress.finish();
     ui.data(format!(
-        "restored disk {} of {} {} to {out}: {} as {format}, {} written",
+        "restored disk {} of {} {}{at} to {out}: {} as {format}, {} written",
         args.disk,
         point.vm.name,
         point.id,
@@ -112,7 +106,7 @@ fn disk(invocation: &Invocation, args: &DiskArgs) -> Result<ExitCode, CliError> 
         size(report.copy.bytes_written)
     ));
     let fields = json!({ "point": point.id, "vm": point.vm.name, "disk": args.disk,
-                         "report": report });
+                         "checkpoint": checkpoint, "chain": disk.chain, "report": report });
     ui.summary("success", ExitCode::Success, fields);
     Ok(ExitCode::Success)
 }

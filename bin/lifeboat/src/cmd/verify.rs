@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
+use vm_restore::check_tree;
 
 use crate::cli_error::CliError;
 use crate::cmd::repo::{outcome, show_damage};
@@ -23,11 +24,18 @@ pub(crate) fn run(invocation: &Invocation, args: &VerifyArgs) -> Result<ExitCode
     let ui = &invocation.ui;
     let repository = invocation.open_repository()?;
     let point = repository.find_point(&args.point)?;
-    let total = point.streams.iter().map(|stream| stream.size_bytes).sum();
+    let total = point.all_streams().map(|stream| stream.size_bytes).sum();
     let progress = ui.progress("verify", Some(&point.vm.name), total);
     let report = repository.verify_point(&point, &progress)?;
     progress.finish();
-    let code = show_damage(ui, &report.damage);
+    let mut code = show_damage(ui, &report.damage);
+    if code == ExitCode::Success {
+        // Every byte is as it was stored; whether the disks of a tree can be read is another thing.
+        for error in check_tree(&repository, &point) {
+            ui.error(&error.into());
+            code = ExitCode::VerifyFailed;
+        }
+    }
     if code == ExitCode::Success {
         ui.data(format!(
             "{} {}: good. {} ({}) of {} read back, authenticated and hashed",

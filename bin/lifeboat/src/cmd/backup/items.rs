@@ -1,6 +1,6 @@
 //! What a run did with each VM.
 
-use backup_run::{DiskItem, Outcome, RunFailure, RunItem, RunReport};
+use backup_run::{CommandReport, DiskItem, Outcome, RunFailure, RunItem, RunReport};
 use repository::StreamStatistics;
 use serde_json::json;
 
@@ -21,7 +21,7 @@ pub(super) fn show_item(ui: &Ui, item: &RunItem) {
                 "{vm}: cancelled; what was stored until now is kept"
             ));
         }
-        (None, Some(failure)) => show_failure(ui, vm, failure),
+        (None, Some(failure)) => show_failure(ui, Some(vm), failure),
         (None, None) => ui.message(format!(
             "{vm}: skipped, because the run ended before its turn"
         )),
@@ -39,6 +39,14 @@ fn show_point(ui: &Ui, item: &RunItem, point: &str) {
     ));
     for disk in &item.disks {
         ui.data(format!("  {}", disk_line(disk)));
+    }
+    if !item.images.is_empty() {
+        let bytes = item.images.iter().map(|image| image.size_bytes).sum();
+        ui.data(format!(
+            "  all checkpoints: {} of {}",
+            count(item.images.len() as u64, "image file"),
+            size(bytes)
+        ));
     }
     for disk in &item.left_out {
         let name = if disk.path.is_empty() {
@@ -61,7 +69,7 @@ fn disk_line(disk: &DiskItem) -> String {
     line
 }
 
-fn show_failure(ui: &Ui, vm: &str, failure: &RunFailure) {
+fn show_failure(ui: &Ui, vm: Option<&str>, failure: &RunFailure) {
     let code = code_of(failure);
     let message = failure.messages.first().map_or("failed", String::as_str);
     let causes = failure.messages.get(1..).unwrap_or_default();
@@ -72,7 +80,8 @@ fn show_failure(ui: &Ui, vm: &str, failure: &RunFailure) {
                 "text": message, "causes": causes, "hint": failure.hint }),
     );
     let name = name.map_or_else(String::new, |name| format!("{name} "));
-    ui.trouble(format!("error: {name}{vm}: {message}"));
+    let of = vm.unwrap_or("no VM was begun");
+    ui.trouble(format!("error: {name}{of}: {message}"));
     // A cause that the message has already is not said twice.
     let said = |cause: &&String| !message.contains(cause.as_str());
     causes
@@ -95,7 +104,24 @@ pub(crate) fn figures(statistics: &StreamStatistics) -> String {
     )
 }
 
+/// Shows what a command of the person's own did: what it printed, and what went wrong with it.
+pub(super) fn show_command(ui: &Ui, report: &CommandReport) {
+    ui.record("command", report);
+    if report.output_cut {
+        ui.message("  | …");
+    }
+    for line in report.output.lines() {
+        ui.message(format!("  | {line}"));
+    }
+    if !report.succeeded() && !report.ignored {
+        ui.warning(&report.trouble());
+    }
+}
+
 pub(super) fn show_total(ui: &Ui, report: &RunReport) {
+    if let Some(failure) = &report.failure {
+        show_failure(ui, None, failure);
+    }
     if report.items.len() < 2 {
         return;
     }

@@ -17,7 +17,10 @@ pub(crate) fn exit_code(report: &RunReport, strict: bool) -> ExitCode {
             .filter(|code| code.is_specific())
             .unwrap_or(ExitCode::Partial),
         Outcome::Cancelled => ExitCode::Cancelled,
-        Outcome::Failed | Outcome::Skipped => failures().next().map_or(ExitCode::Failed, code_of),
+        Outcome::Failed | Outcome::Skipped => failures()
+            .chain(&report.failure)
+            .next()
+            .map_or(ExitCode::Failed, code_of),
     }
 }
 

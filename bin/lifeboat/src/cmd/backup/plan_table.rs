@@ -1,10 +1,12 @@
 //! What would be done with each VM, as a table.
 
+use std::time::Duration;
+
 use backup_run::PlannedVm;
-use hyperv_host::{DiskPlan, Severity};
+use hyperv_host::{DiskPlan, Severity, VmPlan};
 
 use crate::cmd::vm::show_finding;
-use crate::ui::{Align, Table, Ui, count, size};
+use crate::ui::{Align, Table, Ui, count, duration, size};
 
 /// Shows what a run would do: method, consistency, interruption, bytes, and why.
 pub(crate) fn show_plan(ui: &Ui, planned: &[PlannedVm]) {
@@ -42,10 +44,21 @@ fn row(vm: &PlannedVm) -> Vec<String> {
         }
         .to_owned(),
         plan.consistency.level.name().to_owned(),
-        plan.interruption.clone(),
+        interruption(plan),
         reads(&plan.disks, plan.estimated_bytes()),
         why(vm),
     ]
+}
+
+/// Says what the guest notices, and for how long it would not run.
+fn interruption(plan: &VmPlan) -> String {
+    match plan.interruption_seconds {
+        Some(seconds) if seconds > 0 => {
+            let time = duration(Duration::from_secs(seconds));
+            format!("{}, about {time}", plan.interruption)
+        }
+        _ => plan.interruption.clone(),
+    }
 }
 
 /// Says what will be read: `what changed`, `all, 40 GiB`, or both.

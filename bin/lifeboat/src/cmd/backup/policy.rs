@@ -5,7 +5,8 @@ use std::time::Duration;
 use backup_run::{BackupOptions, ProofPolicy};
 use clap::{Args, ValueEnum};
 use hyperv_host::{
-    BackupMode, BackupRequest, Consistency, GuestBackup, OnMissed, Retry, Room, UnfreezableDisks,
+    BackupMode, BackupRequest, Consistency, GuestBackup, OnMissed, Retry, Room, SavedState,
+    SnapshotSets, UnfreezableDisks, VmEntry,
 };
 use vm_config::{ControllerKind, DiskSlot};
 
@@ -17,7 +18,7 @@ use crate::ui::parse_size;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is wanted")]
 pub(crate) struct PolicyArgs {
-    /// How VMs are read: cbt reads what the host says has changed, standard reads everything
+    /// How VMs are read: cbt reads what the host says has changed, standard all of the latest state, all-checkpoints the files of every checkpoint
     #[arg(long, value_name = "MODE", default_value = "cbt")]
     mode: Mode,
     /// The least consistency that will do
@@ -26,6 +27,21 @@ pub(crate) struct PolicyArgs {
     /// What happens to a VM that misses it
     #[arg(long, value_name = "WHAT", default_value = "fail")]
     on_missed: Missed,
+    /// A VM that may be saved for the snapshot where nothing else freezes it, or `all`; its guest does not run meanwhile
+    #[arg(long, value_name = "VM")]
+    allow_saved_state: Vec<String>,
+    /// Make volume snapshots for each VM alone, not one set for all
+    #[arg(long)]
+    snapshot_per_vm: bool,
+    /// Who makes volume snapshots: a VSS provider's name or GUID
+    #[arg(long, value_name = "NAME|GUID")]
+    snapshot_provider: Option<String>,
+    /// Pause the replication of a VM for its snapshot, and resume it whatever happens
+    #[arg(long)]
+    pause_replication: bool,
+    /// Refuse VMs whose checkpoints lie on another volume than their disks
+    #[arg(long)]
+    same_volume: bool,
     /// What applications in the guest are told: a copy leaves their logs alone, a full backup may cut them
     #[arg(long, value_name = "KIND", default_value = "copy")]
     guest_backup: GuestKind,
@@ -59,6 +75,8 @@ pub(crate) struct PolicyArgs {
 enum Mode {
     Cbt,
     Standard,
+    #[value(alias = "all")]
+    AllCheckpoints,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -96,6 +114,7 @@ impl PolicyArgs {
             bytes_per_second: limit,
             request: self.request()?,
             exclude: exclude.collect::<Result<_, CliError>>()?,
+            allow_saved: self.saved_vms().cloned().collect(),
             proof: ProofPolicy {
                 whole_within_days: self.prove_within,
                 ..ProofPolicy::default()
@@ -110,6 +129,7 @@ impl PolicyArgs {
             mode: match self.mode {
                 Mode::Cbt => BackupMode::Tracked,
                 Mode::Standard => BackupMode::Standard,
+                Mode::AllCheckpoints => BackupMode::AllCheckpoints,
             },
             require: self.require.map(|level| match level {
                 Level::Application => Consistency::Application,
@@ -140,9 +160,48 @@ impl PolicyArgs {
                 reserve_bytes: parse_size(&self.room_reserve)?,
                 ..Room::default()
             },
+            saved_state: if self.allow_saved_state.iter().any(|name| is_all(name)) {
+                SavedState::Allow
+            } else {
+                SavedState::Refuse
+            },
+            snapshot_sets: if self.snapshot_per_vm {
+                SnapshotSets::PerVm
+            } else {
+                SnapshotSets::Shared
+            },
+            snapshot_provider: self.snapshot_provider.clone(),
+            pause_replication: self.pause_replication,
+            same_volume: self.same_volume,
             ..BackupRequest::default()
         })
     }
+
+    /// Returns the VMs that are named one by one.
+    fn saved_vms(&self) -> impl Iterator<Item = &String> {
+        self.allow_saved_state.iter().filter(|name| !is_all(name))
+    }
+
+    /// Fails where a VM is allowed something that is not part of the run: a name that is
+    /// misspelled would leave another VM without its backup.
+    pub(crate) fn check_names(&self, vms: &[VmEntry]) -> Result<(), CliError> {
+        for name in self.saved_vms() {
+            let is_called = |vm: &VmEntry| {
+                vm.name.to_lowercase() == name.to_lowercase()
+                    || vm.identity.eq_ignore_ascii_case(name)
+            };
+            if !vms.iter().any(is_called) {
+                let what = format!("--allow-saved-state {name}: no VM of this run is called so");
+                let hint = "name a VM by its name or GUID, or write `all`";
+                return Err(CliError::usage(what).hint(hint));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_all(name: &str) -> bool {
+    name.eq_ignore_ascii_case("all")
 }
 
 /// Reads `VM:scsi0:1`. The VM's own name may have colons in it.

@@ -1,11 +1,13 @@
 //! How a run looks while it goes on.
 
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use backup_run::{RunEvent, RunObserver};
+use hyperv_host::{BackupMethod, Stage};
 use serde_json::json;
 
-use super::items::show_item;
+use super::items::{show_command, show_item};
 use crate::interrupt;
 use crate::ui::{Progress, Ui};
 
@@ -32,6 +34,34 @@ impl<'a> RunView<'a> {
     }
 }
 
+impl RunView<'_> {
+    fn show_held(
+        &self,
+        vm: &str,
+        method: BackupMethod,
+        stages: &[Stage],
+        interruption: Option<Duration>,
+    ) {
+        let named: Vec<_> = stages
+            .iter()
+            .map(|stage| json!({ "name": stage.name, "seconds": stage.duration.as_secs_f64() }))
+            .collect();
+        let seconds = interruption.map(|time| time.as_secs_f64());
+        self.ui.record(
+            "held",
+            json!({ "vm": vm, "method": method.name(), "stages": named,
+                    "interruption_seconds": seconds }),
+        );
+        if self.ui.is_verbose() {
+            for stage in stages {
+                let seconds = stage.duration.as_secs_f64();
+                self.ui
+                    .message(format!("{vm}: {} took {seconds:.1} s", stage.name));
+            }
+        }
+    }
+}
+
 impl RunObserver for RunView<'_> {
     fn event(&self, event: RunEvent<'_>) {
         match event {
@@ -51,6 +81,23 @@ impl RunObserver for RunView<'_> {
                     self.ui.message(format!("{vm}: {text}"));
                 }
             }
+            RunEvent::Held {
+                vm,
+                method,
+                stages,
+                interruption,
+            } => self.show_held(vm, method, stages, interruption),
+            RunEvent::CommandStarted { stage, vm, command } => {
+                let (stage, line) = (stage.name(), command);
+                self.ui.record(
+                    "command-started",
+                    json!({ "stage": stage, "vm": vm, "command": line }),
+                );
+                let vm = vm.map_or_else(String::new, |vm| format!("{vm}: "));
+                self.ui
+                    .message(format!("{vm}running the {stage} command: {line}"));
+            }
+            RunEvent::CommandFinished(report) => show_command(self.ui, report),
             RunEvent::StreamStarted {
                 vm,
                 stream,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use block_io::BlockDevice as _;
 use clap::Args;
 use serde_json::json;
+use vm_restore::open_disk;
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
@@ -36,9 +36,7 @@ pub(super) fn run(invocation: &Invocation, args: &BenchReadArgs) -> Result<ExitC
         .map_err(|_| CliError::usage(format!("{name}: expected a decimal offset on each line")))?;
     let repository = invocation.open_repository()?;
     let point = repository.find_point(&args.point)?;
-    let stream = point.disks().find(|disk| disk.number == args.disk);
-    let stream = stream.ok_or_else(|| CliError::usage("the point has no such disk"))?;
-    let disk = repository.open_stream(stream)?;
+    let disk = open_disk(&repository, &point, args.disk, None)?.device;
     let mut buffer = [0; READ_BYTES];
     let begun = Instant::now();
     for offset in &offsets {

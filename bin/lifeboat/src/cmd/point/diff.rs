@@ -1,7 +1,7 @@
 //! `lifeboat point diff`.
 
 use clap::Args;
-use repository::{Difference, DifferenceKind, Repository, RestorePoint, Stream};
+use repository::{Difference, DifferenceKind, Repository, RestorePoint, Stream, StreamRole};
 use serde_json::json;
 
 use crate::cli_error::CliError;
@@ -38,8 +38,8 @@ pub(super) fn run(invocation: &Invocation, args: &DiffArgs) -> Result<ExitCode, 
         ("NAME", Align::Left),
     ]);
     let mut changed_bytes = 0;
-    for disk in new.disks() {
-        let row = match old.disks().find(|other| other.number == disk.number) {
+    for disk in parts(&new) {
+        let row = match parts(&old).find(|other| is_same(other, disk)) {
             Some(other) => {
                 let found = compare(&repository, other, disk)?;
                 changed_bytes += sum(&found, DifferenceKind::Changed);
@@ -55,6 +55,21 @@ pub(super) fn run(invocation: &Invocation, args: &DiffArgs) -> Result<ExitCode, 
     let fields = json!({ "old": old.id, "new": new.id, "changed_bytes": changed_bytes });
     ui.summary("success", ExitCode::Success, fields);
     Ok(ExitCode::Success)
+}
+
+/// Returns what of a point is compared: its disks, or the image files of its checkpoint tree.
+fn parts(point: &RestorePoint) -> impl Iterator<Item = &Stream> {
+    point.disks().chain(&point.images)
+}
+
+/// Returns whether two streams of different points are the same disk or file. A disk keeps its
+/// number; an image file keeps its name, and its number changes with every checkpoint.
+fn is_same(one: &Stream, other: &Stream) -> bool {
+    match (one.role, other.role) {
+        (StreamRole::Image, StreamRole::Image) => one.name == other.name,
+        (StreamRole::Disk, StreamRole::Disk) => one.number == other.number,
+        _ => false,
+    }
 }
 
 /// Returns the ranges that people would notice.
@@ -108,8 +123,8 @@ fn show_ranges(ui: &Ui, disk: &Stream, found: &[Difference]) {
 }
 
 fn show_missing(ui: &Ui, old: &RestorePoint, new: &RestorePoint) {
-    for disk in old.disks() {
-        if !new.disks().any(|other| other.number == disk.number) {
+    for disk in parts(old) {
+        if !parts(new).any(|other| is_same(other, disk)) {
             ui.message(format!(
                 "disk {} ({}) is only in the older point",
                 disk.number, disk.name

@@ -1,8 +1,9 @@
 //! `lifeboat point list`.
 
 use clap::Args;
-use repository::{Consistency, PointKind, RestorePoint, StreamStatistics};
+use repository::{Consistency, PointKind, RestorePoint, StreamRead, StreamStatistics};
 use serde_json::{Value, json};
+use vm_restore::disk_count;
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
@@ -78,9 +79,9 @@ fn row(point: &RestorePoint) -> Vec<String> {
         point.id.chars().take(ID_DIGITS).collect(),
         point.vm.name.clone(),
         local_time(point.started),
-        kind_word(point.kind).to_owned(),
+        run_word(point).replace('-', " "),
         consistency_word(point.consistency).to_owned(),
-        point.disks().count().to_string(),
+        disk_count(point).to_string(),
         size(disk_bytes(point)),
         size(total.changed_bytes),
         size(total.stored_bytes),
@@ -97,9 +98,13 @@ fn brief(point: &RestorePoint) -> Value {
         "started": point.started,
         "finished": point.finished,
         "kind": point.kind,
+        "run": run_word(point),
+        "method": point.method,
+        "all_checkpoints": point.checkpoints.is_some(),
+        "interruption_ms": point.interruption_ms,
         "consistency": point.consistency,
         "parent": point.parent,
-        "disks": point.disks().count(),
+        "disks": disk_count(point),
         "size_bytes": disk_bytes(point),
         "statistics": total(point),
         "warnings": point.warnings,
@@ -107,21 +112,27 @@ fn brief(point: &RestorePoint) -> Value {
 }
 
 fn disk_bytes(point: &RestorePoint) -> u64 {
-    point.disks().map(|disk| disk.size_bytes).sum()
+    let disks = point.disks().chain(&point.images);
+    disks.map(|disk| disk.size_bytes).sum()
 }
 
 /// Returns the sum over all disks and files.
 pub(super) fn total(point: &RestorePoint) -> StreamStatistics {
     let mut total = StreamStatistics::default();
-    for stream in &point.streams {
+    for stream in point.all_streams() {
         total += stream.statistics;
     }
     total
 }
 
-pub(super) fn kind_word(kind: PointKind) -> &'static str {
-    match kind {
-        PointKind::Full => "full",
+/// Returns how a point was read: the first one of its VM, all of the VM again, or what changed.
+/// Each of them restores alone, so there is no differential one.
+pub(super) fn run_word(point: &RestorePoint) -> &'static str {
+    let read = || point.disks().chain(&point.images).map(|disk| &disk.read);
+    let all = |read: &Option<StreamRead>| matches!(read, Some(StreamRead::Everything { .. }));
+    match point.kind {
+        PointKind::Full => "first-full",
+        PointKind::Incremental if read().next().is_some() && read().all(all) => "full",
         PointKind::Incremental => "incremental",
     }
 }

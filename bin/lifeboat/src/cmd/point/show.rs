@@ -1,15 +1,18 @@
 //! `lifeboat point show`.
 
+use std::time::Duration;
+
 use clap::Args;
 use repository::{RestorePoint, Stream, StreamRead, StreamRole};
 use serde_json::{Value, json};
 
-use super::list::{consistency_word, kind_word, total};
+use super::list::{consistency_word, run_word, total};
+use super::tree::show_tree;
 use crate::cli_error::CliError;
 use crate::cmd::backup::figures;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
-use crate::ui::{Align, Table, Ui, count, local_time, size};
+use crate::ui::{Align, Table, Ui, count, duration, local_time, size};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -27,6 +30,7 @@ pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, 
     ui.record("point", &point);
     show_head(ui, &point);
     show_configuration(ui, point.configuration.as_ref());
+    show_tree(ui, &point)?;
     show_streams(ui, &point);
     for disk in &point.left_out {
         ui.data(format!("left out     {} ({})", disk.path, disk.reason));
@@ -51,7 +55,7 @@ fn show_head(ui: &Ui, point: &RestorePoint) {
         ("VM", format!("{} ({})", point.vm.name, point.vm.identity)),
         ("host", point.host.clone()),
         ("time", local_time(point.started)),
-        ("kind", kind_word(point.kind).to_owned()),
+        ("kind", run_word(point).replace('-', " ")),
         (
             "consistency",
             format!(
@@ -64,6 +68,8 @@ fn show_head(ui: &Ui, point: &RestorePoint) {
             "method",
             point.method.clone().unwrap_or_else(|| "unknown".to_owned()),
         ),
+        ("frozen by", stages(point)),
+        ("interrupted", interruption(point)),
         ("memory", kept(bytes_of(StreamRole::RuntimeState))),
         ("guest state", kept(bytes_of(StreamRole::GuestState))),
         ("figures", figures(&total(point))),
@@ -71,6 +77,31 @@ fn show_head(ui: &Ui, point: &RestorePoint) {
     ];
     for (name, text) in lines {
         ui.data(format!("{name:<12} {text}"));
+    }
+}
+
+/// Says what was done to hold the VM still, and how long each step took.
+fn stages(point: &RestorePoint) -> String {
+    let stages = point.stages.iter().map(|stage| {
+        let time = duration(Duration::from_millis(stage.milliseconds));
+        format!("{} {time}", stage.name)
+    });
+    let stages: Vec<String> = stages.collect();
+    if stages.is_empty() {
+        "no steps were told".to_owned()
+    } else {
+        stages.join(", ")
+    }
+}
+
+/// Says for how long the guest did not run.
+fn interruption(point: &RestorePoint) -> String {
+    match point.interruption_ms {
+        Some(milliseconds) if milliseconds > 0 => {
+            let time = duration(Duration::from_millis(milliseconds));
+            format!("the guest did not run for {time}")
+        }
+        _ => "no".to_owned(),
     }
 }
 
@@ -107,7 +138,8 @@ fn show_streams(ui: &Ui, point: &RestorePoint) {
         ("READ", Align::Left),
         ("NAME", Align::Left),
     ]);
-    for stream in point.disks().chain(point.files()) {
+    let disks = point.disks().chain(&point.images);
+    for stream in disks.chain(point.files()) {
         let statistics = stream.statistics;
         table.row(vec![
             role_word(stream),
@@ -138,6 +170,6 @@ fn role_word(stream: &Stream) -> String {
         StreamRole::GuestState => "firmware state".to_owned(),
         StreamRole::CheckpointConfiguration => "checkpoint".to_owned(),
         StreamRole::CheckpointState => "checkpoint memory".to_owned(),
-        StreamRole::Image => "image".to_owned(),
+        StreamRole::Image => format!("image {}", stream.number),
     }
 }
