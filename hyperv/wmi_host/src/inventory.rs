@@ -24,7 +24,7 @@ pub(crate) fn inventory(host: &WmiHost) -> Result<Inventory, HostError> {
     tell_of_equal_names(&mut vms);
     Ok(Inventory {
         vms,
-        findings: findings::of_host(&facts, host.bytes.is_some()),
+        findings: findings::of_host(&facts, host.bytes.is_some(), host.vss.is_some()),
     })
 }
 
@@ -79,7 +79,7 @@ fn unread_entry(vm: &UnreadVm) -> VmEntry {
 }
 
 /// Names need not be unique; people should know where they are not (requirement X-05).
-fn tell_of_equal_names(vms: &mut [VmEntry]) {
+pub(crate) fn tell_of_equal_names(vms: &mut [VmEntry]) {
     let mut uses: HashMap<String, usize> = HashMap::new();
     for vm in vms.iter() {
         *uses.entry(vm.name.to_lowercase()).or_default() += 1;

@@ -45,6 +45,7 @@
 #![forbid(unsafe_code)]
 
 mod backup;
+mod cluster;
 mod cursor;
 mod disk_files;
 mod facts;
@@ -54,9 +55,13 @@ mod host_failure;
 mod inventory;
 mod journal;
 mod plan;
+mod replication;
 mod residue;
+mod vss;
 mod wmi_host;
 
+pub use cluster::{ClusterHost, NodeConnector, is_shared_storage};
+pub use host_checks::{Fix, RestoreTarget, TargetVolume, plan_fixes, version_mixed};
 pub use host_failure::host_error;
 pub use residue::{Residue, find_residue, fix_residue};
 pub use wmi_host::{WmiHost, WmiHostOptions};

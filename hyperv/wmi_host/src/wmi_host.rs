@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use disk_image::HostPaths;
@@ -12,13 +12,16 @@ use hyperv_host::{
 };
 use jiff::Timestamp;
 use uuid::Uuid;
+use vss::VssService;
 use wmi::{Clock, WmiSession};
 
 use crate::backup::begin;
+use crate::cluster::{LoneHost, Whereabouts};
 use crate::facts::{HostFacts, HostState, VmFacts};
 use crate::host_failure::host_failure;
 use crate::inventory::inventory;
 use crate::plan::plan;
+use crate::vss::RunSets;
 
 /// A Hyper-V host behind WMI.
 pub struct WmiHost {
@@ -26,7 +29,13 @@ pub struct WmiHost {
     pub(crate) clock: Arc<dyn Clock>,
     /// Where the host's files are on this machine; without it nothing can be read.
     pub(crate) bytes: Option<Arc<dyn HostPaths>>,
+    /// The host's Volume Shadow Copy Service, where this machine is the host.
+    pub(crate) vss: Option<Arc<dyn VssService>>,
     pub(crate) options: WmiHostOptions,
+    /// The cluster that the host is used as a node of.
+    cluster: Option<Weak<dyn Whereabouts>>,
+    /// Sets of volume snapshots that serve the VMs of a run.
+    pub(crate) run_sets: RunSets,
     /// What the last inventory read, and when.
     recent: Mutex<Option<(Timestamp, Arc<HostFacts>)>>,
 }
@@ -66,9 +75,39 @@ impl WmiHost {
             session,
             clock,
             bytes,
+            vss: None,
             options,
+            cluster: None,
+            run_sets: RunSets::default(),
             recent: Mutex::new(None),
         })
+    }
+
+    /// Adds the host's Volume Shadow Copy Service: without it what only goes through VSS is
+    /// blocked. Its snapshots are read through the host's `bytes`.
+    #[must_use]
+    pub fn with_vss(mut self, vss: Arc<dyn VssService>) -> Self {
+        self.vss = Some(vss);
+        self
+    }
+
+    /// Makes the host one among which VMs move.
+    #[must_use]
+    pub(crate) fn among(mut self, cluster: Weak<dyn Whereabouts>) -> Self {
+        self.cluster = Some(cluster);
+        self
+    }
+
+    /// Returns who knows where the host's VMs are when they are not here any more.
+    pub(crate) fn whereabouts(&self) -> Arc<dyn Whereabouts> {
+        let cluster = self.cluster.as_ref().and_then(Weak::upgrade);
+        cluster.unwrap_or_else(|| Arc::new(LoneHost(Arc::clone(&self.session))))
+    }
+
+    /// Returns whether the host is used as a node of its cluster: whoever does so looks after the
+    /// VMs of the other nodes, too.
+    pub(crate) fn is_node(&self) -> bool {
+        self.cluster.is_some()
     }
 
     /// Reads everything anew, in a fixed number of calls.
@@ -130,6 +169,10 @@ impl HypervHost for WmiHost {
         previous: Option<&PreviousBackup>,
     ) -> Result<VmPlan, HostError> {
         plan(self, vm, request, previous)
+    }
+
+    fn announce(&self, run: &[(&VmEntry, BackupRequest)]) {
+        self.run_sets.announce(run);
     }
 
     fn begin_backup(

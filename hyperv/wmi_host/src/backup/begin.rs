@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use disk_image::HostPaths;
 use hyperv_host::{
-    BackupRequest, Finding, FrozenVm, HostError, HostErrorKind, PreviousBackup, Severity,
-    StepObserver, VmEntry,
+    BackupRequest, Finding, FrozenVm, HostError, HostErrorKind, PreviousBackup, StepObserver,
+    VmEntry,
 };
 
-use super::clean_up::{busy_with, clean_up, kept_points};
+use super::clean_up::kept_points;
 use super::freeze::Freezing;
 use super::frozen_checkpoint::FrozenCheckpoint;
 use super::frozen_disk::{DiskMarks, Opened, open_disks};
 use super::kept_files::kept_files;
 use super::link::Link;
-use super::patience::Tries;
+use super::ready::{Asked, Ready, block_error};
 use super::room_watch::RoomWatch;
 use crate::facts::{HostState, VmFacts};
-use crate::journal::{Journal, JournalEntry, OpenEntry, Recorded};
-use crate::plan::{no_room, plan_of};
+use crate::journal::{Journal, OpenEntry};
+use crate::plan::{Way, no_room};
+use crate::replication::TimesSeen;
 use crate::residue::{Fate, settle};
-use crate::{WmiHost, findings};
+use crate::{WmiHost, replication, vss};
 
 /// Holds a VM still for a backup.
 pub(crate) fn begin(
@@ -32,55 +33,66 @@ pub(crate) fn begin(
     observer: &dyn StepObserver,
 ) -> Result<Box<dyn FrozenVm>, HostError> {
     let state = host.host_state()?;
-    let bytes = host.bytes.clone();
-    let bytes = bytes.ok_or_else(|| HostError::blocked(&findings::no_bytes(&state.computer)))?;
-    let journal = journal_of(host)?.ok_or_else(no_journal)?;
-    let link = Link::of(host);
-    let mut facts = quiet_vm(host, &link, &state, vm, request, observer)?;
-    let cleaned = clean_up(&link, &journal, &facts, previous, request, observer)?;
-    if cleaned.changed {
-        facts = read(host, &state, vm)?;
-    }
-    let plan = plan_of(host, &facts, &state, request, previous);
-    if let Some(block) = plan.block() {
-        return Err(block_error(block));
-    }
-    let mut entry = JournalEntry::new(link.host(), facts.id, &facts.name, &request.run);
-    entry.obsolete = kept_points(previous);
-    entry.repository.clone_from(&request.repository);
-    let begun = Begun {
-        link: &link,
-        bytes: &bytes,
+    let asked = Asked {
+        host,
         state: &state,
         vm,
         request,
-        previous,
         observer,
     };
-    let mut entry = journal.begin(entry)?;
-    // Whoever began at the same moment sees one of the two entries at least.
-    refuse_a_second(&journal, &entry)?;
-    match begun.freeze(facts, &mut entry, cleaned.findings, plan.left_out) {
-        Ok(frozen) => Ok(Box::new(frozen.with_entry(entry))),
-        Err(error) => {
-            let left = settle(&link, entry, Fate::Abandoned, Duration::ZERO).left;
-            Err(with_what_is_left(error, &left))
-        }
+    if vss::goes_through_writer(&asked) {
+        return vss::begin_by_writer(&asked, previous);
+    }
+    let kept = kept_points(previous);
+    let ready = Ready::of(&asked, Some(&kept))?;
+    if ready.choice.way == Way::Saving {
+        return vss::begin_by_saving(&asked, ready, previous);
+    }
+    let replica = ready
+        .facts
+        .replication
+        .is_replica()
+        .then_some(ready.facts.id);
+    let frozen = by_checkpoint(&asked, previous, ready);
+    if let Some((vm, folder)) = replica.zip(host.options.journal.as_deref()) {
+        TimesSeen::note_attempt(folder, vm, host.clock.now(), frozen.as_ref().err());
+    }
+    match frozen {
+        Err(error) => vss::save_instead(&asked, previous, error),
+        frozen => frozen,
     }
 }
 
-/// Fails where another run of the VM began meanwhile.
-fn refuse_a_second(journal: &Journal, own: &OpenEntry) -> Result<(), HostError> {
-    let (vm, run) = (own.entry().vm, own.entry().run.as_str());
-    for recorded in journal.entries_of(vm)? {
-        if let Recorded::Living(other) = recorded
-            && other.vm == vm
-            && other.run != run
-        {
-            return Err(busy_with(&other));
+/// Freezes a VM by a recovery checkpoint.
+fn by_checkpoint(
+    asked: &Asked<'_>,
+    previous: Option<&PreviousBackup>,
+    ready: Ready,
+) -> Result<Box<dyn FrozenVm>, HostError> {
+    let mut entry = ready.begin_entry(asked.request, previous)?;
+    let Ready {
+        facts,
+        findings,
+        left_out,
+        ..
+    } = ready;
+    let begun = Begun {
+        link: &ready.link,
+        bytes: &ready.bytes,
+        state: asked.state,
+        vm: asked.vm,
+        request: asked.request,
+        previous,
+        observer: asked.observer,
+    };
+    let frozen = begun.freeze_unreplicated(facts, &mut entry, findings, left_out);
+    match frozen {
+        Ok(frozen) => Ok(Box::new(frozen.with_entry(entry))),
+        Err(error) => {
+            let left = settle(&ready.link, entry, Fate::Abandoned, Duration::ZERO).left;
+            Err(with_what_is_left(error, &left))
         }
     }
-    Ok(())
 }
 
 /// Opens the host's journal, where it has one.
@@ -89,31 +101,17 @@ pub(crate) fn journal_of(host: &WmiHost) -> Result<Option<Journal>, HostError> {
     folder.map(Journal::open).transpose()
 }
 
-fn no_journal() -> HostError {
-    let finding = Finding::new(
-        "HOST-NO-JOURNAL",
-        Severity::Block,
-        "nothing says where to write down what a backup makes on the host, so that a later run \
-         finds it: nothing is made",
-    );
-    HostError::blocked(&finding.cure("name a folder that this machine keeps: --state FOLDER"))
+pub(crate) fn with_what_is_left(error: HostError, left: &[crate::residue::Left]) -> HostError {
+    let findings: Vec<Finding> = left.iter().map(|left| left.finding.clone()).collect();
+    with_what_is_told(error, &findings)
 }
 
-/// No room is a kind of its own: it passes.
-fn block_error(block: &Finding) -> HostError {
-    if block.id != "VM-NO-ROOM" {
-        return HostError::blocked(block);
-    }
-    let text = format!("{}: {}", block.id, block.text);
-    let error = HostError::new(HostErrorKind::NoRoom, text);
-    error.hint(block.cure.clone().unwrap_or_default())
-}
-
-fn with_what_is_left(error: HostError, left: &[crate::residue::Left]) -> HostError {
-    if left.is_empty() {
+/// Says with an error what the end of the run had to tell.
+pub(crate) fn with_what_is_told(error: HostError, findings: &[Finding]) -> HostError {
+    if findings.is_empty() {
         return error;
     }
-    let texts: Vec<&str> = left.iter().map(|left| left.finding.text.as_str()).collect();
+    let texts: Vec<&str> = findings.iter().map(|own| own.text.as_str()).collect();
     let text = format!(
         "{error}; what is left is in the journal: {}",
         texts.join("; ")
@@ -127,46 +125,7 @@ fn with_what_is_left(error: HostError, left: &[crate::residue::Left]) -> HostErr
     }
 }
 
-fn read(host: &WmiHost, state: &HostState, vm: &VmEntry) -> Result<VmFacts, HostError> {
-    let mut facts = host.vm_facts(&vm.identity)?;
-    let cluster = state.cluster.as_ref();
-    facts.clustered = cluster.is_some_and(|cluster| cluster.vm(facts.id).is_some());
-    Ok(facts)
-}
-
-/// Reads the VM once the host does nothing with it, or gives up.
-fn quiet_vm(
-    host: &WmiHost,
-    link: &Link,
-    state: &HostState,
-    vm: &VmEntry,
-    request: &BackupRequest,
-    observer: &dyn StepObserver,
-) -> Result<VmFacts, HostError> {
-    let mut tries = Tries::new(request.retry);
-    loop {
-        let facts = read(host, state, vm)?;
-        let Some(operation) = facts.operation else {
-            return Ok(facts);
-        };
-        let Some(pause) = tries.next_pause() else {
-            let text = format!(
-                "{}: the VM {} is busy: the host is {}, and still was after {} s",
-                link.host(),
-                facts.name,
-                operation.text(),
-                tries.waited().as_secs()
-            );
-            let error = HostError::new(HostErrorKind::Busy, text);
-            return Err(error.hint("run the backup again when the host is done"));
-        };
-        observer.step(&format!("waiting: the host is {}", operation.text()));
-        link.pause(pause, Some(observer));
-        stop_if_cancelled(observer)?;
-    }
-}
-
-pub(super) fn stop_if_cancelled(observer: &dyn StepObserver) -> Result<(), HostError> {
+pub(crate) fn stop_if_cancelled(observer: &dyn StepObserver) -> Result<(), HostError> {
     if observer.cancelled() {
         return Err(HostError::new(
             HostErrorKind::Cancelled,
@@ -188,6 +147,24 @@ struct Begun<'a> {
 }
 
 impl Begun<'_> {
+    /// As [`Begun::freeze`], with the VM's replication paused where that is asked for. After an
+    /// error it is resumed when the entry is settled.
+    fn freeze_unreplicated(
+        &self,
+        facts: VmFacts,
+        entry: &mut OpenEntry,
+        mut findings: Vec<Finding>,
+        left_out: Vec<hyperv_host::LeftOut>,
+    ) -> Result<FrozenCheckpoint, HostError> {
+        if self.request.pause_replication {
+            findings.extend(replication::pause(self.link, &facts, entry, self.observer)?);
+        }
+        let frozen = self.freeze(facts, entry, findings, left_out)?;
+        // One that stays paused is in the journal: the run's end tries again, and tells.
+        let _ = replication::resume(self.link, entry);
+        Ok(frozen)
+    }
+
     /// Checks the room again: how large the disks of a running VM are is known only now.
     fn check_room(&self, vm: &VmFacts, marks: &DiskMarks) -> Result<(), HostError> {
         let sizes = marks.disks.iter().filter_map(|mark| {

@@ -13,7 +13,7 @@ use crate::journal::{Journal, JournalEntry, Recorded};
 use crate::residue::{Fate, settle};
 
 /// How long the merges of dead runs, and of one that is given up, are waited for.
-pub(super) const MERGE_WAIT: Duration = Duration::from_secs(120);
+pub(crate) const MERGE_WAIT: Duration = Duration::from_secs(120);
 
 /// What came of cleaning up.
 #[derive(Default)]
@@ -25,16 +25,16 @@ pub(super) struct Cleaned {
 }
 
 /// Settles what dead runs have left on the VM. Nothing is stacked on what is still there.
+/// `kept` are the reference points that its last restore point needs, where that is known.
 pub(super) fn clean_up(
     link: &Link,
     journal: &Journal,
     vm: &VmFacts,
-    previous: Option<&PreviousBackup>,
+    kept: Option<&[String]>,
     request: &BackupRequest,
     observer: &dyn StepObserver,
 ) -> Result<Cleaned, HostError> {
     let mut cleaned = Cleaned::default();
-    let kept = kept_points(previous);
     for recorded in journal.entries_of(vm.id)? {
         match recorded {
             Recorded::Living(other) if other.vm == vm.id => return Err(busy_with(&other)),
@@ -43,10 +43,9 @@ pub(super) fn clean_up(
                 observer.step(&format!("cleaning up after the run {run}"));
                 // The points of this repository say nothing of a run to another one.
                 let same_repository = entry.entry().repository == request.repository;
-                let fate = if same_repository {
-                    Fate::Kept(&kept)
-                } else {
-                    Fate::Unknown
+                let fate = match kept {
+                    Some(kept) if same_repository => Fate::Kept(kept),
+                    _ => Fate::Unknown,
                 };
                 let settled = settle(link, entry, fate, MERGE_WAIT);
                 if let Some(left) = settled.left.iter().find(|left| left.blocks) {
@@ -101,11 +100,11 @@ fn is_of(entry: &JournalEntry, link: &Link, vm: &VmFacts) -> bool {
                 .reference_point(entry.reference_point.as_deref().unwrap_or_default())
                 .is_some()
     };
-    entry.vm == vm.id && (entry.host.eq_ignore_ascii_case(link.host()) || came_along())
+    entry.vm == vm.id && (link.has_host(&entry.host) || came_along())
 }
 
 /// Returns the reference points that the last point keeps.
-pub(super) fn kept_points(previous: Option<&PreviousBackup>) -> Vec<String> {
+pub(crate) fn kept_points(previous: Option<&PreviousBackup>) -> Vec<String> {
     let disks = previous.map_or(&[][..], |previous| &previous.disks);
     let cursors = disks.iter().filter_map(|disk| disk.cursor.as_deref());
     let mut points: Vec<String> = cursors

@@ -6,7 +6,7 @@ use hyperv_host::{
 
 /// Decides whether a VM whose guest did not take part gets a crash-consistent point: the level and
 /// a finding, or an error.
-pub(super) fn without_guest(
+pub(crate) fn without_guest(
     expected: &Reached,
     why: &str,
     request: &BackupRequest,

@@ -126,6 +126,7 @@ impl Freezing<'_> {
         ask_guest: bool,
         entry: &mut OpenEntry,
     ) -> Result<Attempt, HostError> {
+        let moves = self.link.moves();
         let settings = CheckpointSettings {
             ask_guest,
             guest_backup: self
@@ -158,7 +159,7 @@ impl Freezing<'_> {
                 })?;
                 Ok(Attempt::Made(Box::new(snapshot)))
             }
-            Err(error) => self.not_made(vm, error, entry),
+            Err(error) => self.not_made(vm, error, moves, entry),
         }
     }
 
@@ -167,6 +168,7 @@ impl Freezing<'_> {
         &self,
         vm: &VmFacts,
         error: MethodError,
+        moves: usize,
         entry: &mut OpenEntry,
     ) -> Result<Attempt, HostError> {
         let doing = "making a recovery checkpoint";
@@ -201,6 +203,8 @@ impl Freezing<'_> {
         })?;
         // Hosts say it in their own language; what the VM is doing needs no words.
         let busy = matches!(error, MethodError::Job { .. }) && self.is_busy(vm)?;
+        // A VM that leaves takes no job along: the next try is made where it is.
+        let busy = busy || self.link.moves() != moves;
         Ok(if busy || error.is_conflict() {
             Attempt::Conflict(error)
         } else {
@@ -267,7 +271,7 @@ impl Freezing<'_> {
 }
 
 /// Writes down what is there before a checkpoint.
-fn before(vm: &VmFacts) -> Before {
+pub(crate) fn before(vm: &VmFacts) -> Before {
     let snapshots = vm.snapshots.iter();
     let points = vm.reference_points.iter();
     Before {

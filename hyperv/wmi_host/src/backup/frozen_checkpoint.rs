@@ -123,8 +123,15 @@ impl FrozenCheckpoint {
         noted.map_err(|error| error.to_string())?;
         let mut tries = Tries::new(self.retry);
         let made = loop {
+            let moves = self.link.moves();
             match reference_point::convert(&self.link, &self.snapshot.path) {
                 Ok(made) => break made,
+                Err(error) if self.link.has_interrupted(&error, moves) => {
+                    match tries.next_pause() {
+                        Some(pause) => self.link.pause(pause, None),
+                        None => return Err(error.to_string()),
+                    }
+                }
                 Err(error) if error.is_conflict() => match tries.next_pause() {
                     Some(pause) => self.link.pause(pause, None),
                     None => return Err(error.to_string()),

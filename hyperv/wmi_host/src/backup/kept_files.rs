@@ -105,13 +105,13 @@ impl Places {
     }
 }
 
-fn configuration_path(settings: &SettingsFacts) -> Option<String> {
+pub(crate) fn configuration_path(settings: &SettingsFacts) -> Option<String> {
     let file = settings.configuration_file.as_deref()?;
     Some(below(settings.configuration_root.as_deref(), file))
 }
 
 /// Returns a path below a root of the host; one that is absolute already stays.
-fn below(root: Option<&str>, path: &str) -> String {
+pub(crate) fn below(root: Option<&str>, path: &str) -> String {
     let is_absolute = path.starts_with('\\') || path.get(1..2) == Some(":");
     match root {
         Some(root) if !is_absolute => format!("{}\\{path}", root.trim_end_matches('\\')),
@@ -119,7 +119,7 @@ fn below(root: Option<&str>, path: &str) -> String {
     }
 }
 
-fn with_extension(path: &str, extension: &str) -> String {
+pub(crate) fn with_extension(path: &str, extension: &str) -> String {
     let stem = match path.rsplit_once('.') {
         Some((stem, rest)) if !rest.contains('\\') => stem,
         _ => path,
@@ -216,7 +216,7 @@ impl Keeping<'_> {
     }
 }
 
-fn extension_of(path: &str) -> &'static str {
+pub(crate) fn extension_of(path: &str) -> &'static str {
     let is_xml = path.to_ascii_lowercase().ends_with(".xml");
     if is_xml { "xml" } else { "vmcx" }
 }
@@ -235,7 +235,7 @@ fn open(path: &Path, changes: bool) -> Result<Arc<dyn ImageFile>, DiskError> {
 }
 
 /// Reads a whole file of bounded size.
-fn whole(file: &dyn ImageFile, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
+pub(crate) fn whole(file: &dyn ImageFile, max_bytes: u64) -> Result<Vec<u8>, DiskError> {
     let failed = |error| DiskError::io(file.name(), "cannot read this file", error);
     let size_bytes = file.size_bytes().map_err(failed)?;
     let len = usize::try_from(size_bytes)

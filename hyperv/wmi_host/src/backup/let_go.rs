@@ -10,7 +10,7 @@ use hyperv_host::VmSource;
 /// The host merges what was frozen, and removes the checkpoint's files, as soon as the checkpoint
 /// is gone. A file that is open here stands in its way: a merge that finds one fails, on some
 /// hosts for good (contract 2.2, bareos#2624). So they are closed before.
-pub(super) fn let_go(source: &mut VmSource) {
+pub(crate) fn let_go(source: &mut VmSource) {
     for disk in &mut source.disks {
         disk.device = Arc::new(ClosedDisk {
             size_bytes: disk.device.size_bytes(),
@@ -21,6 +21,9 @@ pub(super) fn let_go(source: &mut VmSource) {
     }
     for kept in &mut source.files {
         kept.file = Arc::new(MemoryFile::new(kept.file.name(), Vec::new()));
+    }
+    for image in &mut source.images {
+        image.file = Arc::new(MemoryFile::new(image.file.name(), Vec::new()));
     }
 }
 

@@ -92,6 +92,11 @@ impl Link {
         self.session.host()
     }
 
+    /// Returns how often the VM has moved so far, and the link with it.
+    pub(crate) fn moves(&self) -> usize {
+        self.following.moves()
+    }
+
     /// Returns whether a name is that of the host, or of another among which its VMs move.
     pub(crate) fn has_host(&self, name: &str) -> bool {
         self.following.has_host(name)
@@ -197,15 +202,27 @@ impl Link {
     ) -> Result<Completed, MethodError> {
         let mut pause = Duration::from_secs(1);
         for _ in 1..TRIES {
+            let moves = self.moves();
             match self.call(service, method, parameters) {
                 Err(MethodError::Wmi { source, .. }) if is_transient(source.kind()) => {
                     self.clock.wait(pause);
                 }
+                Err(error) if self.has_interrupted(&error, moves) => self.clock.wait(pause),
                 other => return other,
             }
             pause *= 4;
         }
         self.call(service, method, parameters)
+    }
+
+    /// Returns whether a job ended because its VM left the host, which takes no job along.
+    pub(crate) fn has_interrupted(&self, error: &MethodError, moves: usize) -> bool {
+        let by_leaving = match error {
+            MethodError::Job { .. } => true,
+            MethodError::Wmi { source, .. } => source.kind() == WmiErrorKind::NotFound,
+            _ => false,
+        };
+        by_leaving && (self.moves() != moves || self.following.go_after())
     }
 
     /// Reads a VM anew, wherever it is by now, and stays with it; `None` where nobody has it (any

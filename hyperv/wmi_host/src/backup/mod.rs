@@ -15,18 +15,22 @@
 mod begin;
 mod changes;
 pub(crate) mod checkpoint;
-mod clean_up;
-mod consistency;
+pub(crate) mod clean_up;
+pub(crate) mod consistency;
 mod cursors;
-mod freeze;
+pub(crate) mod freeze;
 mod frozen_checkpoint;
 mod frozen_disk;
-mod kept_files;
-mod let_go;
+pub(crate) mod kept_files;
+pub(crate) mod let_go;
 pub(crate) mod link;
-mod patience;
+pub(crate) mod patience;
+mod ready;
 pub(crate) mod reference_point;
-mod refusal;
-mod room_watch;
+pub(crate) mod refusal;
+pub(crate) mod room_watch;
 
-pub(crate) use begin::{begin, journal_of};
+pub(crate) use begin::{
+    begin, journal_of, stop_if_cancelled, with_what_is_left, with_what_is_told,
+};
+pub(crate) use ready::{Asked, Ready};

@@ -9,7 +9,7 @@ use super::link::Link;
 use crate::facts::{read_volumes, volume_of};
 
 /// Looks at the volumes on which a checkpoint grows, now and then.
-pub(super) struct RoomWatch {
+pub(crate) struct RoomWatch {
     room: Room,
     /// The files that the VM writes to, as the host names them.
     grows: Vec<String>,
@@ -17,7 +17,7 @@ pub(super) struct RoomWatch {
 }
 
 impl RoomWatch {
-    pub(super) fn new(room: Room, now: Timestamp, grows: Vec<String>) -> Self {
+    pub(crate) fn new(room: Room, now: Timestamp, grows: Vec<String>) -> Self {
         Self {
             room,
             grows,
@@ -27,7 +27,7 @@ impl RoomWatch {
 
     /// Fails where a volume has less free than the reserve. Looks at most as often as the request
     /// says; a look that fails is not a reason to give up.
-    pub(super) fn check(&self, link: &Link) -> Result<(), HostError> {
+    pub(crate) fn check(&self, link: &Link) -> Result<(), HostError> {
         if !self.is_due(link.clock.now()) {
             return Ok(());
         }

@@ -3,15 +3,19 @@
 use hyperv_host::{Finding, Severity};
 use uuid::Uuid;
 
+use super::vss::no_vss;
 use crate::facts::{HostFacts, HostState};
 
 /// Free space below which a volume with VMs is in danger, whatever its size.
 const LOW_BYTES: u64 = 10 << 30;
 
 /// Returns what is wrong with the host, or worth knowing.
-pub(crate) fn of_host(facts: &HostFacts, has_bytes: bool) -> Vec<Finding> {
+pub(crate) fn of_host(facts: &HostFacts, has_bytes: bool, has_vss: bool) -> Vec<Finding> {
     let host = &facts.host;
     let mut findings: Vec<Finding> = old(host).into_iter().collect();
+    // Newer hosts need it for all checkpoints alone, and a plan for those says so.
+    let blind = !has_vss && findings.is_empty() && !host.windows.has_recovery_checkpoints();
+    findings.extend(blind.then(|| no_vss(host)));
     findings.extend(rights(facts));
     findings.extend((!has_bytes).then(|| no_bytes(&host.computer)));
     findings.extend(mixed_cluster(host));
@@ -22,15 +26,15 @@ pub(crate) fn of_host(facts: &HostFacts, has_bytes: bool) -> Vec<Finding> {
 
 /// The host is too old for what this program does with it.
 pub(crate) fn old(host: &HostState) -> Option<Finding> {
-    (!host.windows.has_recovery_checkpoints()).then(|| {
+    (!host.windows.is_known()).then(|| {
         let text = format!(
-            "{} has no recovery checkpoints, which came with Windows Server 2016: its VMs cannot be \
-             frozen through WMI",
+            "{} is older than Windows Server 2012, whose interface is the first that this program \
+             speaks: its VMs cannot be frozen",
             host.windows.caption
         );
         Finding::new("HOST-OLD", Severity::Block, text).cure(
             "export the VMs (Export-VM) and back up the folder with --host dir:FOLDER, or move \
-             them to a newer host; a backup through VSS, which this version has, is not built yet",
+             them to a newer host",
         )
     })
 }
@@ -110,7 +114,7 @@ fn other_nodes(facts: &HostFacts) -> Option<Finding> {
     let nodes: Vec<&str> = cluster
         .nodes
         .iter()
-        .map(String::as_str)
+        .map(|node| node.name.as_str())
         .filter(|node| !node.eq_ignore_ascii_case(&facts.host.computer))
         .collect();
     if others.is_empty() && nodes.is_empty() {
@@ -128,8 +132,10 @@ fn other_nodes(facts: &HostFacts) -> Option<Finding> {
         nodes.join(", ")
     );
     Some(
-        Finding::new("HOST-CLUSTER-NODES", Severity::Info, text)
-            .cure("name every node as a host of its own, so that no VM is missed"),
+        Finding::new("HOST-CLUSTER-NODES", Severity::Info, text).cure(
+            "name the cluster, so that no VM is missed: --host cluster:winrm://USER@NODE, or \
+                 --host local --cluster",
+        ),
     )
 }
 

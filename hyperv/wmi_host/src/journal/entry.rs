@@ -1,5 +1,6 @@
 //! What is written down of one run of one VM.
 
+use hyperv_host::PowerState;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -54,6 +55,38 @@ pub(crate) struct JournalEntry {
     /// The run's point exists.
     #[serde(default)]
     pub(crate) committed: bool,
+    /// What the VM was doing before it was saved for the run; `None`: it was not, or it is doing it
+    /// again.
+    #[serde(default)]
+    pub(crate) found: Option<FoundState>,
+    /// The VM's replication is paused by the run, or about to be.
+    #[serde(default)]
+    pub(crate) replication_paused: bool,
+    /// Files that the host's VSS writer may leave beside the VM's disks, none of which was there
+    /// before: they stand in the way of the next backup.
+    #[serde(default)]
+    pub(crate) auto_recovery: Vec<String>,
+}
+
+/// What a VM was doing before it was saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FoundState {
+    /// It ran.
+    Running,
+    /// It was paused.
+    Paused,
+}
+
+impl FoundState {
+    /// Returns what has to be given back to a VM, where saving it takes anything away.
+    pub(crate) fn of(power: PowerState) -> Option<Self> {
+        match power {
+            PowerState::Running => Some(Self::Running),
+            PowerState::Paused => Some(Self::Paused),
+            _ => None,
+        }
+    }
 }
 
 /// What was there before a checkpoint was asked for.
@@ -86,6 +119,9 @@ impl JournalEntry {
             without_cursors: false,
             obsolete: Vec::new(),
             committed: false,
+            found: None,
+            replication_paused: false,
+            auto_recovery: Vec::new(),
         }
     }
 
@@ -123,7 +159,9 @@ impl JournalEntry {
         let asked = self.asked.is_some() || self.job.is_some();
         let made = self.snapshot.is_some() || self.reference_point.is_some() || self.converting;
         let owes = self.committed && !self.obsolete.is_empty();
-        !asked && !made && !owes
+        let takes =
+            self.replication_paused || self.found.is_some() || !self.auto_recovery.is_empty();
+        !asked && !made && !owes && !takes
     }
 }
 

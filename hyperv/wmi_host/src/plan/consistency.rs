@@ -2,7 +2,10 @@
 
 use hyperv_host::{BackupRequest, Consistency, Finding, OnMissed, PowerState, Reached, Severity};
 
-use crate::facts::{CheckpointSetting, ConfigurationVersion, GuestService, VmFacts};
+use super::method::Way;
+use crate::facts::{
+    CheckpointSetting, ConfigurationVersion, GuestService, VmFacts, WindowsVersion,
+};
 
 /// The consistency to expect, and whether the guest is to be asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,9 +16,57 @@ pub(crate) struct Expected {
     pub(crate) ask_guest: bool,
 }
 
-/// Tells the consistency to expect (contract 1.5; requirements CONS-01 to CONS-10).
+/// Tells the consistency to expect of a recovery checkpoint (contract 1.5; requirements CONS-01 to
+/// CONS-10).
 pub(crate) fn expected(vm: &VmFacts) -> Expected {
-    match unasked(vm) {
+    // Contract 7: below 8 a backup's checkpoint is crash-consistent.
+    let old = vm.settings.version < ConfigurationVersion::TRACKED;
+    let old = old.then(|| {
+        "the VM's configuration version is below 8.0, so its guest is not asked".to_owned()
+    });
+    of_reason(vm, unasked(vm, old))
+}
+
+/// Tells the consistency to expect of a way that goes through volume snapshots.
+pub(crate) fn expected_through(vm: &VmFacts, way: Way, windows: &WindowsVersion) -> Expected {
+    match way {
+        Way::Checkpoint => expected(vm),
+        Way::Writer if takes_part(vm, windows) => of_reason(vm, None),
+        Way::Writer => {
+            let saved = vm.state == PowerState::Running && !windows.has_offline_checkpoints();
+            let reason = unasked(vm, no_scsi(vm, windows)).unwrap_or_default();
+            let reason = match saved {
+                true => format!("{reason}; the VM is saved, and its disks fit its saved memory"),
+                false => reason,
+            };
+            of_reason(vm, Some(reason))
+        }
+        Way::Saving => {
+            let text = "the VM is saved for the snapshot: its disks fit its saved memory";
+            let reason = match vm.state {
+                PowerState::Running => Some(text.to_owned()),
+                _ => unasked(vm, None),
+            };
+            of_reason(vm, reason)
+        }
+    }
+}
+
+/// Returns whether the guest takes part in what the host's VSS writer does ("online").
+pub(super) fn takes_part(vm: &VmFacts, windows: &WindowsVersion) -> bool {
+    unasked(vm, no_scsi(vm, windows)).is_none()
+}
+
+fn no_scsi(vm: &VmFacts, windows: &WindowsVersion) -> Option<String> {
+    let missing = windows.needs_scsi() && !vm.has_scsi;
+    missing.then(|| {
+        "the VM has no SCSI controller, which this host needs to ask its guest (event 10103)"
+            .to_owned()
+    })
+}
+
+fn of_reason(vm: &VmFacts, unasked: Option<String>) -> Expected {
+    match unasked {
         Some(reason) => Expected {
             reached: Reached {
                 level: Consistency::Crash,
@@ -30,8 +81,12 @@ pub(crate) fn expected(vm: &VmFacts) -> Expected {
     }
 }
 
-/// Why the guest is not asked to take part.
-fn unasked(vm: &VmFacts) -> Option<String> {
+/// Why the guest is not asked to take part; `host` is what the host lacks for it.
+fn unasked(vm: &VmFacts, host: Option<String>) -> Option<String> {
+    if vm.replication.is_replica() {
+        let text = "the VM is a replica: its guest does not run here, so there is nobody to ask";
+        return Some(text.to_owned());
+    }
     match vm.state {
         PowerState::Running => {}
         PowerState::Off => {
@@ -49,10 +104,8 @@ fn unasked(vm: &VmFacts) -> Option<String> {
         let text = "VM setting: production checkpoints are switched off (checkpoint type Standard)";
         return Some(text.to_owned());
     }
-    if vm.settings.version < ConfigurationVersion::TRACKED {
-        // Contract 7: below 8 a backup's checkpoint is crash-consistent.
-        let text = "the VM's configuration version is below 8.0, so its guest is not asked";
-        return Some(text.to_owned());
+    if host.is_some() {
+        return host;
     }
     let text = match vm.vss {
         GuestService::Answers | GuestService::Degraded => return None,

@@ -2,7 +2,7 @@
 
 use hyperv_host::{Finding, Room, Severity};
 
-use crate::facts::{DiskFacts, HostState};
+use crate::facts::{DiskFacts, HostState, VmFacts};
 
 /// Says which volumes are too full for a checkpoint of a VM. `disks` are those that a checkpoint
 /// holds, each with its size in bytes as far as that is known.
@@ -46,4 +46,26 @@ pub(crate) fn no_room<'a>(
         })
     });
     too_full.collect()
+}
+
+/// Says that the volume of a VM's configuration is too full for its memory, which is written there
+/// where the VM has to be saved.
+pub(crate) fn no_room_for_memory(vm: &VmFacts, host: &HostState, room: &Room) -> Option<Finding> {
+    let root = vm.settings.configuration_root.as_deref()?;
+    let volume = host.volume_of(root)?;
+    let memory = vm.memory_mib?.saturating_mul(1 << 20);
+    let needed = memory.saturating_add(room.reserve_bytes);
+    (volume.free_bytes < needed).then(|| {
+        let text = format!(
+            "{} has {} MiB free, and saving this VM needs {} MiB: {} for its memory, {} that stay \
+             free",
+            volume.mount.to_uppercase(),
+            volume.free_bytes >> 20,
+            needed >> 20,
+            memory >> 20,
+            room.reserve_bytes >> 20
+        );
+        Finding::new("VM-NO-ROOM", Severity::Block, text)
+            .cure("make room on the volume, or allow less of it: --room-reserve")
+    })
 }

@@ -3,18 +3,21 @@
 use std::cmp::Reverse;
 
 use hyperv_host::{
-    BackupMethod, BackupRequest, DiskKind, DiskPlan, Finding, FullReason, HostError, HostErrorKind,
-    LeftOut, PreviousBackup, Severity, UnfreezableDisks, VmEntry, VmPlan,
+    BackupRequest, DiskKind, DiskPlan, Finding, FullReason, HostError, HostErrorKind, LeftOut,
+    PreviousBackup, Severity, UnfreezableDisks, VmEntry, VmPlan,
 };
 use uuid::Uuid;
 
-use super::consistency::{expected, missed};
+use super::consistency::{expected_through, missed};
 use super::full_reason::{DiskNow, tracked_since};
-use super::room::no_room;
+use super::method::{Way, choose};
+use super::other_volume::other_volume;
+use super::room::{no_room, no_room_for_memory};
 use crate::WmiHost;
 use crate::disk_files::DiskFiles;
 use crate::facts::{DiskFacts, HostState, VmFacts};
 use crate::findings::{self, disk_label, unfreezable};
+use crate::replication;
 
 /// Says what a backup of a VM would do. Calls are made only where what the inventory read is old.
 pub(crate) fn plan(
@@ -35,11 +38,14 @@ pub(crate) fn plan_of(
     request: &BackupRequest,
     previous: Option<&PreviousBackup>,
 ) -> VmPlan {
-    let expected = expected(facts);
+    let choice = choose(facts, state, request, host.vss.is_some());
+    let expected = expected_through(facts, choice.way, &state.windows);
     let mut findings = findings::of_vm(facts, state, host.clock.now());
     let missing_bytes = host.bytes.is_none();
     findings.extend(missing_bytes.then(|| findings::no_bytes(&state.computer)));
-    findings.extend(findings::old_host(state));
+    findings.extend(choice.findings);
+    findings.extend(replication::of_plan(host, facts, state, choice.way));
+    findings.extend(other_volume(facts, state, request, choice.way));
     let (read, left_out) = split_disks(facts, request);
     sharpen(&mut findings, facts, &left_out, request);
     findings.extend(excluded(facts, request));
@@ -51,17 +57,22 @@ pub(crate) fn plan_of(
     findings.extend(disks.iter().filter_map(|(_, files)| files.problem.clone()));
     let sizes = disks.iter().map(|(disk, files)| (*disk, files.size_bytes));
     findings.extend(no_room(sizes, state, &request.room));
+    if choice.interruption.seconds != Some(0) {
+        findings.extend(no_room_for_memory(facts, state, &request.room));
+    }
+    let tracked = choice.way == Way::Checkpoint;
     let disks = disks
         .iter()
         .map(|(disk, files)| disk_plan(facts, state, disk, files, request, previous))
+        .map(|plan| if tracked { plan } else { untracked(plan) })
         .collect::<Vec<_>>();
     findings.extend(disks.iter().filter_map(full_although_tracked));
     findings.sort_by_key(|finding| Reverse(finding.severity));
     VmPlan {
-        method: BackupMethod::RecoveryCheckpoint,
+        method: choice.method,
         consistency: expected.reached,
-        interruption: "none".to_owned(),
-        interruption_seconds: Some(0),
+        interruption: choice.interruption.text,
+        interruption_seconds: choice.interruption.seconds,
         disks,
         left_out,
         findings,
@@ -171,6 +182,14 @@ fn disk_plan(
             Some(_) => files.held_bytes.or(files.size_bytes).unwrap_or(0),
             None => 0,
         },
+    }
+}
+
+/// What is read from a volume snapshot is read in full.
+fn untracked(plan: DiskPlan) -> DiskPlan {
+    DiskPlan {
+        full: Some(FullReason::NotTracked),
+        ..plan
     }
 }
 

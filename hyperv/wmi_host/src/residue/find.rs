@@ -20,6 +20,7 @@ use crate::backup::journal_of;
 use crate::backup::link::Link;
 use crate::facts::{DiskFacts, HostFacts, SnapshotFacts, VmFacts, VmOperation, disks_of_settings};
 use crate::journal::{JournalEntry, OpenEntry, Recorded};
+use crate::vss::is_auto_recovery;
 
 /// How long `fix_residue` waits for each merge.
 const MERGE_WAIT: Duration = Duration::from_secs(600);
@@ -40,13 +41,45 @@ pub struct Residue {
 /// Runs that live are left out. A host without a journal is searched for what carries our mark.
 pub fn find_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
     let facts = host.host_facts()?;
-    let mut search = Search::new(host, &facts);
-    for recorded in recorded(host, &facts)? {
+    search(host, &facts, Files::OfHost)
+}
+
+/// As [`find_residue`], of one node of a cluster. `used`: the files that the VMs of all its nodes
+/// use; without them no file is told to be used by nobody.
+pub(crate) fn residue_of_node(
+    host: &WmiHost,
+    used: Option<&HashSet<String>>,
+) -> Result<Vec<Residue>, HostError> {
+    let facts = host.host_facts()?;
+    search(host, &facts, used.map_or(Files::Unknown, Files::OfCluster))
+}
+
+/// Returns the files that a host's VMs and their checkpoints name, in lower case; `None` where it
+/// does not say.
+pub(crate) fn used_files(host: &WmiHost) -> Option<HashSet<String>> {
+    let facts = host.host_facts().ok()?;
+    Search::new(host, &facts).used_files().ok()
+}
+
+/// Which files are in use.
+#[derive(Clone, Copy)]
+enum Files<'a> {
+    /// Those of the host's own VMs.
+    OfHost,
+    /// These, of the VMs of a cluster.
+    OfCluster(&'a HashSet<String>),
+    /// Not known.
+    Unknown,
+}
+
+fn search(host: &WmiHost, facts: &HostFacts, files: Files<'_>) -> Result<Vec<Residue>, HostError> {
+    let mut search = Search::new(host, facts);
+    for recorded in recorded(host, facts)? {
         search.recorded(&recorded);
     }
     search.checkpoints();
     search.merges();
-    search.files();
+    search.files(files);
     Ok(search.found)
 }
 
@@ -70,8 +103,12 @@ fn recorded(host: &WmiHost, facts: &HostFacts) -> Result<Vec<Recorded>, HostErro
         return Ok(Vec::new());
     };
     // Hosts have several names: a VM that is here is what counts.
+    let cluster = facts.host.cluster.as_ref().filter(|_| host.is_node());
+    let elsewhere = |vm| cluster.is_some_and(|cluster| cluster.vm(vm).is_some());
     let of_host = |entry: &JournalEntry| {
-        entry.host.eq_ignore_ascii_case(host.session.host()) || facts.vm(entry.vm).is_some()
+        let is_own = entry.host.eq_ignore_ascii_case(host.session.host());
+        // What was left on a VM that has moved is the new node's to settle.
+        facts.vm(entry.vm).is_some() || (is_own && !elsewhere(entry.vm))
     };
     let mut recorded = journal.entries()?;
     recorded.retain(|recorded| match recorded {
@@ -135,6 +172,12 @@ impl<'a> Search<'a> {
             return;
         };
         let before = self.found.len();
+        if entry.replication_paused {
+            self.add(Some(vm.id), true, findings::replication_left(entry));
+        }
+        if entry.found.is_some() {
+            self.add(Some(vm.id), true, findings::power_left(entry));
+        }
         match find_checkpoint(entry, vm) {
             Found::Nothing => self.dead_reference_point(entry, vm),
             Found::Ours(own) => {
@@ -235,11 +278,16 @@ impl<'a> Search<'a> {
     }
 
     /// Files of checkpoints beside the VMs' disks that nothing uses.
-    fn files(&mut self) {
+    fn files(&mut self, files: Files<'_>) {
         let Some(bytes) = self.host.bytes.clone() else {
             return;
         };
-        let used = match self.used_files() {
+        let used = match (files, self.used_files()) {
+            (Files::Unknown, _) => return,
+            (Files::OfCluster(all), Ok(_)) => Ok(all.clone()),
+            (_, own) => own,
+        };
+        let used = match used {
             Ok(used) => used,
             Err(finding) => {
                 self.found.push(finding);
@@ -256,7 +304,12 @@ impl<'a> Search<'a> {
         }
         orphans.sort();
         for path in orphans {
-            self.add(None, false, findings::orphan_file(&path));
+            let finding = if is_auto_recovery(&path) {
+                findings::auto_recovery_left(&path)
+            } else {
+                findings::orphan_file(&path)
+            };
+            self.add(None, false, finding);
         }
     }
 

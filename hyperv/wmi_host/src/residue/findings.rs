@@ -206,6 +206,65 @@ pub(super) fn orphan_file(path: &str) -> Finding {
     )
 }
 
+/// A VM's replication that was paused for its backup, and is not resumed.
+pub(super) fn replication_paused(entry: &JournalEntry, error: &HostError) -> Finding {
+    let text = format!(
+        "the run {} paused the replication of the VM {}, and it could not be resumed: {error}",
+        entry.run, entry.vm_name
+    );
+    Finding::new("RESIDUE-REPLICATION", Severity::Warn, text).cure(
+        "`lifeboat doctor --fix` tries again, and so does the VM's next backup; or resume it by \
+         hand: Resume-VMReplication",
+    )
+}
+
+/// A replication that a dead run has paused.
+pub(super) fn replication_left(entry: &JournalEntry) -> Finding {
+    let text = format!(
+        "the run {} paused the replication of the VM {} for its backup and died before it was \
+         resumed",
+        entry.run, entry.vm_name
+    );
+    Finding::new("RESIDUE-REPLICATION", Severity::Warn, text).cure(
+        "`lifeboat doctor --fix` resumes it, and so does the VM's next backup; or resume it by \
+         hand: Resume-VMReplication",
+    )
+}
+
+/// A VM that was saved for its backup, and is not back.
+pub(super) fn power_left(entry: &JournalEntry) -> Finding {
+    let text = format!(
+        "the run {} saved the VM {} for its backup and died before it was brought back",
+        entry.run, entry.vm_name
+    );
+    Finding::new("RESIDUE-POWER", Severity::Warn, text).cure(
+        "`lifeboat doctor --fix` brings it back, and so does the VM's next backup; or start it by \
+         hand: Start-VM",
+    )
+}
+
+/// A VM that was saved for its backup could not be brought back.
+pub(super) fn power_not_given_back(entry: &JournalEntry, why: &dyn Display) -> Finding {
+    let text = format!(
+        "the VM {}, which was saved for its backup, could not be brought back: {why}",
+        entry.vm_name
+    );
+    Finding::new("RESIDUE-POWER", Severity::Warn, text).cure(
+        "start it by hand: Start-VM; `lifeboat doctor --fix` tries again, and so does the VM's next \
+         backup",
+    )
+}
+
+/// A file that the host's writer has left.
+pub(super) fn auto_recovery_left(path: &str) -> Finding {
+    let text = format!(
+        "{path} was left by a backup through the host's VSS writer: the VM's next backup would fail \
+         on it (0x800423FB, 0x80070050)"
+    );
+    Finding::new("RESIDUE-AUTORECOVERY", Severity::Warn, text)
+        .cure("see that no VM uses the file (Get-VMHardDiskDrive), then move it away (KB3175561)")
+}
+
 /// Something of the VM could not be looked at.
 pub(super) fn not_looked_at(vm: &VmFacts, error: &HostError) -> Finding {
     let text = format!("what is left on the VM {} is not known: {error}", vm.name);

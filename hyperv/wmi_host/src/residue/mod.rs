@@ -20,6 +20,8 @@ mod findings;
 mod settle;
 
 pub use find::{Residue, find_residue, fix_residue};
+pub(crate) use find::{residue_of_node, used_files};
 
-use findings::merge_goes_on;
-pub(crate) use settle::{Fate, Left, settle};
+pub(crate) use examine::{Found, MergeState, find_checkpoint, merge_state};
+pub(crate) use findings::merge_goes_on;
+pub(crate) use settle::{Fate, Left, settle, undo};

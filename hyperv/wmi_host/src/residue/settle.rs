@@ -11,6 +11,8 @@ use crate::backup::link::Link;
 use crate::backup::{checkpoint, reference_point};
 use crate::facts::{ReferencePointFacts, VmFacts, VmOperation};
 use crate::journal::OpenEntry;
+use crate::replication::resume;
+use crate::vss::{give_back, remove_auto_recovery};
 
 /// How long an operation of the VM is waited for: it may be one that the run has begun.
 const BUSY_MAX: Duration = Duration::from_secs(120);
@@ -48,11 +50,33 @@ pub(crate) struct Left {
     pub(crate) finding: Finding,
 }
 
-/// Settles an entry: removes what its run made and nobody needs, waits for the merge for at most
-/// `merge_wait`, and closes the entry where nothing is left.
+/// Settles an entry: removes what its run made and nobody needs, gives back what it took, waits for
+/// the merge for at most `merge_wait`, and closes the entry where nothing is left.
 pub(crate) fn settle(
     link: &Link,
     entry: OpenEntry,
+    fate: Fate<'_>,
+    merge_wait: Duration,
+) -> Settled {
+    let mut entry = entry;
+    let mut settled = undo(link, &mut entry, fate, merge_wait);
+    if settled.left.is_empty() {
+        let place = entry.place();
+        if let Err(error) = entry.close() {
+            let finding = findings::journal_not_closed(&place, &error.to_string());
+            settled.left.push(Left {
+                blocks: false,
+                finding,
+            });
+        }
+    }
+    settled
+}
+
+/// As [`settle`], and the entry stays open: its run goes on.
+pub(crate) fn undo(
+    link: &Link,
+    entry: &mut OpenEntry,
     fate: Fate<'_>,
     merge_wait: Duration,
 ) -> Settled {
@@ -69,24 +93,12 @@ pub(crate) fn settle(
             settling.leave(true, finding);
         }
     }
-    let Settling { entry, settled, .. } = settling;
-    let mut settled = settled;
-    if settled.left.is_empty() {
-        let place = entry.place();
-        if let Err(error) = entry.close() {
-            let finding = findings::journal_not_closed(&place, &error.to_string());
-            settled.left.push(Left {
-                blocks: false,
-                finding,
-            });
-        }
-    }
-    settled
+    settling.settled
 }
 
 struct Settling<'a> {
     link: &'a Link,
-    entry: OpenEntry,
+    entry: &'a mut OpenEntry,
     fate: Fate<'a>,
     settled: Settled,
 }
@@ -102,6 +114,9 @@ impl Settling<'_> {
             self.leave(true, finding);
             return Ok(());
         };
+        // A VM that does not run for us comes first.
+        let vm = self.power(vm)?;
+        self.replication();
         let at_work = vm.operation.filter(|own| *own != VmOperation::MergingDisks);
         if at_work.is_some() || self.job_goes_on()? {
             let finding = findings::job_goes_on(self.entry.entry());
@@ -116,8 +131,50 @@ impl Settling<'_> {
             };
             self.reference_points(&vm)?;
             self.merge(vm, merge_wait)?;
+            self.auto_recovery()?;
         }
         Ok(())
+    }
+
+    /// Gives back what the VM was doing before it was saved.
+    fn power(&mut self, vm: VmFacts) -> Result<VmFacts, HostError> {
+        if self.entry.entry().found.is_none() {
+            return Ok(vm);
+        }
+        match give_back(self.link, &vm, self.entry) {
+            Ok(changed) => {
+                self.settled.changed |= changed;
+                Ok(self.read()?.unwrap_or(vm))
+            }
+            Err(error) => {
+                let finding = findings::power_not_given_back(self.entry.entry(), &error);
+                self.leave(true, finding);
+                Ok(vm)
+            }
+        }
+    }
+
+    /// Resumes the VM's replication where the run has paused it.
+    fn replication(&mut self) {
+        match resume(self.link, self.entry) {
+            Ok(changed) => self.settled.changed |= changed,
+            Err(error) => {
+                let finding = findings::replication_paused(self.entry.entry(), &error);
+                self.leave(false, finding);
+            }
+        }
+    }
+
+    /// Removes files that the host's writer has left for us, or tells of them.
+    fn auto_recovery(&mut self) -> Result<(), HostError> {
+        if !self.settled.left.is_empty() || self.entry.entry().auto_recovery.is_empty() {
+            return Ok(());
+        }
+        let left = remove_auto_recovery(self.link, &self.entry.entry().auto_recovery);
+        for path in &left {
+            self.leave(true, findings::auto_recovery_left(path));
+        }
+        self.entry.change(|entry| entry.auto_recovery = left)
     }
 
     fn read(&self) -> Result<Option<VmFacts>, HostError> {

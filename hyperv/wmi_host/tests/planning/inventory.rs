@@ -164,7 +164,7 @@ fn hosts_tell_what_they_lack() {
     host.add_volume(r"D:\", 1 << 40, 1 << 30);
     host.add_volume(r"E:\", 1 << 40, 1 << 30);
     let findings = Arc::new(host).host().inventory().unwrap().findings;
-    let expected = ["HOST-OLD", "HOST-NO-BYTES", "HOST-VOLUME-LOW"];
+    let expected = ["HOST-NO-VSS", "HOST-NO-BYTES", "HOST-VOLUME-LOW"];
     assert_eq!(ids(&findings), expected);
     assert!(findings[2].text.starts_with(r"D:\"), "{}", findings[2].text);
 }

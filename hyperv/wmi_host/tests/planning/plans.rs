@@ -63,8 +63,8 @@ fn each_kind_of_vm_has_its_plan() {
         (linux(12), "crash | 0: first backup of this VM | Warn VM-INTEGRATION"),
         (vm().vss(2, 2), "file-system | 0: first backup of this VM"),
         (vm().vss(2, 3), "file-system | 0: first backup of this VM | Info VM-INTEGRATION"),
-        (vm().vss(3, 2), "crash | 0: first backup of this VM | Warn VM-INTEGRATION"),
-        (vm(), "crash | 0: first backup of this VM | Warn VM-INTEGRATION"),
+        (vm().vss(3, 2), "crash | 0: first backup of this VM | Warn VM-IC-BACKUP"),
+        (vm(), "crash | 0: first backup of this VM | Warn VM-IC-MISSING"),
         (state(3), "crash | 0: first backup of this VM"),
         (state(6), "crash | 0: first backup of this VM"),
         (state(9), "crash | 0: first backup of this VM"),
@@ -178,15 +178,15 @@ fn a_volume_that_is_too_full_is_told_before() {
 }
 
 #[test]
-fn an_old_host_and_one_without_bytes_block_every_backup() {
-    let host = Arc::new(ListedHost::new("6.3.9600").with(&vm())).host();
-    let entry = host.inventory().unwrap().vms.remove(0);
-    let plan = host.plan(&entry, &BackupRequest::default(), None).unwrap();
-    let blocks: Vec<_> = plan
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == hyperv_host::Severity::Block)
-        .map(|finding| finding.id.as_str())
-        .collect();
-    assert_eq!(blocks, ["HOST-NO-BYTES", "HOST-OLD"]);
+fn an_old_host_and_one_without_bytes_or_vss_block_every_backup() {
+    let blocks = |version: &str| {
+        let host = Arc::new(ListedHost::new(version).with(&vm())).host();
+        let entry = host.inventory().unwrap().vms.remove(0);
+        let plan = host.plan(&entry, &BackupRequest::default(), None).unwrap();
+        let blocks = plan.findings.into_iter();
+        let blocks = blocks.filter(|own| own.severity == hyperv_host::Severity::Block);
+        blocks.map(|own| own.id).collect::<Vec<_>>()
+    };
+    assert_eq!(blocks("6.3.9600"), ["HOST-NO-BYTES", "HOST-NO-VSS"]);
+    assert_eq!(blocks("6.1.7601"), ["HOST-NO-BYTES", "HOST-OLD"]);
 }

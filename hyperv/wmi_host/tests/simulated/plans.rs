@@ -62,7 +62,7 @@ fn table() -> Vec<(VmSpec, Change, &'static str)> {
         (
             vm().with_guest(Guest::None),
             nothing,
-            "crash | Warn VM-INTEGRATION",
+            "crash | Warn VM-IC-MISSING",
         ),
         (off, nothing, "crash"),
         (vm(), |sim, vm| sim.save(vm).unwrap(), "crash"),
@@ -142,9 +142,10 @@ fn each_kind_of_vm_has_its_plan_on_each_version() {
                 .unwrap();
             if profile == Profile::Server2012R2 {
                 let mut blocks = plan.findings.iter();
-                let old = blocks
-                    .any(|finding| finding.id == "HOST-OLD" && finding.severity == Severity::Block);
-                assert!(old, "row {at}: {}", line(&plan));
+                let blind = blocks.any(|finding| {
+                    finding.id == "HOST-NO-VSS" && finding.severity == Severity::Block
+                });
+                assert!(blind, "row {at}: {}", line(&plan));
             } else {
                 assert_eq!(line(&plan), expected, "row {at} on {profile}");
             }

@@ -1,0 +1,97 @@
+//! Files in which a guest's snapshot is made whole (contract 5.1, 7).
+//!
+//! A 2012 R2 host attaches what the guest's own snapshot holds, lets the guest repair it, and keeps
+//! the result beside the frozen disk: `X-AutoRecovery.avhdx`. People should never have to handle
+//! one (requirement VSS-19).
+
+use std::fs;
+
+use disk_image::OpenOptions;
+
+use crate::backup::link::Link;
+
+/// What the names of such files end with, before the extension.
+const SUFFIX: &str = "-AutoRecovery";
+
+/// Returns the file that belongs to a frozen disk, as the host names it. Contract: 5.1 [M]
+pub(crate) fn auto_recovery_of(frozen: &str) -> String {
+    let (stem, extension) = match frozen.rsplit_once('.') {
+        Some((stem, extension)) if !extension.contains('\\') => (stem, extension),
+        _ => (frozen, "avhdx"),
+    };
+    let is_vhd = matches!(extension.to_ascii_lowercase().as_str(), "vhd" | "avhd");
+    let extension = if is_vhd { "avhd" } else { "avhdx" };
+    format!("{stem}{SUFFIX}.{extension}")
+}
+
+/// Returns whether a file is one of them, by its name.
+pub(crate) fn is_auto_recovery(path: &str) -> bool {
+    let name = path.rsplit(['\\', '/']).next().unwrap_or_default();
+    let name = name.to_ascii_lowercase();
+    let stem = name
+        .rsplit_once('.')
+        .map_or(name.as_str(), |(stem, _)| stem);
+    stem.ends_with(&SUFFIX.to_ascii_lowercase())
+}
+
+/// Returns those of the files that are there.
+pub(crate) fn those_there(link: &Link, paths: impl IntoIterator<Item = String>) -> Vec<String> {
+    let bytes = link.bytes.as_ref();
+    let is_there = |path: &String| bytes.is_some_and(|bytes| bytes.locate(path).is_some());
+    paths.into_iter().filter(is_there).collect()
+}
+
+/// Removes files that a run's own backup has left, and returns those that stay.
+///
+/// They are ours beyond doubt: the run's journal says that none of this name was there before it
+/// asked the writer, the name is one that only the writer gives, and what is removed is a child of
+/// the disk that it is named after. Anything else is left where it is. Contract: 7 [M]
+pub(crate) fn remove_auto_recovery(link: &Link, paths: &[String]) -> Vec<String> {
+    let mut left = those_there(link, paths.iter().cloned());
+    left.retain(|path| !is_auto_recovery(path) || !remove(link, path));
+    left
+}
+
+fn remove(link: &Link, path: &str) -> bool {
+    let Some(bytes) = &link.bytes else {
+        return false;
+    };
+    let Some(local) = bytes.locate(path) else {
+        return true;
+    };
+    let options = OpenOptions::on_host(std::sync::Arc::clone(bytes));
+    let Ok(image) = disk_image::open(&local, &options) else {
+        return false;
+    };
+    let parent = image.chain().get(1).map(|parent| parent.path.clone());
+    drop(image);
+    let named_after = path
+        .rsplit_once('\\')
+        .map(|(_, name)| name.to_ascii_lowercase())
+        .and_then(|name| Some(name.split_once(&SUFFIX.to_ascii_lowercase())?.0.to_owned()));
+    let is_child = parent.zip(named_after).is_some_and(|(parent, stem)| {
+        let name = parent.file_stem().unwrap_or_default();
+        name.to_string_lossy().to_ascii_lowercase() == stem
+    });
+    is_child && fs::remove_file(&local).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn their_names_are_known() {
+        assert_eq!(
+            auto_recovery_of(r"C:\a.b\web.vhdx"),
+            r"C:\a.b\web-AutoRecovery.avhdx"
+        );
+        assert_eq!(
+            auto_recovery_of(r"C:\a.b\web_1.avhd"),
+            r"C:\a.b\web_1-AutoRecovery.avhd"
+        );
+        assert!(is_auto_recovery(r"C:\a\web-autorecovery.AVHDX"));
+        assert!(!is_auto_recovery(r"C:\a-AutoRecovery.x\web.avhdx"));
+        assert!(!is_auto_recovery(r"C:\a\web-AutoRecovery_1.avhdx"));
+    }
+}

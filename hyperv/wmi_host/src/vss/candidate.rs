@@ -1,0 +1,175 @@
+//! A VM that is to be frozen by a set of volume snapshots.
+
+use std::time::Duration;
+
+use disk_image::WindowsPath;
+use hyperv_host::{
+    BackupMethod, BackupRequest, Finding, HostError, HostErrorKind, LeftOut, PreviousBackup,
+    StepObserver, VmEntry,
+};
+use uuid::Uuid;
+
+use super::checkpoints::Checkpoints;
+use crate::backup::clean_up::{MERGE_WAIT, kept_points};
+use crate::backup::link::Link;
+use crate::backup::{Asked, Ready, with_what_is_left};
+use crate::disk_files::open_on_host;
+use crate::facts::VmFacts;
+use crate::journal::OpenEntry;
+use crate::plan::{Expected, Way, expected_through};
+use crate::replication;
+use crate::residue::{Fate, settle, undo};
+
+/// A VM that is to be frozen by a set of volume snapshots.
+pub(super) struct Candidate {
+    pub(super) link: Link,
+    /// What the inventory says of it.
+    pub(super) listed: VmEntry,
+    /// The VM right before.
+    pub(super) vm: VmFacts,
+    /// The checkpoints that people made of it.
+    pub(super) checkpoints: Checkpoints,
+    pub(super) request: BackupRequest,
+    pub(super) method: BackupMethod,
+    /// The level to expect, and whether the guest is to take part.
+    pub(super) expected: Expected,
+    pub(super) left_out: Vec<LeftOut>,
+    pub(super) findings: Vec<Finding>,
+    /// `None` once the run has ended.
+    pub(super) entry: Option<OpenEntry>,
+}
+
+impl Candidate {
+    /// Takes a VM that nothing stands in the way of. It is in the journal from now on.
+    pub(super) fn of(
+        asked: &Asked<'_>,
+        ready: Ready,
+        way: Way,
+        previous: Option<&PreviousBackup>,
+    ) -> Result<Self, HostError> {
+        let checkpoints = Checkpoints::read(&ready.link, &ready.facts)?;
+        let entry = ready.begin_entry(asked.request, previous)?;
+        Ok(Self {
+            checkpoints,
+            listed: asked.vm.clone(),
+            request: asked.request.clone(),
+            method: ready.choice.method,
+            expected: expected_through(&ready.facts, way, &asked.state.windows),
+            left_out: ready.left_out,
+            findings: ready.findings,
+            entry: Some(entry),
+            link: ready.link,
+            vm: ready.facts,
+        })
+    }
+
+    pub(super) fn id(&self) -> Uuid {
+        self.vm.id
+    }
+
+    /// Returns the journal's entry.
+    pub(super) fn entry(&mut self) -> Result<&mut OpenEntry, HostError> {
+        let name = &self.vm.name;
+        self.entry.as_mut().ok_or_else(|| {
+            let text = format!("the run of the VM {name} has ended");
+            HostError::new(HostErrorKind::Refused, text)
+        })
+    }
+
+    /// Returns the files whose volumes are snapped, as the host names them: those of its disks, and
+    /// of the disks of its checkpoints.
+    pub(super) fn disk_paths(&self) -> Vec<String> {
+        let checkpoints = self.checkpoints.iter().flat_map(|(_, disks)| disks);
+        let disks = self.vm.disks.iter().chain(checkpoints);
+        let disks = disks.filter(|disk| disk.is_freezable());
+        disks.map(|disk| disk.path.clone()).collect()
+    }
+
+    /// As [`Candidate::disk_paths`], with the parents of all chains, as far as the files can be
+    /// opened: what a running VM writes to cannot, and is a checkpoint's child or a disk by itself.
+    pub(super) fn file_paths(&self) -> Vec<String> {
+        let mut paths = self.disk_paths();
+        if let Some(bytes) = &self.link.bytes {
+            let parents = paths.iter().flat_map(|path| {
+                let image = open_on_host(path, bytes).ok();
+                let chain = image.map_or_else(Vec::new, |image| image.chain().to_vec());
+                chain.into_iter().flat_map(|file| file.parent_paths)
+            });
+            let absolute: Vec<String> = parents
+                .filter(|path| WindowsPath::parse(path).is_absolute())
+                .filter(|path| bytes.locate(path).is_some())
+                .collect();
+            paths.extend(absolute);
+        }
+        paths
+    }
+
+    /// Pauses the VM's replication where that is asked for.
+    pub(super) fn pause_replication(
+        &mut self,
+        observer: &dyn StepObserver,
+    ) -> Result<(), HostError> {
+        if self.request.pause_replication
+            && let Some(entry) = &mut self.entry
+        {
+            let finding = replication::pause(&self.link, &self.vm, entry, observer)?;
+            self.findings.extend(finding);
+        }
+        Ok(())
+    }
+
+    /// Resumes the VM's replication. One that stays paused is in the journal: the run's end tries
+    /// again, and tells.
+    pub(super) fn resume_replication(&mut self) {
+        if let Some(entry) = &mut self.entry {
+            let _ = replication::resume(&self.link, entry);
+        }
+    }
+
+    /// Removes what a try that failed has left, and reads the VM anew for the next one.
+    pub(super) fn begin_anew(&mut self) -> Result<(), HostError> {
+        let Some(entry) = &mut self.entry else {
+            return Ok(());
+        };
+        let settled = undo(&self.link, entry, Fate::Abandoned, MERGE_WAIT);
+        if let Some(left) = settled.left.iter().find(|left| left.blocks) {
+            return Err(HostError::blocked(&left.finding));
+        }
+        let now = self.link.vm(self.vm.id)?;
+        let now = now.ok_or_else(|| {
+            let text = format!("{}: the VM {} is gone", self.link.host(), self.vm.name);
+            HostError::new(HostErrorKind::NoSuchVm, text)
+        })?;
+        self.vm = VmFacts {
+            clustered: self.vm.clustered,
+            ..now
+        };
+        self.checkpoints = Checkpoints::read(&self.link, &self.vm)?;
+        Ok(())
+    }
+
+    /// Ends the run of a VM that could not be frozen. Returns the error, with what is left.
+    pub(super) fn give_up(mut self, error: HostError) -> HostError {
+        match self.entry.take() {
+            None => error,
+            Some(entry) => {
+                let left = settle(&self.link, entry, Fate::Abandoned, Duration::ZERO).left;
+                with_what_is_left(error, &left)
+            }
+        }
+    }
+}
+
+impl Candidate {
+    /// Writes down which reference points nobody needs once the run's point exists.
+    pub(super) fn note_obsolete(
+        &mut self,
+        previous: Option<&PreviousBackup>,
+    ) -> Result<(), HostError> {
+        let obsolete = kept_points(previous);
+        if obsolete.is_empty() {
+            return Ok(());
+        }
+        self.entry()?.change(|entry| entry.obsolete = obsolete)
+    }
+}

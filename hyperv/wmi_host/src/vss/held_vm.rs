@@ -1,0 +1,166 @@
+//! A VM in a set of volume snapshots, before it is read and while it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyperv_host::{Finding, HostError, PreviousBackup, Severity, Stage, VmSource};
+
+use super::candidate::Candidate;
+use super::frozen_volumes::FrozenVolumes;
+use super::reading::{self, Reading};
+use super::snapshot_set::SnapshotSet;
+use crate::backup::clean_up::MERGE_WAIT;
+use crate::backup::with_what_is_told;
+use crate::facts::VmFacts;
+use crate::residue::{
+    Fate, Found, Left, MergeState, find_checkpoint, merge_goes_on, merge_state, settle,
+};
+
+/// How long the merge after the writer's checkpoint is waited for before the VM is read. It need
+/// not have ended then: what is read lies on the snapshot.
+const MERGE_LOOK: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A VM in a set of volume snapshots. Dropped without an end its run is given up.
+pub(super) struct HeldVm {
+    pub(super) vm: Candidate,
+    pub(super) set: Arc<SnapshotSet>,
+    pub(super) stages: Vec<Stage>,
+    /// How long the guest did not run.
+    pub(super) interruption: Option<Duration>,
+}
+
+impl HeldVm {
+    /// Opens what is read of the VM, after its host has settled down.
+    pub(super) fn open(
+        mut self,
+        previous: Option<&PreviousBackup>,
+        recovers: bool,
+    ) -> Result<FrozenVolumes, HostError> {
+        match self.read(previous, recovers) {
+            Ok(source) => FrozenVolumes::new(self, source),
+            Err(error) => {
+                let left = self.end(Fate::Abandoned, MERGE_WAIT);
+                Err(with_what_is_told(error, &left))
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        previous: Option<&PreviousBackup>,
+        recovers: bool,
+    ) -> Result<VmSource, HostError> {
+        self.vm.resume_replication();
+        self.vm.note_obsolete(previous)?;
+        self.settle_down()?;
+        let Reading {
+            disks,
+            images,
+            tree,
+            files,
+            configuration,
+        } = reading::open(&self.set.view, &mut self.vm, recovers)?;
+        Ok(VmSource {
+            entry: self.vm.listed.clone(),
+            configuration,
+            disks,
+            images,
+            tree,
+            files,
+            taken: self.set.taken,
+            method: self.vm.method,
+            consistency: self.vm.expected.reached.clone(),
+            left_out: std::mem::take(&mut self.vm.left_out),
+            stages: self
+                .set
+                .stages
+                .iter()
+                .chain(&self.stages)
+                .cloned()
+                .collect(),
+            interruption: self.interruption,
+            findings: std::mem::take(&mut self.vm.findings),
+        })
+    }
+
+    /// Waits until the writer's checkpoint is gone and merged, for a while (requirement VSS-13), and
+    /// looks whether the VM is still the one that was planned.
+    fn settle_down(&mut self) -> Result<(), HostError> {
+        let clock = Arc::clone(&self.vm.link.clock);
+        let began = clock.now();
+        loop {
+            let now = self.vm.link.vm(self.vm.id())?;
+            let now = now.ok_or_else(|| self.changed("it is not on this host any more"))?;
+            if !same_checkpoints(&self.vm.vm, &now) {
+                return Err(self.changed("a checkpoint of it was made, applied or removed"));
+            }
+            let state = self.merge_state(&now);
+            let waited = clock.now().duration_since(began).unsigned_abs();
+            if state == MergeState::Done {
+                self.stages.push(Stage {
+                    name: "checkpoint-merged".to_owned(),
+                    duration: waited,
+                });
+                // Whatever checkpoint is seen from now on is another's.
+                return self.vm.entry()?.change(|entry| entry.asked = None);
+            }
+            if waited >= MERGE_LOOK {
+                let finding = merge_goes_on(&now, state, Severity::Info);
+                self.vm.findings.push(finding);
+                return Ok(());
+            }
+            clock.wait(LOOK_EVERY);
+        }
+    }
+
+    /// Tells how far the merge is; a checkpoint of the writer that is still there is not merged.
+    fn merge_state(&self, now: &VmFacts) -> MergeState {
+        let Some(entry) = &self.vm.entry else {
+            return MergeState::Done;
+        };
+        match find_checkpoint(entry.entry(), now) {
+            Found::Ours(_) => MergeState::Running,
+            Found::Nothing | Found::Undecided(_) => merge_state(entry.entry(), now),
+        }
+    }
+
+    fn changed(&self, what: &str) -> HostError {
+        let text = format!(
+            "{}: the VM {} changed while its volumes were snapped: {what}",
+            self.vm.link.host(),
+            self.vm.vm.name
+        );
+        HostError::new(hyperv_host::HostErrorKind::Busy, text)
+            .hint("run the backup again when nobody works on the VM's checkpoints")
+    }
+
+    /// Ends the run of the VM, and with the last VM the set. Can be called again.
+    pub(super) fn end(&mut self, fate: Fate<'_>, merge_wait: Duration) -> Vec<Finding> {
+        let Some(entry) = self.vm.entry.take() else {
+            return Vec::new();
+        };
+        let succeeded = matches!(fate, Fate::Committed);
+        let mut findings = self.set.end(self.vm.id(), succeeded);
+        let settled = settle(&self.vm.link, entry, fate, merge_wait);
+        let left = settled.left.into_iter();
+        findings.extend(left.map(|Left { finding, .. }| finding));
+        findings
+    }
+}
+
+impl Drop for HeldVm {
+    fn drop(&mut self) {
+        // Nobody hears of what is left; the journal does.
+        self.end(Fate::Abandoned, Duration::ZERO);
+    }
+}
+
+/// Returns whether people's checkpoints are those of before.
+fn same_checkpoints(before: &VmFacts, now: &VmFacts) -> bool {
+    let ids = |vm: &VmFacts| -> Vec<_> {
+        let own = vm.user_snapshots().map(|own| own.id);
+        own.collect()
+    };
+    ids(before) == ids(now) && before.last_applied == now.last_applied
+}

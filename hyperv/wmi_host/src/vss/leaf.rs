@@ -1,0 +1,83 @@
+//! Which file of a disk is the right one on a volume snapshot (contract 5.1; requirement VSS-15).
+//!
+//! ```text
+//!   2012 R2, online   web.vhdx ◄── web-AutoRecovery.avhdx    what the guest recovered to: read
+//!                        ▲
+//!                        └──────── web_<guid>.avhdx          written to since: left out
+//!
+//!   2016 and later    web.vhdx                               frozen: read
+//!   or offline           ▲
+//!                        └──────── web_<guid>.avhdx          written to since: left out
+//!
+//!   saved             web.vhdx                               nobody writes: read
+//! ```
+
+use std::sync::Arc;
+
+use disk_image::{DiskImage, HostPaths, OpenOptions};
+use hyperv_host::HostError;
+use vm_config::VmConfiguration;
+
+use super::auto_recovery::auto_recovery_of;
+use super::snapshot_view::SnapshotView;
+use crate::disk_files::open_on_host;
+use crate::facts::DiskFacts;
+
+/// The file of a disk that a point is made from.
+pub(super) struct Leaf {
+    /// As the host names it.
+    pub(super) path: String,
+    /// What the configuration on the snapshot names for the disk.
+    pub(super) configured_path: String,
+    /// It is what the guest's own snapshot recovered to.
+    pub(super) is_recovered: bool,
+    /// It, with its parents.
+    pub(super) image: DiskImage,
+}
+
+/// Opens the right file of a disk. `disk` is what the VM wrote to before; `configuration` what is on
+/// the snapshot, where it can be read.
+pub(super) fn open_leaf(
+    view: &Arc<SnapshotView>,
+    disk: &DiskFacts,
+    configuration: Option<&VmConfiguration>,
+) -> Result<Leaf, HostError> {
+    let paths: Arc<dyn HostPaths> = Arc::<SnapshotView>::clone(view);
+    let configured = configuration.and_then(|configuration| {
+        let mut disks = configuration.disks.iter();
+        let own = disks.find(|own| Some(own.slot) == disk.slot && !own.pass_through)?;
+        Some(own.path.clone())
+    });
+    let configured_path = configured.unwrap_or_else(|| disk.path.clone());
+    if let Some((path, image)) = recovered(&paths, disk)? {
+        return Ok(Leaf {
+            path,
+            configured_path,
+            is_recovered: true,
+            image,
+        });
+    }
+    Ok(Leaf {
+        path: disk.path.clone(),
+        configured_path,
+        is_recovered: false,
+        image: open_on_host(&disk.path, &paths).map_err(HostError::of_disk)?,
+    })
+}
+
+/// Opens what the guest's own snapshot recovered to: a child of the frozen file, and of no other.
+/// Contract: 5.1 [M]
+fn recovered(
+    paths: &Arc<dyn HostPaths>,
+    disk: &DiskFacts,
+) -> Result<Option<(String, DiskImage)>, HostError> {
+    let path = auto_recovery_of(&disk.path);
+    let Some(local) = paths.locate(&path) else {
+        return Ok(None);
+    };
+    let options = OpenOptions::on_host(Arc::clone(paths));
+    let image = disk_image::open(&local, &options).map_err(HostError::of_disk)?;
+    let frozen = paths.locate(&disk.path);
+    let parent = image.chain().get(1).map(|parent| parent.path.clone());
+    Ok((parent.is_some() && parent == frozen).then_some((path, image)))
+}

@@ -1,0 +1,89 @@
+//! The sets of snapshots that serve the VMs of a run (requirement VSS-17).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hyperv_host::{BackupRequest, VmEntry};
+use uuid::Uuid;
+
+use super::attempt::TakenOut;
+use super::held_vm::HeldVm;
+
+/// What serves the VMs of a run: made when the first of them begins.
+#[derive(Default)]
+pub(crate) struct RunSets(Mutex<RunState>);
+
+/// The VMs of a run, and what was made for them.
+#[derive(Default)]
+pub(super) struct RunState {
+    /// VMs for which nothing was made so far.
+    announced: Vec<(VmEntry, BackupRequest)>,
+    /// What was made for VMs that have not begun.
+    shares: HashMap<Uuid, Share>,
+}
+
+/// What a VM has of a set that was made for it and others.
+pub(super) enum Share {
+    /// It is in it.
+    In(Box<HeldVm>),
+    /// It was taken out.
+    Out(TakenOut),
+}
+
+impl RunSets {
+    /// Hears of a run. What was made for the run before, and was not used, is given up.
+    pub(crate) fn announce(&self, run: &[(&VmEntry, BackupRequest)]) {
+        let mut state = self.lock();
+        state.shares.clear();
+        state.announced = run
+            .iter()
+            .map(|(vm, request)| ((*vm).clone(), request.clone()))
+            .collect();
+    }
+
+    /// Returns the run, for as long as nobody else may look at it: a set is made once.
+    pub(super) fn lock(&self) -> MutexGuard<'_, RunState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RunState {
+    /// Takes what was made for a VM.
+    pub(super) fn take(&mut self, vm: Uuid) -> Option<Share> {
+        self.shares.remove(&vm)
+    }
+
+    /// Keeps what was made for a VM until it begins.
+    pub(super) fn keep(&mut self, vm: Uuid, share: Share) {
+        self.shares.insert(vm, share);
+    }
+
+    /// Puts VMs back for which nothing was made after all.
+    pub(super) fn announce_again(&mut self, others: Vec<(VmEntry, BackupRequest)>) {
+        self.announced.extend(others);
+    }
+
+    /// Takes, of the VMs for which nothing was made, those that fit `request` and would share its
+    /// set; none where the VM itself was not announced.
+    pub(super) fn take_announced(
+        &mut self,
+        vm: &VmEntry,
+        request: &BackupRequest,
+    ) -> Vec<(VmEntry, BackupRequest)> {
+        let is_own = |(own, _): &(VmEntry, BackupRequest)| own.identity == vm.identity;
+        if !self.announced.iter().any(is_own) {
+            return Vec::new();
+        }
+        let (fitting, others) = self.announced.drain(..).partition(|announced| {
+            let own = &announced.1;
+            is_own(announced)
+                || (own.snapshot_sets == request.snapshot_sets
+                    && own.guest_backup == request.guest_backup
+                    && own.snapshot_provider == request.snapshot_provider
+                    && own.run == request.run)
+        });
+        self.announced = others;
+        let fitting: Vec<_> = fitting;
+        fitting.into_iter().filter(|own| !is_own(own)).collect()
+    }
+}
