@@ -36,8 +36,10 @@ fn every_command_speaks_json() {
     let host = format!("--host={}", sandbox.host());
     let host = host.as_str();
     let disk = "host/Web/web_1.avhdx";
+    let lsmod = "Module Size Used by\nhv_vmbus 1 0\nhv_utils 1 0\n";
+    std::fs::write(sandbox.path("lsmod"), lsmod).unwrap();
     // In an order in which each finds what it needs.
-    let commands: [(&str, &[&str]); 33] = [
+    let commands: [(&str, &[&str]); 40] = [
         ("version", &[]),
         (
             "repo init",
@@ -46,7 +48,7 @@ fn every_command_speaks_json() {
         ("vm list", &[host]),
         ("vm plan", &[host]),
         ("vm show", &["Web", host]),
-        ("doctor", &[host]),
+        ("doctor guest", &["--paste", "lsmod"]),
         ("explain", &["VM-PASS-THROUGH"]),
         ("sim new", &["sim"]),
         ("sim add-vm", &["sim", "VM", "--disk", "empty:4MiB"]),
@@ -61,6 +63,22 @@ fn every_command_speaks_json() {
         ("sim crash", &["sim"]),
         ("sim settle", &["sim"]),
         ("sim state", &["sim"]),
+        ("sim new", &["cluster", "--nodes", "2"]),
+        ("sim node", &["cluster", "HV2", "paused"]),
+        (
+            "sim add-vm",
+            &[
+                "cluster",
+                "VM",
+                "--disk",
+                "empty:4MiB",
+                "--clustered",
+                "--node=HV1",
+            ],
+        ),
+        ("sim move", &["cluster", "VM", "HV2", "--after", "9"]),
+        ("sim offline", &["cluster", "VM"]),
+        ("sim online", &["cluster", "VM"]),
         ("backup", &[host, "--all"]),
         ("point list", &[]),
         ("point show", &["Web@latest"]),
@@ -69,6 +87,7 @@ fn every_command_speaks_json() {
             "restore disk",
             &["Web@latest", "--disk", "0", "-o", "a.vhdx"],
         ),
+        ("doctor restore", &["Web@latest"]),
         ("restore vm", &["Web@latest", "--path", "vm"]),
         ("verify", &["Web@latest"]),
         ("repo check", &["--read-data"]),

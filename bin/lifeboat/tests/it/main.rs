@@ -5,11 +5,13 @@
     reason = "a helper of a test that cannot do its work fails the test"
 )]
 
+mod all_checkpoints;
 mod commands;
 mod deduplication;
 mod exit_codes;
 mod sandbox;
 #[cfg(unix)]
 mod signals;
+mod simulated_cluster;
 mod simulated_host;
 mod whole_path;
