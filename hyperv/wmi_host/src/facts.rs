@@ -10,6 +10,7 @@
 //! about to act reads those of the one VM anew.
 
 mod cluster;
+mod cluster_group;
 mod disk_facts;
 mod guest_facts;
 mod host_facts;
@@ -18,22 +19,31 @@ mod instance_id;
 mod raw_vms;
 mod reference_point;
 mod replication;
+mod services;
 mod settings_facts;
+mod shadow_storage;
+mod shared_volume;
 mod snapshot_facts;
 mod vm_facts;
 mod vm_state;
 mod volume;
 mod windows_version;
 
-pub(crate) use cluster::ClusterFacts;
+pub(crate) use cluster::{
+    ClusterFacts, ClusterVm, NodeFacts, NodeState, ResourceState, cluster_vm_resource, cluster_vms,
+};
+pub(crate) use cluster_group::{ClusterGroup, GroupState, cluster_groups};
 pub(crate) use disk_facts::{DiskFacts, disks_of_settings};
 pub(crate) use guest_facts::{GuestFacts, GuestService};
 pub(crate) use host_facts::HostFacts;
 pub(crate) use host_state::{HostState, read_volumes};
 pub(crate) use instance_id::owner_of;
 pub(crate) use reference_point::ReferencePointFacts;
-pub(crate) use replication::ReplicationFacts;
+pub(crate) use replication::{REPLICATING, ReplicationFacts, SUSPENDED};
+pub(crate) use services::{WindowsService, read_services};
 pub(crate) use settings_facts::{CheckpointSetting, ConfigurationVersion, SettingsFacts};
+pub(crate) use shadow_storage::{ShadowStorage, read_shadow_storage};
+pub(crate) use shared_volume::{SharedVolume, shared_volumes};
 pub(crate) use snapshot_facts::{SnapshotFacts, SnapshotKind};
 pub(crate) use vm_facts::{UnreadVm, VmFacts};
 pub(crate) use vm_state::VmOperation;

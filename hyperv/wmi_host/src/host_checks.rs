@@ -1,10 +1,39 @@
 //! What is wrong with a host and its VMs, for `lifeboat doctor`.
+//!
+//! ```text
+//!   inventory's findings ─┐
+//!   services, volumes,    │
+//!   shadow storage        ├─► doctor
+//!   VSS: writer           │
+//!   guests ───────────────┘      look_inside: partitions of their disks
+//!                                plan_fixes:  an id, a plan, then what was planned
+//! ```
+//!
+//! All of it only reads; a [`Fix`] is the one thing that changes anything, and does so when it is
+//! told to.
+
+mod fixes;
+mod guest_disks;
+mod guests;
+mod inside;
+mod nodes;
+mod services;
+mod target;
+mod versions;
+mod volumes;
+mod writer;
+
+use std::cmp::Reverse;
 
 use hyperv_host::{Finding, HostError, HostErrorKind, Severity};
-use wmi::CIMV2;
 
 use crate::WmiHost;
+use crate::facts::VmFacts;
 use crate::inventory::inventory;
+
+pub use fixes::{Fix, plan_fixes};
+pub use nodes::version_mixed;
+pub use target::{RestoreTarget, TargetVolume};
 
 impl WmiHost {
     /// Looks at everything that a backup depends on: each finding with the name of its VM, or none
@@ -18,22 +47,56 @@ impl WmiHost {
             Ok(inventory) => inventory,
             Err(error) => return self.without_inventory(error),
         };
-        let own = inventory.findings.into_iter();
-        let mut found: Vec<(Option<String>, Finding)> =
-            own.map(|finding| (None, finding)).collect();
-        for (_, finding) in &mut found {
+        let mut own = inventory.findings;
+        if let Some(stopped) = services::management(self) {
             // A host shows nothing to those without rights, and nothing while its service is off.
-            if finding.id == "HOST-RIGHTS"
-                && let Some(stopped) = self.service_stopped()
-            {
-                *finding = stopped;
-            }
+            own.retain(|finding| finding.id != "HOST-RIGHTS");
+            own.insert(0, stopped);
         }
-        for vm in inventory.vms {
-            let findings = vm.findings.into_iter();
-            found.extend(findings.map(|finding| (Some(vm.name.clone()), finding)));
+        own.extend(services::others(self));
+        // What was read for the inventory, a moment ago.
+        let facts = match self.recent_facts() {
+            Some(facts) => facts,
+            None => self.host_facts()?,
+        };
+        own.extend(versions::findings(&facts.host));
+        own.extend(volumes::findings(self, &facts));
+        own.extend(writer::findings(self, &facts.host));
+        let mut found: Vec<(Option<String>, Finding)> =
+            own.into_iter().map(|own| (None, own)).collect();
+        for entry in inventory.vms {
+            let mut findings = entry.findings;
+            let vm = facts.vms.iter().find(|vm| vm.identity() == entry.identity);
+            if let Some(vm) = vm {
+                findings.extend(guests::findings(vm, &facts.host, self.is_node()));
+            }
+            findings.sort_by_key(|finding| Reverse(finding.severity));
+            let name = &entry.name;
+            found.extend(findings.into_iter().map(|own| (Some(name.clone()), own)));
         }
         Ok(found)
+    }
+
+    /// Reads the partition tables of the VMs' disks, a few sectors of each: file systems and
+    /// dynamic disks that guests cannot be frozen with.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the VMs. A disk that cannot be read is a finding, or nothing while its host
+    /// keeps it for itself.
+    pub fn look_inside(&self) -> Result<Vec<(Option<String>, Finding)>, HostError> {
+        let facts = match self.recent_facts() {
+            Some(facts) => facts,
+            None => self.host_facts()?,
+        };
+        let of_vm = |vm: &VmFacts| {
+            let name = vm.name.clone();
+            let findings = guest_disks::findings(self, vm);
+            findings
+                .into_iter()
+                .map(move |finding| (Some(name.clone()), finding))
+        };
+        Ok(facts.vms.iter().flat_map(of_vm).collect())
     }
 
     /// Makes findings of errors that have a cure on the host.
@@ -49,26 +112,11 @@ impl WmiHost {
             HostErrorKind::Denied => {
                 Finding::new("HOST-RIGHTS", Severity::Block, error.to_string()).cure(hint)
             }
-            _ => match self.service_stopped() {
+            _ => match services::management(self) {
                 Some(finding) => finding,
                 None => return Err(error),
             },
         };
         Ok(vec![(None, finding)])
-    }
-
-    /// Hyper-V's classes fail in many ways while its service does not run.
-    fn service_stopped(&self) -> Option<Finding> {
-        let wql = "SELECT * FROM Win32_Service WHERE Name = \"vmms\"";
-        let services = self.session.query_all(CIMV2, wql).ok()?;
-        let state = services.first()?.text("State")?;
-        if state.eq_ignore_ascii_case("Running") {
-            return None;
-        }
-        let text = format!("the service vmms (Hyper-V Virtual Machine Management) is {state}");
-        Some(
-            Finding::new("HOST-VMMS", Severity::Block, text)
-                .cure("start it on the host: Start-Service vmms; running VMs are not disturbed"),
-        )
     }
 }

@@ -180,16 +180,6 @@ pub(super) const PAGES: &[Explanation] = &[
         ..BLANK
     },
     Explanation {
-        code: "LB-2018",
-        id: "VM-NOT-CLUSTERED",
-        title: "the VM is no role of the cluster",
-        severity: Info,
-        means: "The host is a node of a failover cluster, and this VM was made in Hyper-V Manager: the cluster does not know it.",
-        matters: "It does not move to another node when this one fails, and no other node can bring it up.",
-        cure: "If that is not on purpose: Add-ClusterVirtualMachineRole -VMName NAME, with its files on a cluster shared volume. Make and change VMs of a cluster in Failover Cluster Manager.",
-        ..BLANK
-    },
-    Explanation {
         code: "LB-2019",
         id: "VM-OTHER-VOLUME",
         title: "the VM's checkpoints lie on another volume than its disks",

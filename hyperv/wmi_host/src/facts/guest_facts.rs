@@ -38,6 +38,8 @@ pub(crate) struct GuestFacts {
     pub(crate) system: Option<String>,
     /// The guest has an iSCSI initiator's name to tell.
     pub(crate) has_iscsi: bool,
+    /// The guest is a domain controller.
+    pub(crate) is_domain_controller: bool,
 }
 
 impl GuestFacts {
@@ -58,6 +60,7 @@ impl GuestFacts {
                 facts.system = Some(data.clone());
             }
             facts.has_iscsi |= tells_of_iscsi(&name, &data);
+            facts.is_domain_controller |= tells_of_domain_controller(&name, &data);
         }
         facts
     }
@@ -73,6 +76,12 @@ impl GuestFacts {
 /// name among the exchanged items. Contract: 1.5 [M]
 fn tells_of_iscsi(name: &str, data: &str) -> bool {
     name.to_ascii_lowercase().contains("iscsi") || data.to_ascii_lowercase().starts_with("iqn.")
+}
+
+/// `ProductType` is `wProductType` of `OSVERSIONINFOEX`: 2 is `VER_NT_DOMAIN_CONTROLLER`.
+/// Contract: 1.5 [M]
+fn tells_of_domain_controller(name: &str, data: &str) -> bool {
+    name.eq_ignore_ascii_case("ProductType") && data.trim() == "2"
 }
 
 #[cfg(test)]
@@ -92,12 +101,14 @@ mod tests {
             "<nonsense".to_owned(),
             item("OSName", "Ubuntu"),
             item("Initiator", "iqn.1991-05.com.microsoft:x"),
+            item("ProductType", "2"),
         ];
         let component =
             Instance::new("Msvm_KvpExchangeComponent").with("GuestIntrinsicExchangeItems", items);
         let facts = GuestFacts::of(&component);
         assert_eq!(facts.is_windows(), Some(false));
         assert!(facts.has_iscsi);
+        assert!(facts.is_domain_controller);
         assert_eq!(GuestFacts::default().is_windows(), None);
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct VolumeFacts {
     pub(crate) size_bytes: u64,
     /// What is free on it, in bytes.
     pub(crate) free_bytes: u64,
+    /// `NTFS`, `ReFS`, `CSVFS`, `FAT32` …
+    pub(crate) file_system: Option<String>,
 }
 
 impl VolumeFacts {
@@ -26,6 +28,7 @@ impl VolumeFacts {
             device: instance.text("DeviceID").unwrap_or_default().to_lowercase(),
             size_bytes: instance.number("Capacity")?,
             free_bytes: instance.number("FreeSpace")?,
+            file_system: instance.text("FileSystem"),
         })
     }
 

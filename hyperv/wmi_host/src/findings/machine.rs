@@ -74,10 +74,13 @@ fn old_version(vm: &VmFacts) -> Option<Finding> {
              every backup reads the disks in full",
             ConfigurationVersion::TRACKED
         );
-        Finding::new("VM-OLD-VERSION", Severity::Warn, text).cure(
-            "if the VM never has to move back to an older host: shut it down and run \
-             Update-VMVersion on it",
-        )
+        // There is no way back from it, so it is told and not done (requirement PRE-29).
+        let cure = format!(
+            "look with Get-VM | Format-Table Name, Version; if the VM never has to move back to an \
+             older host: shut it down and run Update-VMVersion {:?}, from which there is no way back",
+            vm.name
+        );
+        Finding::new("VM-OLD-VERSION", Severity::Warn, text).cure(cure)
     })
 }
 
