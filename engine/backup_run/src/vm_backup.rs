@@ -173,7 +173,12 @@ impl VmBackup<'_> {
         item.left_out.clone_from(&source.left_out);
         add_warnings(item, &source.entry.findings);
         add_warnings(item, &source.findings);
-        item.warnings.extend(interruption_warning(source));
+        let interrupted = interruption_warning(source);
+        let is_told = item
+            .warnings
+            .iter()
+            .any(|told| same_finding(told, &interrupted));
+        item.warnings.extend(interrupted.filter(|_| !is_told));
         let files = source.files.iter().map(|file| &file.file);
         let images = source.images.iter().map(|image| &image.file);
         let sizes = files.chain(images).map(|file| file_size(&**file));
@@ -375,6 +380,12 @@ fn add_warnings(item: &mut RunItem, findings: &[hyperv_host::Finding]) {
             item.warnings.push(text);
         }
     }
+}
+
+/// Returns whether a host has told a finding of ours already.
+fn same_finding(told: &str, ours: &Option<String>) -> bool {
+    let id = |text: &str| text.split(':').next().map(str::to_owned);
+    ours.as_deref().and_then(id) == id(told)
 }
 
 fn file_size(file: &dyn ImageFile) -> Result<u64, DiskError> {

@@ -13,7 +13,7 @@ use block_io::{
 use hyperv_host::{
     BackupMethod, BackupRequest, Consistency, DiskChanges, DiskSource, FileRole, FileSource,
     Finding, FrozenVm, FullReason, HostError, HostErrorKind, HypervHost, Inventory, LeftOut,
-    PreviousBackup, Reached, Sealed, StepObserver, VmEntry, VmPlan, VmSource,
+    PreviousBackup, Reached, SavedState, Sealed, Stage, StepObserver, VmEntry, VmPlan, VmSource,
 };
 use jiff::Timestamp;
 use repository::Repository;
@@ -88,8 +88,8 @@ impl BlockDevice for HugeDisk {
     }
 }
 
-/// Its VMs are called `quiet`, `busy`, `huge`, `tracked`, `lied` and `cramped`; each has an empty
-/// file and a full one. It writes down what is asked of it.
+/// Its VMs are called `quiet`, `busy`, `huge`, `tracked`, `lied`, `cramped`, `saved`, `paused` and
+/// `slow`; each has an empty file and a full one. It writes down what is asked of it.
 #[derive(Default)]
 struct MadeUpHost {
     calls: Arc<Mutex<Vec<String>>>,
@@ -178,10 +178,16 @@ impl HypervHost for MadeUpHost {
     fn begin_backup(
         &self,
         vm: &VmEntry,
-        _: &BackupRequest,
+        request: &BackupRequest,
         previous: Option<&PreviousBackup>,
         _: &dyn StepObserver,
     ) -> Result<Box<dyn FrozenVm>, HostError> {
+        if request.saved_state == SavedState::Allow {
+            self.calls
+                .lock()
+                .unwrap()
+                .push(format!("may save {}", vm.name));
+        }
         let writes = Arc::new(AtomicU64::new(0));
         let mut bytes = vec![7; DISK_BYTES];
         if previous.is_some() {
@@ -234,11 +240,18 @@ impl HypervHost for MadeUpHost {
             images: Vec::new(),
             tree: None,
             files: vec![file("empty.vmrs", b""), file("full.vmrs", b"state")],
-            stages: Vec::new(),
-            interruption: None,
+            stages: stages(&vm.name),
+            interruption: match vm.name.as_str() {
+                "saved" | "paused" => Some(Duration::from_millis(8400)),
+                _ => None,
+            },
             // The host's own time, which need not be ours.
             taken: Timestamp::from_second(previous.map_or(100, |_| 200)).unwrap(),
-            method: BackupMethod::RecoveryCheckpoint,
+            method: match vm.name.as_str() {
+                "saved" | "paused" => BackupMethod::SavedState,
+                "slow" => BackupMethod::VssOnline,
+                _ => BackupMethod::RecoveryCheckpoint,
+            },
             consistency: Reached {
                 level: Consistency::Application,
                 reason: "writers took part".to_owned(),
@@ -256,6 +269,21 @@ impl HypervHost for MadeUpHost {
             calls: Arc::clone(&self.calls),
         }))
     }
+}
+
+/// Says what was done to hold a VM still.
+fn stages(vm: &str) -> Vec<Stage> {
+    let named: &[(&str, u64)] = match vm {
+        "saved" => &[("saved", 5000), ("volume-snapshot", 900), ("resumed", 2500)],
+        "paused" => &[("paused", 100), ("volume-snapshot", 8200)],
+        "slow" => &[("prepare", 1000), ("volume-snapshot", 200_000)],
+        _ => &[],
+    };
+    let stage = |(name, milliseconds): &(&str, u64)| Stage {
+        name: (*name).to_owned(),
+        duration: Duration::from_millis(*milliseconds),
+    };
+    named.iter().map(stage).collect()
 }
 
 fn run(repository: &Repository, vms: &[&str]) -> RunReport {
@@ -394,4 +422,72 @@ fn several_vms_at_once_all_get_their_points_in_order() {
             .iter()
             .all(|name| repository.points_of(name).unwrap().len() == 1)
     );
+}
+
+#[test]
+fn a_vm_that_was_saved_says_for_how_long_and_that_its_uptime_began_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = repository(folder.path());
+    let report = run(&repository, &["saved", "paused", "quiet"]);
+    let item = &report.items[0];
+    assert_eq!(item.outcome, Outcome::Warning);
+    assert_eq!(item.method.as_deref(), Some("saved-state"));
+    assert_eq!(item.interruption_seconds, Some(8.4));
+    assert_eq!(item.warnings.len(), 1, "{item:?}");
+    let text = &item.warnings[0];
+    assert!(text.starts_with("VM-INTERRUPTED: "), "{text}");
+    assert!(
+        text.contains("8.4 s") && text.contains("00:00:00"),
+        "{text}"
+    );
+    let names: Vec<&str> = item.stages.iter().map(|stage| &*stage.name).collect();
+    assert_eq!(names, ["saved", "volume-snapshot", "resumed"]);
+    // What is paused keeps its memory, and its uptime.
+    let text = &report.items[1].warnings[0];
+    assert!(
+        text.contains("paused") && !text.contains("00:00:00"),
+        "{text}"
+    );
+    assert_eq!(report.items[2].interruption_seconds, None);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["items"][0]["stages"][0]["seconds"], 5.0);
+
+    let point = repository.points_of("saved").unwrap().remove(0);
+    assert_eq!(point.interruption_ms, Some(8400));
+    assert_eq!(point.stages[2].milliseconds, 2500);
+    assert_eq!(point.version, 1, "programs of before read it");
+    assert_eq!(point.warnings, item.warnings);
+}
+
+#[test]
+fn a_provider_that_takes_most_of_the_time_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = repository(folder.path());
+    let report = run(&repository, &["slow"]);
+    let warnings = &report.items[0].warnings;
+    assert!(
+        warnings[0].starts_with("VSS-PROVIDER-SLOW: "),
+        "{warnings:?}"
+    );
+    assert_eq!(repository.points_of("slow").unwrap()[0].warnings, *warnings);
+}
+
+#[test]
+fn only_the_vms_that_are_named_may_be_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = repository(folder.path());
+    let host = MadeUpHost::default();
+    let vms = ["quiet", "slow"].map(entry);
+    let options = BackupOptions {
+        allow_saved: vec!["SLOW".to_owned()],
+        vms_at_once: 1,
+        ..BackupOptions::default()
+    };
+    back_up(&host, &repository, &vms, &options, &Quiet).unwrap();
+    let calls = host.calls.lock().unwrap().clone();
+    let may: Vec<_> = calls
+        .iter()
+        .filter(|call| call.starts_with("may"))
+        .collect();
+    assert_eq!(may, ["may save slow"]);
 }

@@ -10,7 +10,9 @@ use block_io::{BlockDevice, NewImage as _};
 use disk_image::{DifferencingOptions, ImageFormat, NewImageOptions, OpenOptions};
 use folder_host::FolderHost;
 use hyperv_host::{BackupMode, HypervHost as _};
-use repository::{Repository, RestorePoint, StreamRole, VerifyObserver};
+use repository::{
+    Repository, RepositoryError, RepositoryErrorKind, RestorePoint, StreamRole, VerifyObserver,
+};
 use uuid::Uuid;
 use vm_config::{
     Checkpoint, ControllerKind, Disk, DiskSlot, Memory, VmConfiguration, write_vmcx, write_xml,
@@ -354,6 +356,44 @@ fn the_name_autorecovery_never_comes_back() {
     assert_eq!(vm.disks[0].path, format!("{HOST_FOLDER}{name}"));
     let image = disk_image::open(&target.join(recovered[0]), &OpenOptions::below(&target));
     assert!(read_all(&image.unwrap()) == expected);
+}
+
+/// Changes a byte in the middle of every pack.
+fn damage(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            damage(&path);
+            continue;
+        }
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn damage_is_the_repositorys_also_below_a_chain_and_leaves_no_half_tree() {
+    let scene = Scene::branched("os_run.avhdx");
+    scene.back_up(BackupMode::AllCheckpoints, &Quiet);
+    let point = scene.last_point();
+    damage(&scene.folder.path().join("repository/packs"));
+    let out = scene.folder.path().join("flat.vhdx");
+    let restored = open_disk(&scene.repository, &point, 0, None)
+        .and_then(|disk| disk.restore(&out, ImageFormat::Vhdx, &()));
+    let error = restored.err().unwrap();
+    let error: &(dyn std::error::Error + 'static) = &error;
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let cause = causes.find_map(|cause| cause.downcast_ref::<RepositoryError>());
+    assert_eq!(cause.unwrap().kind(), RepositoryErrorKind::Damaged);
+    assert!(!out.exists());
+    let target = scene.folder.path().join("restored");
+    let plan = plan_vm_restore(&scene.repository, &point, &target).unwrap();
+    assert!(plan.execute(&()).is_err());
+    assert!(!target.exists(), "what was made is removed again");
+    let report = scene.repository.verify_point(&point, &Quiet).unwrap();
+    assert!(!report.damage.is_empty());
 }
 
 /// Writes to a file as soon as another one is read.

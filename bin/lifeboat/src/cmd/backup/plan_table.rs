@@ -86,3 +86,60 @@ fn why(vm: &PlannedVm) -> String {
     reasons.extend(warnings.map(|finding| finding.id.clone()));
     reasons.join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use hyperv_host::{BackupMethod, Consistency, DiskPlan, Finding, FullReason, Reached};
+
+    use super::*;
+
+    fn planned(method: BackupMethod, interruption: &str, seconds: Option<u64>) -> PlannedVm {
+        PlannedVm {
+            vm: "OLD01".to_owned(),
+            identity: "old".to_owned(),
+            plan: VmPlan {
+                method,
+                consistency: Reached {
+                    level: Consistency::Crash,
+                    reason: "the guest has no integration services".to_owned(),
+                },
+                interruption: interruption.to_owned(),
+                interruption_seconds: seconds,
+                disks: vec![DiskPlan {
+                    number: 0,
+                    path: "C:\\old.vhd".to_owned(),
+                    full: Some(FullReason::OldDiskFormat),
+                    estimated_bytes: 40 << 30,
+                }],
+                left_out: Vec::new(),
+                findings: vec![Finding::new(
+                    "VM-SAVED-STATE",
+                    Severity::Warn,
+                    "it is saved",
+                )],
+            },
+        }
+    }
+
+    #[test]
+    fn an_interruption_is_told_before_the_run_with_how_long_it_will_be() {
+        let saved = planned(BackupMethod::SavedState, "saved", Some(95));
+        assert_eq!(
+            row(&saved),
+            [
+                "OLD01",
+                "1",
+                "saved-state",
+                "crash",
+                "saved, about 1 min 35 s",
+                "all, 40.0 GiB",
+                "the guest has no integration services; the disk is no VHDX, and only those are \
+                 tracked; VM-SAVED-STATE",
+            ]
+        );
+        let none = planned(BackupMethod::VssOnline, "none", Some(0));
+        assert_eq!(row(&none)[4], "none");
+        let unknown = planned(BackupMethod::SavedState, "saved", None);
+        assert_eq!(row(&unknown)[4], "saved");
+    }
+}
