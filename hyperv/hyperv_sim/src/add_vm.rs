@@ -130,6 +130,7 @@ impl HostState {
             user_snapshot_type: 3,
             automatic_snapshots: false,
             replication: Replication::default(),
+            replication_plan: None,
             is_clustered: spec.is_clustered,
             health_state: 5,
             last_backup: None,

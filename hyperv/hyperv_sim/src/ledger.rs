@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::guid::guid_text;
 use crate::host_state::HostState;
+use crate::replication::SUSPENDED;
 use crate::tracking::is_tracking_file;
 use crate::vss::is_auto_recovery_file;
 use crate::{SimError, SimHost, Vm};
@@ -204,7 +205,7 @@ fn list_vm(ledger: &mut Ledger, vm: &Vm) {
     if vm.pending_merge().is_some() {
         ledger.add(LedgerKind::Merge, &id, "pending");
     }
-    if vm.replication.mode != 0 && vm.replication.state == 7 {
+    if vm.replication.mode != 0 && vm.replication.state == SUSPENDED {
         ledger.add(LedgerKind::PausedReplication, &id, "");
     }
     if !vm.merges_enabled {

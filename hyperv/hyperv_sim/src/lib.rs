@@ -138,7 +138,7 @@ pub use mounted_image::MountedImage;
 pub use power_state::PowerState;
 pub use profile::Profile;
 pub use reference_point::{ReferencePoint, ReferencePointDisk};
-pub use replication::Replication;
+pub use replication::{Replication, ReplicationPlan};
 pub use sim_error::{SimError, SimErrorKind};
 pub use sim_host::SimHost;
 pub use sim_options::{Behavior, SimOptions, WriterHealth};

@@ -19,7 +19,8 @@ impl HostState {
     /// A merge stands in the way of what makes new files (contract 7: wait for event 19080).
     pub(crate) fn check_free(&self, vm: &Vm, also_of_merges: bool) -> Result<(), SimError> {
         let merging = also_of_merges && vm.pending_merge().is_some();
-        if vm.active_job().is_some() || merging || vm.replication.applying_log {
+        let replicates = vm.replication_is_in_the_way(self.now);
+        if vm.active_job().is_some() || merging || replicates {
             return Err(SimError::conflict(&vm.name));
         }
         if vm.power.is_transitional() {

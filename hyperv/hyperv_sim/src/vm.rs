@@ -11,7 +11,7 @@ use crate::guid::guid_text;
 use crate::vm_disk::attachment;
 use crate::{
     Component, ComponentKind, DiskFile, Guest, GuestPlan, Job, JobFault, JobKind, PowerState,
-    ReferencePoint, Replication, Snapshot, VmDisk,
+    ReferencePoint, Replication, ReplicationPlan, Snapshot, VmDisk,
 };
 
 /// A virtual machine, as the host knows it.
@@ -74,6 +74,9 @@ pub struct Vm {
     pub automatic_snapshots: bool,
     /// Hyper-V Replica.
     pub replication: Replication,
+    /// When its logs come and are applied.
+    #[serde(default)]
+    pub replication_plan: Option<ReplicationPlan>,
     /// A role of the failover cluster.
     pub is_clustered: bool,
     /// `HealthState`: 5 OK, 20 major failure, 25 critical.

@@ -61,6 +61,8 @@ pub(crate) enum Object {
     ComponentSettings(Uuid, ComponentKind),
     /// `Msvm_VirtualSystemReferencePoint`: VM and its own GUID.
     ReferencePoint(Uuid, Uuid),
+    /// `Msvm_ReplicationRelationship` of a VM that is replicated.
+    Replication(Uuid),
     /// `Msvm_ConcreteJob`
     Job(Uuid),
     /// One of Hyper-V's services, by class.
@@ -102,11 +104,12 @@ pub(crate) enum Object {
 }
 
 /// Hyper-V's services that the simulated host has.
-pub(crate) const SERVICES: [&str; 4] = [
+pub(crate) const SERVICES: [&str; 5] = [
     "Msvm_VirtualSystemManagementService",
     "Msvm_VirtualSystemSnapshotService",
     "Msvm_VirtualSystemReferencePointService",
     "Msvm_ImageManagementService",
+    "Msvm_ReplicationService",
 ];
 
 /// The integration components of every VM.
@@ -157,6 +160,7 @@ impl Object {
             Self::Component(_, kind) => component_class(*kind),
             Self::ComponentSettings(_, kind) => component_settings_class(*kind),
             Self::ReferencePoint(..) => "Msvm_VirtualSystemReferencePoint",
+            Self::Replication(_) => "Msvm_ReplicationRelationship",
             Self::Job(..) => "Msvm_ConcreteJob",
             Self::Service(class) => class,
             Self::ServiceSettings => "Msvm_VirtualSystemManagementServiceSettingData",

@@ -165,6 +165,9 @@ fn of_vm(view: HostView<'_>, vm: &Vm, class: &str, objects: &mut Vec<Object>) {
         "Msvm_VirtualSystemSettingData" => {
             objects.extend(owners(view, vm).into_iter().map(Object::Settings));
         }
+        "Msvm_ReplicationRelationship" if vm.replication.mode != 0 => {
+            objects.push(Object::Replication(id));
+        }
         "Msvm_VirtualSystemExportSettingData" => objects.push(Object::ExportSettings(id)),
         "Msvm_VirtualSystemReferencePoint" => {
             let points = view.reference_points(vm);

@@ -237,6 +237,15 @@ InstanceID Caption Description ElementName TpmEnabled KsdEnabled ShieldingReques
 EncryptStateAndVmMigrationTraffic DataProtectionRequested VirtualizationBasedSecurityOptOut
 BindToHostTpm@2019
 
+Msvm_ReplicationRelationship@2012R2 < CIM_ManagedSystemElement CIM_ManagedElement :
+InstanceID Caption Description ElementName InstallDate Name OperationalStatus StatusDescriptions
+Status HealthState ReplicationState ReplicationHealth FailedOverReplicationType LastReplicationType
+LastApplicationConsistentReplicationTime LastReplicationTime LastApplyTime
+
+Msvm_ReplicationService@2012 < CIM_Service CIM_ManagedElement :
+InstanceID Caption Description ElementName SystemCreationClassName SystemName CreationClassName
+Name Started EnabledState HealthState OperationalStatus
+
 Msvm_DiskMergeSettingData < CIM_SettingData CIM_ManagedElement :
 InstanceID Caption Description ElementName EnabledState
 

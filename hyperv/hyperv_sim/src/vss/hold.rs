@@ -273,6 +273,7 @@ impl HostState {
     fn save_for_backup(&mut self, id: Uuid, vm: Uuid) -> Result<(), SimError> {
         let found = self.vm(vm)?.power;
         self.hold(id, vm, |held| held.power = Some(found));
+        self.excuse_role(vm, true)?;
         self.pass(self.time_for_memory(vm)?)?;
         self.set_power_now(vm, PowerState::Saved)
     }
@@ -280,6 +281,7 @@ impl HostState {
     fn pause_for_backup(&mut self, id: Uuid, vm: Uuid) -> Result<(), SimError> {
         let found = self.vm(vm)?.power;
         self.hold(id, vm, |held| held.power = Some(found));
+        self.excuse_role(vm, true)?;
         self.set_power_now(vm, PowerState::Paused)
     }
 

@@ -80,9 +80,9 @@ impl HostState {
             let takes = self.time_for_memory(vm)?;
             self.pass(takes)?;
         }
-        match power {
-            PowerState::Saved | PowerState::Paused => self.set_power_now(vm, found),
-            _ => Ok(()),
+        if matches!(power, PowerState::Saved | PowerState::Paused) {
+            self.set_power_now(vm, found)?;
         }
+        self.excuse_role(vm, false)
     }
 }

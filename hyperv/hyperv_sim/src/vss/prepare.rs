@@ -97,7 +97,8 @@ impl HostState {
         if session.volumes.len() >= VOLUMES_MAX {
             return Err(failure_of_code(step, MAXIMUM_NUMBER_OF_VOLUMES));
         }
-        if self.facts.vss.volumes_without_vss.contains(&volume.id) {
+        let without = &self.facts.vss.volumes_without_vss;
+        if !volume.has_vss || without.contains(&volume.id) {
             return Err(failure(
                 VssErrorKind::NotSupported,
                 step,
@@ -105,7 +106,7 @@ impl HostState {
                 format!("{} cannot be snapped", volume.mount),
             ));
         }
-        self.check_is_local(&volume, step)?;
+        self.check_is_allowed(&volume, step)?;
         let provider = self.choose_provider(&volume.mount, volume.kind, provider)?;
         let snapshot = self.new_guid();
         self.session_mut(id, step)?.volumes.push(SetVolume {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vss::{Provider, RequestOptions, SnapshotVolume, VssBackup, VssError, VssService, VssStep};
+use vss::{
+    Provider, RequestOptions, SnapshotVolume, VssBackup, VssError, VssErrorKind, VssService,
+    VssStep,
+};
 
 use super::backup::SimBackup;
 use super::failure::of_host;
@@ -85,8 +88,11 @@ impl VssService for SimVss {
         call(&self.host, None, step, nobody, |state, _| {
             let volume = state.snap_volume_of(path);
             let volume = volume.ok_or_else(|| of_host(step, &no_volume(path)))?;
-            state.check_is_local(&volume, step)?;
-            Ok(volume.seen())
+            match state.check_is_allowed(&volume, step) {
+                // That another backup goes on is told when the volume is added.
+                Err(error) if error.kind() == VssErrorKind::Busy => Ok(volume.seen()),
+                checked => checked.map(|()| volume.seen()),
+            }
         })
     }
 

@@ -143,6 +143,7 @@ impl HostState {
         };
         let target = shadows_folder(self.dir()).join(&folder);
         remove_tree(&target)?;
+        self.begin_volume_backup(&volume.mount)?;
         copy_tree(&volume.folder, &target)?;
         let sort = match self.hardware_provider(order.provider) {
             Some(_) => HARDWARE_ASSISTED,
@@ -191,6 +192,8 @@ impl HostState {
         for copy in copies {
             let folder = shadows_folder(self.dir()).join(&copy.folder);
             self.doomed_folders.push(folder);
+            // A volume that is gone has no backups to count.
+            let _ = self.end_volume_backup(&copy.mount);
             let device = copy.device;
             self.trace(None, TraceKind::SnapshotDeleted { device });
         }

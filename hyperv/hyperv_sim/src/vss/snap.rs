@@ -6,14 +6,13 @@ use uuid::Uuid;
 use vss::{VssError, VssErrorKind, VssStep, WriterState};
 
 use super::failure::{
-    INSUFFICIENT_STORAGE, OBJECT_NOT_FOUND, VOLUME_NOT_LOCAL, WRITER_TIMEOUT, failure,
-    failure_of_code, of_host,
+    INSUFFICIENT_STORAGE, OBJECT_NOT_FOUND, WRITER_TIMEOUT, failure, failure_of_code, of_host,
 };
 use super::provider::SYSTEM_PROVIDER;
 use super::shadow_copy::SnapshotOrder;
 use super::snap_volume::SnapVolume;
 use crate::host_state::HostState;
-use crate::{PowerState, TraceKind};
+use crate::{PowerState, SimErrorKind, TraceKind};
 
 const STEP: VssStep = VssStep::Snapshot;
 /// How long writers hold still. Contract: 5.2 [M]
@@ -93,7 +92,7 @@ impl HostState {
         let volume = self
             .snap_volume_named(&wanted.name)
             .ok_or_else(|| failure_of_code(STEP, OBJECT_NOT_FOUND))?;
-        self.check_is_local(&volume, STEP)?;
+        self.check_is_allowed(&volume, STEP)?;
         let array = self.hardware_provider(wanted.provider);
         let takes = array.map_or(self.facts.behavior.volume_snapshot_ms, |array| {
             array.volume_snapshot_ms
@@ -118,33 +117,30 @@ impl HostState {
         self.snap_volume(&volume, &order).map_err(host)
     }
 
-    /// Fails where another node has to be asked for the snapshot.
-    pub(crate) fn check_is_local(
+    /// Fails where this node may not snap a volume now: a cluster shared volume that another node
+    /// coordinates, or that another backup keeps a snapshot of (contract 5.2).
+    pub(crate) fn check_is_allowed(
         &self,
         volume: &SnapVolume,
         step: VssStep,
     ) -> Result<(), VssError> {
-        self.volume_is_local(volume).map_err(|error| {
-            failure(
-                VssErrorKind::NotLocal,
-                step,
-                VOLUME_NOT_LOCAL,
-                error.to_string(),
-            )
-        })
+        self.volume_snapshot_allowed(&volume.mount)
+            .map_err(|error| {
+                let kind = match error.kind() {
+                    SimErrorKind::Conflict => VssErrorKind::Busy,
+                    _ => VssErrorKind::NotLocal,
+                };
+                failure(kind, step, error.code(), error.to_string())
+            })
     }
 
     fn check_room_for_snapshot(&self, volume: &SnapVolume) -> Result<(), VssError> {
-        let small = |own: &crate::Volume| own.id == volume.id && own.capacity_bytes < ENDLESS_BYTES;
+        let own = self.volume_of(&volume.mount);
+        let small = own.filter(|own| own.capacity_bytes < ENDLESS_BYTES);
         // Adding up all files takes its time.
-        let free = if self.facts.volumes.iter().any(small) {
-            let rooms = self.volume_rooms();
-            let rooms = rooms.map_err(|error| of_host(STEP, &error))?;
-            let room = rooms.into_iter().find(|room| small(&room.volume));
-            room.map(|room| room.free_bytes)
-        } else {
-            None
-        };
+        let room = small.map(|own| self.room_on(&own)).transpose();
+        let room = room.map_err(|error| of_host(STEP, &error))?;
+        let free = room.map(|room| room.free_bytes);
         if free.is_none_or(|free| free >= ROOM_BYTES) {
             return Ok(());
         }

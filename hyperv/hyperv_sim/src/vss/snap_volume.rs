@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use uuid::Uuid;
 use vss::{SnapshotVolume, VolumeKind};
 
-use crate::drive::drive_folder;
 use crate::guid::guid_text;
 use crate::host_state::HostState;
 use crate::{SimError, SimErrorKind, SimHost};
@@ -23,6 +22,8 @@ pub(crate) struct SnapVolume {
     pub(crate) kind: VolumeKind,
     /// The folder of this machine that holds its files.
     pub(crate) folder: PathBuf,
+    /// Its file system can be snapped.
+    pub(crate) has_vss: bool,
 }
 
 impl SnapVolume {
@@ -64,14 +65,32 @@ impl SimHost {
 impl HostState {
     /// Lists the volumes that can be snapped: the host's own, cluster shared volumes and shares.
     pub(crate) fn snap_volumes(&self) -> Vec<SnapVolume> {
-        let own = self.facts.volumes.iter().map(|volume| SnapVolume {
-            id: volume.id,
-            mount: volume.drive.clone(),
-            name: volume_name(volume.id),
-            kind: VolumeKind::Local,
-            folder: drive_folder(self.dir(), volume.drive.chars().next().unwrap_or('C')),
+        let volumes = self.all_volumes().into_iter().filter_map(|volume| {
+            Some(SnapVolume {
+                id: volume.id,
+                name: volume_name(volume.id),
+                kind: match volume.drive.len() {
+                    3 => VolumeKind::Local,
+                    _ => VolumeKind::ClusterShared,
+                },
+                folder: self.local_path(&volume.drive).ok()?,
+                mount: volume.drive,
+                has_vss: has_vss(volume.file_system.as_deref()),
+            })
         });
-        own.collect()
+        let shares = self.membership.as_deref().map(|own| &own.facts.shares);
+        let shares = shares.into_iter().flatten().filter_map(|share| {
+            let mount = format!("{}\\", share.trim_end_matches('\\'));
+            Some(SnapVolume {
+                id: Uuid::nil(),
+                name: mount.clone(),
+                kind: VolumeKind::FileShare,
+                folder: self.local_path(share).ok()?,
+                mount,
+                has_vss: true,
+            })
+        });
+        volumes.chain(shares).collect()
     }
 
     /// Returns the volume that a path lies on: the one whose mount point is the longest.
@@ -102,15 +121,12 @@ impl HostState {
         let mut volumes = self.snap_volumes().into_iter();
         volumes.find(|volume| same(&volume.name) || same(&volume.mount))
     }
+}
 
-    /// Fails where this node cannot snap the volume itself: a cluster shared volume that another
-    /// node coordinates (contract 5.2).
-    ///
-    /// Errors: `NotSupported`, with the code of `VSS_E_VOLUME_NOT_LOCAL`.
-    pub(crate) fn volume_is_local(&self, volume: &SnapVolume) -> Result<(), SimError> {
-        let _ = volume;
-        Ok(())
-    }
+/// Returns whether VSS snaps volumes with a file system; `None`: NTFS. Contract: 5.1 [M]
+fn has_vss(file_system: Option<&str>) -> bool {
+    let able = ["NTFS", "ReFS", "CSVFS"];
+    file_system.is_none_or(|own| able.iter().any(|one| own.eq_ignore_ascii_case(one)))
 }
 
 /// Returns `\\?\Volume{…}\`.

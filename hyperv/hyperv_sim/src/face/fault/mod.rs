@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use plan::{FaultPlan, WmiCall};
 
 /// The methods that the simulated host carries out, and at which faults can strike.
-pub const METHODS: [&str; 29] = [
+pub const METHODS: [&str; 31] = [
     "AddVirtualMachine",
     "ApplySnapshot",
     "AttachVirtualHardDisk",
@@ -38,6 +38,8 @@ pub const METHODS: [&str; 29] = [
     "ModifySystemSettings",
     "MoveToNewHost",
     "MoveToNewNode",
+    "RequestReplicationStateChange",
+    "RequestReplicationStateChangeEx",
     "RequestStateChange",
     "TakeOffline",
     "UpdateVirtualMachine",

@@ -130,6 +130,9 @@ fn work(
         (_, "AddResourceSettings") => resources::add(state, parameters),
         (_, "ExportSystemDefinition") => systems::export(state, parameters),
         (Object::Vm(id), "RequestStateChange") => systems::change_state(state, *id, parameters),
+        (Object::Vm(id), "RequestReplicationStateChange" | "RequestReplicationStateChangeEx") => {
+            systems::change_replication(state, *id, parameters)
+        }
         (Object::Component(vm, _), "InitiateShutdown") => systems::shut_down(state, *vm),
         (Object::Job(id), "RequestStateChange") => jobs::change_state(state, *id, parameters),
         (Object::Job(id), "GetError") => jobs::error(state, *id),

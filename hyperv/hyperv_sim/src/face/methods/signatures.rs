@@ -54,6 +54,13 @@ const fn since_2016(signature: Signature) -> Signature {
     }
 }
 
+const fn since_2012_r2(signature: Signature) -> Signature {
+    Signature {
+        since: Profile::Server2012R2,
+        ..signature
+    }
+}
+
 const SNAPSHOTS: &str = "Msvm_VirtualSystemSnapshotService";
 const POINTS: &str = "Msvm_VirtualSystemReferencePointService";
 const SYSTEMS: &str = "Msvm_VirtualSystemManagementService";
@@ -125,6 +132,8 @@ const METHODS: &[Signature] = &[
     method(RESOURCE, "UpdateVirtualMachine", &[]),
     method(RESOURCE, "GetPossibleOwners", &[]),
     method("MSCluster_ClusterSharedVolume", "MoveToNewHost", &["HostName"]),
+    method("Msvm_ComputerSystem", "RequestReplicationStateChange", &["RequestedState", "TimeoutPeriod"]),
+    since_2012_r2(method("Msvm_ComputerSystem", "RequestReplicationStateChangeEx", &["ReplicationRelationship", "RequestedState", "TimeoutPeriod"])),
     method("Msvm_ConcreteJob", "RequestStateChange", &["RequestedState", "TimeoutPeriod"]),
     method("Msvm_ConcreteJob", "GetError", &[]),
     method("Msvm_ConcreteJob", "GetErrorEx", &[]),

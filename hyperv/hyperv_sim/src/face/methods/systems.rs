@@ -135,6 +135,21 @@ pub(crate) fn change_state(
     Ok(Outcome::Done(Instance::new("__PARAMETERS")))
 }
 
+/// `RequestReplicationStateChange` and, with a relationship, `…Ex`: pauses replication of a VM, or
+/// lets it go on. Documented for `Msvm_ComputerSystem`; other states than 3 and 7 are refused.
+pub(crate) fn change_replication(
+    state: &mut HostState,
+    vm: Uuid,
+    parameters: &Parameters<'_>,
+) -> Result<Outcome, SimError> {
+    let wanted = parameters.required_number::<u16>("RequestedState")?;
+    if !matches!(wanted, 1..=4 | 7 | 9) {
+        return Err(invalid(format!("there is no replication state {wanted}")));
+    }
+    state.change_replication(vm, wanted)?;
+    Ok(Outcome::Done(Instance::new("__PARAMETERS")))
+}
+
 /// `Msvm_ShutdownComponent.InitiateShutdown`; 32780: the guest is not ready.
 pub(crate) fn shut_down(state: &mut HostState, vm: Uuid) -> Result<Outcome, SimError> {
     if !state.vm(vm)?.component(ComponentKind::Shutdown).answers() {

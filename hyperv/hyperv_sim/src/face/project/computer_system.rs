@@ -67,6 +67,9 @@ pub(crate) fn vm(view: HostView<'_>, vm: &Vm) -> Instance {
     if let Some(process) = process_id(vm) {
         instance.set("ProcessID", process);
     }
+    if let (Some(time), _) = vm.replication_times(view.state.now) {
+        instance.set("LastReplicationTime", cim_time(time));
+    }
     if let Some(time) = vm.last_backup {
         instance.set("LastSuccessfulBackupTime", cim_time(time));
     }

@@ -7,6 +7,7 @@ mod hardware;
 mod job;
 mod network;
 mod reference_point;
+mod replication;
 mod service;
 mod storage;
 mod vm_settings;
@@ -53,6 +54,7 @@ fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
             Some(component::component_settings(view, view.vm(*id)?, *kind))
         }
         Object::ReferencePoint(vm, id) => reference_point::reference_point(view.vm(*vm)?, *id),
+        Object::Replication(id) => Some(replication::relationship(view, view.vm(*id)?)),
         Object::Job(id) => job::job(view, *id),
         Object::Service(class) => Some(service::service(view, class)),
         Object::ServiceSettings => Some(service::settings(view)),

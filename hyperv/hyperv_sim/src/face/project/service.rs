@@ -13,6 +13,7 @@ pub(crate) fn service(view: HostView<'_>, class: &'static str) -> Instance {
         "Msvm_VirtualSystemReferencePointService" => {
             "Hyper-V Virtual System Reference Point Service"
         }
+        "Msvm_ReplicationService" => "Hyper-V Replica Service",
         _ => "Hyper-V Image Management Service",
     };
     // Names are keys: they are the same in every language.
@@ -20,6 +21,7 @@ pub(crate) fn service(view: HostView<'_>, class: &'static str) -> Instance {
         "Msvm_VirtualSystemManagementService" => "vmms",
         "Msvm_VirtualSystemSnapshotService" => "vssnapsvc",
         "Msvm_VirtualSystemReferencePointService" => "vsrefpointsvc",
+        "Msvm_ReplicationService" => "replicasvc",
         _ => "vhdsvc",
     };
     Instance::new(class)
