@@ -74,10 +74,12 @@ impl HostState {
         let profile = self.facts.profile;
         if !profile.has_binary_configurations() {
             self.write_file(&format!("{stem}.xml"), &xml(configuration)?)?;
-            if has_memory {
-                self.write_file(&format!("{stem}.bin"), &[0x5A; MEMORY_BYTES])?;
-            }
-            return Ok(());
+            let memory = format!("{stem}.bin");
+            return if has_memory {
+                self.write_file(&memory, &[0x5A; MEMORY_BYTES])
+            } else {
+                remove_if_there(&self.local_path(&memory)?)
+            };
         }
         self.write_file(&format!("{stem}.vmcx"), &vmcx(&configuration.to_tree())?)?;
         self.write_file(

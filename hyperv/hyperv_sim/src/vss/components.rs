@@ -74,10 +74,14 @@ impl HostState {
         } else {
             None
         };
-        let known = vm.is_some() || self.has_usual_component(session, wanted);
-        let hyperv_is_there =
-            self.has_usual_component(session, &self.component_id(HYPERV_WRITER, HOST_COMPONENT));
-        if !known || wanted.writer == HYPERV_WRITER && !hyperv_is_there {
+        // What was made since the writer was asked is in none of its components.
+        let by_name = wanted.writer != HYPERV_WRITER || wanted.name == HOST_COMPONENT;
+        let has_writer = || self.has_component(session, wanted.writer, HOST_COMPONENT);
+        let known = match vm {
+            Some(_) => has_writer(),
+            None => by_name && self.has_component(session, wanted.writer, &wanted.name),
+        };
+        if !known {
             return Err(no_component(wanted));
         }
         let name = vm.map_or_else(|| wanted.name.clone(), |(vm, _)| guid_text(*vm));

@@ -196,11 +196,11 @@ impl HostState {
             .collect())
     }
 
-    /// Returns whether a component of a writer other than that of Hyper-V exists.
-    pub(crate) fn has_usual_component(&self, session: &Session, id: &ComponentId) -> bool {
+    /// Returns whether a writer that takes part has a component now.
+    pub(crate) fn has_component(&self, session: &Session, writer: Uuid, name: &str) -> bool {
         let writers = self.writers_of(&session.only);
         let mut components = writers.iter().flat_map(|writer| &writer.components);
-        components.any(|own| own.id.writer == id.writer && own.id.name == id.name)
+        components.any(|own| own.id.writer == writer && own.id.name == name)
     }
 }
 

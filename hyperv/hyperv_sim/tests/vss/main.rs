@@ -1,10 +1,10 @@
 //! Backups through VSS: the order of events, what snapshots hold, and that nothing is left behind.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail"
-)]
-
+mod content;
+mod failures;
 mod order;
+mod refusals;
+mod replicas;
+mod shared_volumes;
 mod stage;

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use block_io::BlockDevice;
 use disk_image::OpenOptions;
-use hyperv_sim::{
-    DiskSpec, Ledger, Profile, SimHost, SimOptions, SimPaths, SimVss, TraceKind, VmSpec,
-};
+use hyperv_sim::{DiskSpec, Ledger, Profile, SimHost, SimOptions, SimPaths, SimVss, VmSpec};
 use tempfile::TempDir;
 use uuid::Uuid;
 use vss::{
@@ -23,7 +21,7 @@ pub(crate) fn never() -> bool {
 pub(crate) struct Stage {
     pub(crate) host: Arc<SimHost>,
     pub(crate) vss: SimVss,
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Stage {
@@ -36,7 +34,11 @@ impl Stage {
         let host = SimHost::create(&folder.path().join("host"), options).unwrap();
         let host = Arc::new(host);
         let vss = SimVss::new(Arc::clone(&host));
-        Self { host, vss, folder }
+        Self {
+            host,
+            vss,
+            _folder: folder,
+        }
     }
 
     /// A running VM of generation 2 with a disk of 4 MiB.
@@ -105,11 +107,6 @@ impl Stage {
         let names = events.iter().map(|event| event.kind.name());
         names.filter(|name| *name != "merged").collect()
     }
-
-    pub(crate) fn has_event(&self, wanted: &TraceKind) -> bool {
-        let events = self.host.trace().unwrap();
-        events.iter().any(|event| event.kind == *wanted)
-    }
 }
 
 pub(crate) fn options(kind: SnapshotKind) -> RequestOptions {
@@ -133,4 +130,20 @@ pub(crate) fn hyperv(backup: &mut dyn VssBackup) -> WriterStatus {
     let statuses = backup.writer_statuses(&never).unwrap();
     let mut own = statuses.into_iter().filter(|own| own.id == HYPERV_WRITER);
     own.next().unwrap()
+}
+
+/// The component of a VM, made by hand.
+pub(crate) fn component_of(vm: Uuid) -> ComponentId {
+    ComponentId {
+        instance: HYPERV_WRITER,
+        writer: HYPERV_WRITER,
+        kind: vss::ComponentKind::FileGroup,
+        logical_path: String::new(),
+        name: vm.to_string().to_uppercase(),
+    }
+}
+
+/// Plans what goes wrong, as people write it.
+pub(crate) fn plan(stage: &Stage, fault: &str) {
+    stage.host.plan_fault(fault.parse().unwrap()).unwrap();
 }
