@@ -121,7 +121,7 @@ impl HostState {
         let name = owner.name.clone();
         let is_possible = matches!(
             (found.state, wanted),
-            (REPLICATING | SUSPENDED, REPLICATING | SUSPENDED)
+            (REPLICATING, SUSPENDED) | (SUSPENDED, REPLICATING)
         );
         if found.mode == 0 || !is_possible {
             return Err(SimError::new(
@@ -132,10 +132,9 @@ impl HostState {
                 ),
             ));
         }
-        if found.state == wanted {
-            return Ok(());
-        }
         owner.replication.state = wanted;
+        // What is just applied is applied to its end.
+        owner.replication.applying_log = false;
         if let Some(plan) = &mut owner.replication_plan {
             match (wanted, plan.paused.take()) {
                 (SUSPENDED, _) => plan.paused = Some(now),

@@ -68,7 +68,11 @@ impl HostState {
             self.trace(Some(vm), TraceKind::CheckpointRemoved);
         }
         match held.power {
-            Some(found) => self.give_power_back(vm, found),
+            Some(found) => {
+                let given_back = self.give_power_back(vm, found);
+                self.excuse_role(vm, false)?;
+                given_back
+            }
             None => Ok(()),
         }
     }
@@ -83,6 +87,6 @@ impl HostState {
         if matches!(power, PowerState::Saved | PowerState::Paused) {
             self.set_power_now(vm, found)?;
         }
-        self.excuse_role(vm, false)
+        Ok(())
     }
 }

@@ -77,19 +77,18 @@ pub(crate) fn shadow_folder_of<'a>(dir: &Path, path: &'a str) -> Option<(PathBuf
             let below = path
                 .strip_prefix("\\\\")
                 .filter(|below| !below.starts_with('?'))?;
-            let (server, below) = below.split_once('\\')?;
+            let (_, below) = below.split_once('\\')?;
             let (share, rest) = below.split_once('\\').unwrap_or((below, ""));
             // `\\server\share@{…}` is the snapshot of a share.
             let end = path.len() - rest.len();
-            let name = share.contains("@{").then_some(())?;
-            let () = name;
-            let _ = server;
+            if !share.contains("@{") {
+                return None;
+            }
             return existing(dir, &share_folder(path.get(..end)?), rest);
         }
     };
-    let plain = device.chars().all(|own| own.is_ascii_alphanumeric());
-    plain.then_some(())?;
-    existing(dir, device, rest)
+    let is_plain = device.chars().all(|own| own.is_ascii_alphanumeric());
+    is_plain.then(|| existing(dir, device, rest)).flatten()
 }
 
 fn existing<'a>(dir: &Path, name: &str, rest: &'a str) -> Option<(PathBuf, &'a str)> {
