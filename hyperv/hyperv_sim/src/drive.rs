@@ -8,8 +8,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use disk_image::{DriveMap, OpenOptions};
 
 use crate::cluster::shared_storage;
+use crate::host_state::HostState;
 use crate::{SimError, SimErrorKind};
 
 /// Returns the folder of a drive, which need not exist.
@@ -36,6 +40,21 @@ pub(crate) fn drives(dir: &Path) -> Result<Vec<(String, PathBuf)>, SimError> {
     }
     drives.sort();
     Ok(drives)
+}
+
+impl HostState {
+    /// Says where the parents of a disk's file may lie: on the host's drives, and on what it shares
+    /// with other nodes.
+    pub(crate) fn open_options(&self) -> Result<OpenOptions, SimError> {
+        if shared_storage(self.dir()).is_none() {
+            return Ok(OpenOptions::below(self.dir().join("drives")));
+        }
+        let mut map = DriveMap::new();
+        for (prefix, folder) in drives(self.dir())? {
+            map = map.with(&prefix, &folder)?;
+        }
+        Ok(OpenOptions::on_host(Arc::new(map)))
+    }
 }
 
 /// Where a node sees the volumes of its cluster.

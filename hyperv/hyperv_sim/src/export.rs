@@ -73,7 +73,7 @@ impl HostState {
             let made = std::fs::create_dir_all(folder);
             made.map_err(|error| SimError::io(folder.display(), error))?;
         }
-        let options = disk_image::OpenOptions::below(self.dir().join("drives"));
+        let options = self.open_options()?;
         let format = ImageFormat::from_extension(&target).unwrap_or(ImageFormat::Vhdx);
         disk_image::convert(&self.local_path(source)?, &options, &target, format, &(), 1)?;
         Ok(())

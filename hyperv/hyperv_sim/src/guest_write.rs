@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use block_io::{BlockDevice, ExtentKind};
-use disk_image::{DiskImage, OpenOptions};
+use disk_image::DiskImage;
 use uuid::Uuid;
 
 use crate::host_state::HostState;
@@ -67,8 +67,7 @@ impl HostState {
     /// Opens a file of the host with all its parents.
     pub(crate) fn open_chain(&self, host_path: &str) -> Result<DiskImage, SimError> {
         let path = self.local_path(host_path)?;
-        let options = OpenOptions::below(self.dir().join("drives"));
-        Ok(disk_image::open(&path, &options)?)
+        Ok(disk_image::open(&path, &self.open_options()?)?)
     }
 
     pub(crate) fn guest_writes(

@@ -95,6 +95,8 @@ pub enum TraceKind {
         /// Its text.
         text: String,
     },
+    /// The cluster found a VM that should run stopped, saved or gone, and had not done that itself.
+    ClusterSurprise,
     /// Replication of a VM was paused.
     ReplicationPaused,
     /// Replication of a VM goes on.
@@ -183,6 +185,7 @@ impl TraceKind {
             Self::Started => "started",
             Self::Stopped => "stopped",
             Self::Event { .. } => "event",
+            Self::ClusterSurprise => "cluster-surprise",
             Self::ReplicationPaused => "replication-paused",
             Self::ReplicationResumed => "replication-resumed",
         }

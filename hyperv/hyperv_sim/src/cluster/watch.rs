@@ -6,7 +6,7 @@ use super::plans::PlannedWork;
 use super::{ClusterEventKind, RoleState};
 use crate::clock::later;
 use crate::host_state::HostState;
-use crate::{PowerState, SimError};
+use crate::{PowerState, SimError, TraceKind};
 
 impl HostState {
     /// Compares the VMs of this node with what their roles want.
@@ -79,8 +79,10 @@ impl HostState {
         if !restarted {
             let kind = ClusterEventKind::Surprise { power };
             facts.note(now, &node, Some(vm), kind);
+            self.trace(Some(vm), TraceKind::ClusterSurprise);
         }
-        let wait = i64::try_from(facts.rules.recovery_ms).unwrap_or(i64::MAX);
+        let wait = self.cluster()?.rules.recovery_ms;
+        let wait = i64::try_from(wait).unwrap_or(i64::MAX);
         if power.is_some() {
             self.plan(later(now, wait), vm, PlannedWork::Recover)?;
         }
