@@ -7,9 +7,9 @@ use hyperv_sim::{DiskKind, DiskSpec, Guest, VmSpec};
 use serde_json::json;
 
 use super::failed;
+use super::folder::SimFolder;
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
-use crate::host_choice::open_sim;
 use crate::invocation::Invocation;
 use crate::ui::parse_size;
 
@@ -17,9 +17,11 @@ use crate::ui::parse_size;
 #[command(after_help = "Examples:
   lifeboat sim add-vm DIR SQL01 --disk system.vhdx --disk empty:1GiB
   lifeboat sim add-vm DIR WEB01 --disk disk.img --guest linux-daemon
-  lifeboat sim add-vm DIR FILE01 --disk disk.img --disk pass-through:1GiB")]
+  lifeboat sim add-vm DIR FILE01 --disk disk.img --disk pass-through:1GiB
+  lifeboat sim add-vm DIR SQL01 --disk empty:1GiB --clustered --node HV2
+  lifeboat sim add-vm DIR WEB02 --disk empty:1GiB --clustered --node HV2 --folder '\\\\nas\\vm\\WEB02'")]
 pub(crate) struct AddVmArgs {
-    /// Folder of the simulated host
+    /// Folder of the simulated host or cluster
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// Name of the VM
@@ -43,6 +45,15 @@ pub(crate) struct AddVmArgs {
     /// The VM is off
     #[arg(long)]
     off: bool,
+    /// The node of the cluster that gets it
+    #[arg(long, value_name = "NODE")]
+    node: Option<String>,
+    /// The VM is a role of the cluster, on storage that all nodes see
+    #[arg(long, requires = "node")]
+    clustered: bool,
+    /// Folder for its files, as the host names it
+    #[arg(long, value_name = "PATH")]
+    folder: Option<String>,
     /// Notes
     #[arg(long, value_name = "TEXT", default_value = "")]
     notes: String,
@@ -75,7 +86,10 @@ pub(super) fn run(invocation: &Invocation, args: &AddVmArgs) -> Result<ExitCode,
     spec.has_tpm = args.tpm;
     spec.running = !args.off;
     spec.notes.clone_from(&args.notes);
-    let id = open_sim(&args.dir)?.add_vm(&spec).map_err(failed)?;
+    spec.is_clustered = args.clustered;
+    spec.folder.clone_from(&args.folder);
+    let host = SimFolder::open(&args.dir)?.host(&args.dir, args.node.as_deref())?;
+    let id = host.add_vm(&spec).map_err(failed)?;
     let ui = &invocation.ui;
     ui.data(format!("added {} {id}", args.name));
     let fields = json!({ "vm": args.name, "identity": id.to_string() });

@@ -11,9 +11,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::failed;
+use super::folder::SimFolder;
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
-use crate::host_choice::open_sim;
 use crate::invocation::Invocation;
 use crate::ui::{parse_size, size};
 
@@ -23,7 +23,7 @@ const WRITE_BYTES_MAX: usize = 64 << 20;
 /// A VM of a simulated host.
 #[derive(Debug, Args)]
 pub(crate) struct VmArgs {
-    /// Folder of the simulated host
+    /// Folder of the simulated host or cluster
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// Name or GUID of the VM
@@ -93,6 +93,7 @@ pub(crate) struct CheckpointArgs {
 #[command(after_help = "Examples:
   lifeboat sim fault DIR \"CreateSnapshot vm=SQL01 first=2 conflict\"
   lifeboat sim fault DIR \"ConvertToReferencePoint nth=1 job=32768\"
+  lifeboat sim fault DIR/nodes/HV1 \"CreateSnapshot vm=SQL01 nth=1 moves=HV2\"
   lifeboat sim fault DIR --clear")]
 pub(crate) struct FaultArgs {
     /// Folder of the simulated host
@@ -109,7 +110,8 @@ pub(crate) struct FaultArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lifeboat sim crash DIR
-  lifeboat sim crash DIR --lose-tracking")]
+  lifeboat sim crash DIR --lose-tracking
+  lifeboat sim crash DIR/nodes/HV2")]
 pub(crate) struct CrashArgs {
     /// Folder of the simulated host
     #[arg(value_name = "DIR")]
@@ -123,16 +125,14 @@ pub(crate) struct CrashArgs {
 #[command(after_help = "Examples:
   lifeboat sim settle DIR")]
 pub(crate) struct HostArgs {
-    /// Folder of the simulated host
+    /// Folder of the simulated host or cluster
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 }
 
 impl VmArgs {
     fn open(&self) -> Result<(Arc<SimHost>, Uuid), CliError> {
-        let host = open_sim(&self.dir)?;
-        let vm = host.find_vm(&self.name).map_err(failed)?;
-        Ok((host, vm))
+        SimFolder::open(&self.dir)?.find_vm(&self.name)
     }
 }
 
@@ -229,7 +229,7 @@ pub(super) fn checkpoint(
 }
 
 pub(super) fn fault(invocation: &Invocation, args: &FaultArgs) -> Result<ExitCode, CliError> {
-    let host = open_sim(&args.dir)?;
+    let host = SimFolder::open(&args.dir)?.host(&args.dir, None)?;
     if args.clear {
         host.clear_faults().map_err(failed)?;
     }
@@ -243,7 +243,8 @@ pub(super) fn fault(invocation: &Invocation, args: &FaultArgs) -> Result<ExitCod
 }
 
 pub(super) fn crash(invocation: &Invocation, args: &CrashArgs) -> Result<ExitCode, CliError> {
-    open_sim(&args.dir)?
+    SimFolder::open(&args.dir)?
+        .host(&args.dir, None)?
         .crash_host(args.lose_tracking)
         .map_err(failed)?;
     say(
@@ -254,7 +255,11 @@ pub(super) fn crash(invocation: &Invocation, args: &CrashArgs) -> Result<ExitCod
 }
 
 pub(super) fn settle(invocation: &Invocation, args: &HostArgs) -> Result<ExitCode, CliError> {
-    open_sim(&args.dir)?.settle().map_err(failed)?;
+    let settled = match SimFolder::open(&args.dir)? {
+        SimFolder::Host(host) => host.settle(),
+        SimFolder::Cluster(cluster) => cluster.settle(),
+    };
+    settled.map_err(failed)?;
     say(invocation, &args.dir, "no job and no merge is left")
 }
 

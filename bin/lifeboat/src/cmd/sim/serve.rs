@@ -12,9 +12,9 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::failed;
+use super::folder::SimFolder;
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
-use crate::host_choice::open_sim;
 use crate::interrupt;
 use crate::invocation::Invocation;
 use crate::password::read_secret_file;
@@ -22,6 +22,7 @@ use crate::password::read_secret_file;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lifeboat sim serve DIR
+  lifeboat sim serve DIR/nodes/HV1
   lifeboat sim serve DIR --listen 127.0.0.1:5985 --user admin
 
 The password comes from the file that LIFEBOAT_HOST_PASSWORD_FILE names; without one it is made and
@@ -43,7 +44,7 @@ pub(crate) struct ServeArgs {
 
 pub(super) fn run(invocation: &Invocation, args: &ServeArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
-    let host = open_sim(&args.dir)?;
+    let host = SimFolder::open(&args.dir)?.host(&args.dir, None)?;
     host.follow_real_time(true).map_err(failed)?;
     let (password, made) = password()?;
     let mut options = ServerOptions::new(&args.user, password.as_str());

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use hyperv_sim::{StateReport, Vm};
 
-use super::failed;
+use super::folder::SimFolder;
+use super::{cluster_state, failed};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
-use crate::host_choice::open_sim;
 use crate::invocation::Invocation;
 use crate::ui::{Align, Table, Ui, size};
 
@@ -17,16 +17,25 @@ use crate::ui::{Align, Table, Ui, size};
   lifeboat sim state DIR
   lifeboat sim state DIR --json")]
 pub(crate) struct StateArgs {
-    /// Folder of the simulated host
+    /// Folder of the simulated host or cluster
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 }
 
 pub(super) fn run(invocation: &Invocation, args: &StateArgs) -> Result<ExitCode, CliError> {
-    let state = open_sim(&args.dir)?.state().map_err(failed)?;
     let ui = &invocation.ui;
-    ui.record("state", &state);
-    show(ui, &state);
+    match SimFolder::open(&args.dir)? {
+        SimFolder::Host(host) => {
+            let state = host.state().map_err(failed)?;
+            ui.record("state", &state);
+            show(ui, &state);
+        }
+        SimFolder::Cluster(cluster) => {
+            let state = cluster.state().map_err(failed)?;
+            ui.record("cluster-state", &state);
+            cluster_state::show(ui, &state);
+        }
+    }
     ui.summary("success", ExitCode::Success, serde_json::json!({}));
     Ok(ExitCode::Success)
 }
@@ -64,7 +73,7 @@ fn show(ui: &Ui, state: &StateReport) {
     ui.table(&table);
 }
 
-fn doing(vm: &Vm) -> String {
+pub(super) fn doing(vm: &Vm) -> String {
     let job = vm.active_job().or_else(|| vm.pending_merge());
     job.map_or_else(|| "nothing".to_owned(), |job| job.kind.caption().to_owned())
 }
