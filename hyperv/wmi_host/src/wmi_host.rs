@@ -98,6 +98,21 @@ impl WmiHost {
         self
     }
 
+    /// Returns this host with the snapshots, and the files, that another node of its cluster has;
+    /// `None` where that one's service is not at hand.
+    pub(crate) fn with_snapshots_of(&self, other: &Self) -> Option<Self> {
+        Some(Self {
+            session: Arc::clone(&self.session),
+            clock: Arc::clone(&self.clock),
+            bytes: other.bytes.clone(),
+            vss: Some(other.vss.clone()?),
+            options: self.options.clone(),
+            cluster: self.cluster.clone(),
+            run_sets: RunSets::default(),
+            recent: Mutex::new(None),
+        })
+    }
+
     /// Returns who knows where the host's VMs are when they are not here any more.
     pub(crate) fn whereabouts(&self) -> Arc<dyn Whereabouts> {
         let cluster = self.cluster.as_ref().and_then(Weak::upgrade);
@@ -147,9 +162,11 @@ impl WmiHost {
             HostError::new(HostErrorKind::NoSuchVm, text)
         };
         let id = Uuid::parse_str(identity).map_err(|_| missing())?;
-        VmFacts::read(&*self.session, id)
-            .map_err(|error| host_failure(host, &format!("reading the VM {identity}"), error))?
-            .ok_or_else(missing)
+        let failed = |error| host_failure(host, &format!("reading the VM {identity}"), error);
+        let read = VmFacts::read(&*self.session, id).map_err(failed)?;
+        // One that left its node meanwhile was read in part.
+        let stayed = !self.is_node() || VmFacts::is_here(&*self.session, id).map_err(failed)?;
+        read.filter(|_| stayed).ok_or_else(missing)
     }
 }
 

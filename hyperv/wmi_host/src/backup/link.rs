@@ -230,10 +230,21 @@ impl Link {
     pub(crate) fn vm(&self, id: Uuid) -> Result<Option<VmFacts>, HostError> {
         self.following.follow(id);
         for left in (0..LOOKS_ON_THE_WAY).rev() {
-            let read = self.patiently(|| VmFacts::read(&*self.session, id));
+            let moves = self.moves();
+            let read = self.patiently(|| {
+                let read = VmFacts::read(&*self.session, id)?;
+                if read.is_some() && !self.following.is_alone() {
+                    VmFacts::is_here(&*self.session, id)?;
+                }
+                Ok(read)
+            });
             let read = read.map_err(|error| {
                 host_failure(self.host(), &format!("reading the VM {id}"), error)
             })?;
+            if read.is_some() && self.moves() != moves && left > 0 {
+                // What came from two hosts may lack what the VM has.
+                continue;
+            }
             if read.is_some() || left == 0 || !self.following.is_somewhere(id) {
                 return Ok(read);
             }

@@ -9,6 +9,7 @@ use hyperv_host::{
 };
 use uuid::Uuid;
 
+use super::coordinator::Begin;
 use super::findings;
 use super::followed_vm::FollowedVm;
 use super::inventory::{cluster_findings, inventory, storage_findings};
@@ -107,6 +108,7 @@ impl ClusterHost {
                 node: Some(owner.node.clone()),
                 ..vm.clone()
             };
+            let moves = self.nodes.moves(id);
             let error = match work(&owner, &there) {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
@@ -114,10 +116,13 @@ impl ClusterHost {
             let Some(now) = self.nodes.vm(id)? else {
                 return Err(error);
             };
-            if !is_node(&now.owner, &owner.node) && tries > 0 {
-                // It moved meanwhile, whatever the error says.
+            let moved = !is_node(&now.owner, &owner.node) || self.nodes.moves(id) > moves;
+            if moved && tries > 0 {
+                // Whatever the error says, it is that of a VM that was about to go.
                 tries -= 1;
                 owner = self.covered(now.owner, vm)?;
+            } else if moved {
+                return Err(moves_on(&vm.name, &error));
             } else if is_missing(&error) && looks > 0 {
                 looks -= 1;
                 owner.host.clock.wait(LOOK_EVERY);
@@ -193,7 +198,14 @@ impl HypervHost for ClusterHost {
         }
         let before = vm.node.as_deref();
         self.on_owner(vm, |owner, vm| {
-            let frozen = owner.host.begin_backup(vm, request, previous, observer)?;
+            let begin = Begin {
+                nodes: &self.nodes,
+                vm,
+                request,
+                previous,
+                observer,
+            };
+            let frozen = begin.run(&owner.node, &owner.host)?;
             let nodes = Arc::clone(&self.nodes);
             let followed = FollowedVm::new(frozen, nodes, id_of(vm)?, &owner.node, before);
             Ok(Box::new(followed) as Box<dyn FrozenVm>)
@@ -237,6 +249,13 @@ fn unreached(node: &str, vm: &VmEntry, error: &HostError) -> HostError {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
+}
+
+/// A VM that moved during each try.
+fn moves_on(name: &str, error: &HostError) -> HostError {
+    let text = format!("the VM {name} moved while it was frozen, {TRIES} times in a row: {error}");
+    HostError::new(HostErrorKind::Busy, text)
+        .hint("run the backup when the VM stays on a node for some minutes")
 }
 
 /// Returns whether an error says that the node does not have the VM.

@@ -138,3 +138,11 @@ pub(super) fn moved(from: &str, to: &str) -> Finding {
     );
     Finding::new("VM-MOVED", Severity::Info, text)
 }
+
+/// The VM moved while it was backed up, and is where it was.
+pub(super) fn came_back(node: &str) -> Finding {
+    let text = format!(
+        "the VM moved away from {node} and back while it was backed up: it was read to its end"
+    );
+    Finding::new("VM-MOVED", Severity::Info, text)
+}

@@ -11,12 +11,19 @@ use super::nodes::{Nodes, is_node};
 /// A frozen VM that may move to another node. What it is made of follows it; this says so.
 pub(super) struct FollowedVm {
     inner: Box<dyn FrozenVm>,
+    moves: Moves,
+}
+
+/// Where a VM goes.
+struct Moves {
     nodes: Arc<Nodes>,
     vm: Uuid,
     /// The node that had it when it was last looked.
     last: String,
+    /// How often it was followed until then.
+    followed: u64,
     /// What is to be told of moves so far.
-    moves: Vec<Finding>,
+    told: Vec<Finding>,
 }
 
 impl FollowedVm {
@@ -29,30 +36,34 @@ impl FollowedVm {
         before: Option<&str>,
     ) -> Self {
         let moved = before.filter(|before| !is_node(before, on));
-        let moves = moved.map(|before| findings::moved_before(before, on));
+        let moved = moved.map(|before| findings::moved_before(before, on));
         Self {
             inner,
-            nodes,
-            vm,
-            last: on.to_owned(),
-            moves: moves.into_iter().collect(),
+            moves: Moves {
+                followed: nodes.moves(vm),
+                nodes,
+                vm,
+                last: on.to_owned(),
+                told: moved.into_iter().collect(),
+            },
         }
     }
+}
 
-    /// Looks whether it moved since it was last looked.
-    fn look(&mut self) {
+impl Moves {
+    /// Looks whether it moved since it was last looked, and returns what is to be told.
+    fn take(&mut self) -> Vec<Finding> {
         // Where that cannot be told there is nothing to tell.
-        if let Ok(Some(vm)) = self.nodes.vm(self.vm)
-            && !is_node(&vm.owner, &self.last)
-        {
-            self.moves.push(findings::moved(&self.last, &vm.owner));
-            self.last = vm.owner;
+        if let Ok(Some(vm)) = self.nodes.vm(self.vm) {
+            if !is_node(&vm.owner, &self.last) {
+                self.told.push(findings::moved(&self.last, &vm.owner));
+                self.last = vm.owner;
+            } else if self.nodes.moves(self.vm) > self.followed {
+                self.told.push(findings::came_back(&self.last));
+            }
+            self.followed = self.nodes.moves(self.vm);
         }
-    }
-
-    fn told(&mut self) -> Vec<Finding> {
-        self.look();
-        std::mem::take(&mut self.moves)
+        std::mem::take(&mut self.told)
     }
 }
 
@@ -67,21 +78,21 @@ impl FrozenVm for FollowedVm {
 
     fn seal(&mut self) -> Result<Sealed, HostError> {
         let mut sealed = self.inner.seal()?;
-        sealed.findings.extend(self.told());
+        sealed.findings.extend(self.moves.take());
         Ok(sealed)
     }
 
-    fn commit(mut self: Box<Self>) -> Vec<Finding> {
-        let told = self.told();
-        let mut findings = self.inner.commit();
-        findings.extend(told);
+    fn commit(self: Box<Self>) -> Vec<Finding> {
+        let Self { inner, mut moves } = *self;
+        let mut findings = inner.commit();
+        findings.extend(moves.take());
         findings
     }
 
-    fn abandon(mut self: Box<Self>) -> Vec<Finding> {
-        let told = self.told();
-        let mut findings = self.inner.abandon();
-        findings.extend(told);
+    fn abandon(self: Box<Self>) -> Vec<Finding> {
+        let Self { inner, mut moves } = *self;
+        let mut findings = inner.abandon();
+        findings.extend(moves.take());
         findings
     }
 }

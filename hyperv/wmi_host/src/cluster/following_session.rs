@@ -50,6 +50,11 @@ impl FollowingSession {
         *self.vm.lock().unwrap_or_else(PoisonError::into_inner) = Some(vm);
     }
 
+    /// Returns whether the host is by itself, so that no VM leaves it unnoticed.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.places.is_alone()
+    }
+
     /// Returns whether a host is one of those among which the VM may be.
     pub(crate) fn has_host(&self, name: &str) -> bool {
         self.places.has_host(name)
@@ -63,6 +68,11 @@ impl FollowingSession {
     /// Returns how many methods were carried out, or begun, so far.
     pub(crate) fn invoked(&self) -> u64 {
         self.invoked.load(Ordering::Relaxed)
+    }
+
+    /// Returns how often the VM was followed so far.
+    pub(crate) fn moves(&self) -> usize {
+        self.at.load(Ordering::Acquire)
     }
 
     /// Goes to the host that has the VM now. `false`: it is here, or nobody knows where it is.
@@ -85,6 +95,7 @@ impl FollowingSession {
         let is_free = place.set(session).is_ok();
         if is_free {
             self.at.store(at + 1, Ordering::Release);
+            self.places.noted_move(vm);
         }
         is_free
     }

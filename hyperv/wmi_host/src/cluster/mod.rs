@@ -23,6 +23,7 @@
 //! the cluster alone, by [`change_power`].
 
 mod cluster_host;
+mod coordinator;
 mod findings;
 mod followed_vm;
 mod following_session;

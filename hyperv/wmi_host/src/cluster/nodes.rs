@@ -1,5 +1,6 @@
 //! The nodes of a cluster, connected when they are needed.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -21,6 +22,8 @@ pub(crate) struct Nodes {
     connector: NodeConnector,
     own: Weak<Self>,
     list: Mutex<Vec<Node>>,
+    /// How often each VM was found on another node than it was looked for.
+    moves: Mutex<HashMap<Uuid, u64>>,
 }
 
 struct Node {
@@ -41,6 +44,7 @@ impl Nodes {
                 connector,
                 own: Weak::clone(own),
                 list: Mutex::new(vec![first]),
+                moves: Mutex::default(),
             }
         })
     }
@@ -123,6 +127,12 @@ impl Nodes {
         Ok(vms.into_iter().find(|vm| vm.id == id))
     }
 
+    /// Returns how often a VM was found on another node than it was looked for.
+    pub(crate) fn moves(&self, vm: Uuid) -> u64 {
+        let moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        moves.get(&vm).copied().unwrap_or(0)
+    }
+
     /// Returns the nodes that are connected.
     pub(crate) fn hosts(&self) -> Vec<Arc<WmiHost>> {
         let list = self.list();
@@ -176,6 +186,11 @@ impl Whereabouts for Nodes {
         };
         let host = self.host(&vm.owner).ok();
         Ok(host.map(|host| Arc::clone(&host.session)))
+    }
+
+    fn noted_move(&self, vm: Uuid) {
+        let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        *moves.entry(vm).or_default() += 1;
     }
 
     fn has_host(&self, name: &str) -> bool {

@@ -12,6 +12,16 @@ pub(crate) trait Whereabouts: Send + Sync {
     /// has it, or who has it cannot be reached.
     fn session_of(&self, vm: Uuid) -> Result<Option<Arc<dyn WmiSession>>, WmiError>;
 
+    /// Returns whether there is only one host, so that no VM goes anywhere.
+    fn is_alone(&self) -> bool {
+        false
+    }
+
+    /// Hears that a VM was found on another host than it was looked for.
+    fn noted_move(&self, vm: Uuid) {
+        let _ = vm;
+    }
+
     /// Returns whether a host is one of these, by the name that its session has.
     fn has_host(&self, name: &str) -> bool;
 }
@@ -22,6 +32,10 @@ pub(crate) struct LoneHost(pub(crate) Arc<dyn WmiSession>);
 impl Whereabouts for LoneHost {
     fn session_of(&self, _vm: Uuid) -> Result<Option<Arc<dyn WmiSession>>, WmiError> {
         Ok(None)
+    }
+
+    fn is_alone(&self) -> bool {
+        true
     }
 
     fn has_host(&self, name: &str) -> bool {

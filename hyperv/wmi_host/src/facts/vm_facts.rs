@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use hyperv_host::PowerState;
 use jiff::Timestamp;
 use uuid::Uuid;
-use wmi::{Instance, ObjectPath, VIRTUALIZATION, WmiError, WmiErrorKind, WmiSession};
+use wmi::{Instance, ObjectPath, VIRTUALIZATION, WmiError, WmiErrorKind, WmiSession, quote};
 
 use super::disk_facts::{DiskFacts, disks};
-use super::raw_vms::{RawVms, is_settings_of};
+use super::raw_vms::{RawVms, host_guid, is_settings_of};
+use super::replication::vm_of as replication_vm;
 use super::vm_state::{is_critical, power_state, state_text};
 use super::{
     GuestFacts, GuestService, ReferencePointFacts, ReplicationFacts, SettingsFacts, SnapshotFacts,
@@ -74,6 +75,13 @@ impl VmFacts {
         });
         let vm = vms.next().transpose();
         vm.map_err(|unread| WmiError::new(WmiErrorKind::Protocol, unread.why))
+    }
+
+    /// Returns whether the host still has a VM: one that left while it was read was read in part.
+    pub(crate) fn is_here(session: &dyn WmiSession, id: Uuid) -> Result<bool, WmiError> {
+        let guid = quote(&host_guid(id));
+        let wql = format!("SELECT * FROM Msvm_ComputerSystem WHERE Name = {guid}");
+        Ok(!session.query_all(VIRTUALIZATION, &wql)?.is_empty())
     }
 
     /// Puts together the VMs among what a host sent.
@@ -166,6 +174,7 @@ struct Parts<'a> {
     vss: HashMap<Uuid, &'a Instance>,
     exchange: HashMap<Uuid, &'a Instance>,
     applied: HashMap<Uuid, String>,
+    replication: HashMap<Uuid, Vec<&'a Instance>>,
     memory: HashMap<Uuid, u64>,
 }
 
@@ -193,6 +202,11 @@ impl<'a> Parts<'a> {
             let with_vm = |instance: &'a Instance| Some((guid(instance, "SystemName")?, instance));
             instances.iter().filter_map(with_vm).collect()
         };
+        for relationship in &raw.replication {
+            if let Some(vm) = replication_vm(relationship) {
+                parts.replication.entry(vm).or_default().push(relationship);
+            }
+        }
         parts.applied = raw.applied.iter().filter_map(applied_to).collect();
         let memory_of =
             |instance: &Instance| Some((owner(instance)?, instance.number("VirtualQuantity")?));
@@ -238,7 +252,10 @@ impl<'a> Parts<'a> {
             guest: exchange.map_or_else(GuestFacts::default, |instance| GuestFacts::of(instance)),
             has_tpm: security.is_some_and(|instance| instance.flag("TpmEnabled")),
             shielded: security.is_some_and(|instance| instance.flag("ShieldingRequested")),
-            replication: ReplicationFacts::of(system),
+            replication: ReplicationFacts::of(
+                system,
+                self.replication.get(&id).map_or(&[], Vec::as_slice),
+            ),
             clustered: false,
         })
     }

@@ -29,7 +29,8 @@ fn calls_of(nodes: usize, vms_of_each: usize) -> (u64, u64) {
     let listed = plan.calls();
     assert_eq!(inventory.vms.len(), nodes * vms_of_each);
     for vm in &inventory.vms {
-        host.plan(vm, &request("plan", BackupMode::Tracked), None).unwrap();
+        host.plan(vm, &request("plan", BackupMode::Tracked), None)
+            .unwrap();
     }
     (listed, plan.calls() - listed)
 }
@@ -41,7 +42,10 @@ fn a_list_costs_each_node_as_much_as_a_host_and_a_plan_nothing() {
         let nodes = u64::try_from(nodes).unwrap();
         let expected = nodes * CALLS_OF_A_NODE + CALLS_OF_THE_CLUSTER;
         println!("{nodes} nodes, {vms_of_each} VMs each: {listed} calls");
-        assert_eq!(listed, expected, "{nodes} nodes with {vms_of_each} VMs each");
+        assert_eq!(
+            listed, expected,
+            "{nodes} nodes with {vms_of_each} VMs each"
+        );
         assert_eq!(planned, 0, "plans build upon the list");
     }
 }

@@ -63,7 +63,10 @@ fn a_node_that_is_down_is_told_and_its_vms_are_found_where_they_came_up() {
     let stage = Stage::new(3);
     let vm = stage.add("HV2", "vm");
     stage.sim.set_node("HV2", NodeState::Down).unwrap();
-    stage.sim.advance(std::time::Duration::from_secs(60)).unwrap();
+    stage
+        .sim
+        .advance(std::time::Duration::from_secs(60))
+        .unwrap();
     let inventory = list(&stage.connect());
     assert_eq!(ids(&inventory.findings), ["HOST-NODE-DOWN"]);
     let entry = entry(&inventory, vm);
@@ -138,6 +141,9 @@ fn doctor_tells_of_every_node() {
         .map(|(vm, finding)| (vm.as_deref(), finding.id.as_str()))
         .collect();
     assert!(told.contains(&(None, "HOST-NODE-NOT-COVERED")), "{told:?}");
-    assert!(told.contains(&(Some("alone"), "VM-NOT-CLUSTERED")), "{told:?}");
+    assert!(
+        told.contains(&(Some("alone"), "VM-NOT-CLUSTERED")),
+        "{told:?}"
+    );
     assert_eq!(host.find_residue().unwrap().len(), 0);
 }

@@ -22,7 +22,7 @@ const SEED: u64 = 20_261_121;
 const NODES: [usize; 3] = [2, 4, 16];
 const MODES: [BackupMode; 2] = [BackupMode::Tracked, BackupMode::Standard];
 /// Calls after which it moves again: never, or all the time.
-const AGAIN: [u64; 2] = [0, 23];
+const AGAIN: [u64; 2] = [0, 61];
 
 #[derive(Debug, Clone, Copy)]
 struct Scenario {
@@ -40,7 +40,10 @@ impl fmt::Display for Scenario {
             first,
             again,
         } = self;
-        write!(f, "{nodes} nodes {mode:?}: before call {first}, again after {again}.")
+        write!(
+            f,
+            "{nodes} nodes {mode:?}: before call {first}, again after {again}."
+        )
     }
 }
 
@@ -50,7 +53,13 @@ impl Scenario {
         let stage = Stage::new(self.nodes);
         let vm = stage.add("HV1", "vm");
         let neighbor = stage.add("HV2", "neighbor");
-        let first = back_up(&stage, &stage.connect(), vm, &request("one", self.mode), None);
+        let first = back_up(
+            &stage,
+            &stage.connect(),
+            vm,
+            &request("one", self.mode),
+            None,
+        );
         let first = first.unwrap();
         stage.write(vm, 2);
         let before = stage.ledger();
@@ -64,7 +73,11 @@ impl Scenario {
         let second = frozen.and_then(|frozen| finish(&stage, vm, frozen));
         let calls = plan.calls();
         let second = second.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(second.ids().contains(&"VM-MOVED"), plan.moves() > 0, "{second:?}");
+        assert_eq!(
+            second.ids().contains(&"VM-MOVED"),
+            plan.moves() > 0,
+            "{second:?}"
+        );
         drop(host);
 
         self.check_end(&stage, &before, vm, neighbor, &second);
@@ -150,7 +163,10 @@ fn a_vm_that_moves_at_any_time_is_backed_up_and_nothing_stays_behind() {
     let total = all.len();
     let whole = std::env::var_os("LIFEBOAT_SLOW_TESTS").is_some();
     let scenarios: Vec<Scenario> = match std::env::var("LIFEBOAT_SCENARIO") {
-        Ok(text) => all.into_iter().filter(|own| own.to_string().contains(&text)).collect(),
+        Ok(text) => all
+            .into_iter()
+            .filter(|own| own.to_string().contains(&text))
+            .collect(),
         Err(_) if whole => all,
         Err(_) => sample(all, SAMPLE),
     };
@@ -173,7 +189,12 @@ fn a_vm_that_moves_at_any_time_is_backed_up_and_nothing_stays_behind() {
         }
     });
     let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} failed:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
 }
 
 #[test]
@@ -183,14 +204,20 @@ fn a_vm_that_moved_since_it_was_listed_is_backed_up_where_it_is() {
     let host = stage.connect();
     let entry = entry(&list(&host), vm);
     stage.sim.move_vm(vm, "HV4").unwrap();
-    let plan = host.plan(&entry, &request("run", BackupMode::Tracked), None).unwrap();
+    let plan = host
+        .plan(&entry, &request("run", BackupMode::Tracked), None)
+        .unwrap();
     assert!(plan.block().is_none(), "{plan:?}");
     let frozen = host
         .begin_backup(&entry, &request("run", BackupMode::Tracked), None, &Silent)
         .unwrap();
     let point = finish(&stage, vm, frozen).unwrap();
     assert_eq!(point.node.as_deref(), Some("HV4"));
-    let moved = point.findings.iter().find(|own| own.id == "VM-MOVED").unwrap();
+    let moved = point
+        .findings
+        .iter()
+        .find(|own| own.id == "VM-MOVED")
+        .unwrap();
     assert!(moved.text.contains("from HV1 to HV4"), "{}", moved.text);
 }
 

@@ -1,7 +1,7 @@
 //! A session during whose calls a VM moves.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hyperv_sim::SimCluster;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ pub(crate) struct MovePlan {
     first: u64,
     /// It moves again each time after so many calls; 0: it does not.
     again: u64,
+    armed: AtomicBool,
     calls: AtomicU64,
     moves: AtomicU64,
 }
@@ -26,13 +27,15 @@ impl MovePlan {
             vm,
             first,
             again,
+            armed: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             moves: AtomicU64::new(0),
         })
     }
 
-    /// Counts the calls from here.
+    /// Counts the calls from here, and moves the VM from here on.
     pub(crate) fn begin(&self) {
+        self.armed.store(true, Ordering::Relaxed);
         self.calls.store(0, Ordering::Relaxed);
     }
 
@@ -46,7 +49,8 @@ impl MovePlan {
 
     fn before_call(&self) {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        let late = call.checked_sub(self.first).filter(|_| self.first > 0);
+        let armed = self.armed.load(Ordering::Relaxed) && self.first > 0;
+        let late = call.checked_sub(self.first).filter(|_| armed);
         let due = late.is_some_and(|late| late == 0 || self.again > 0 && late % self.again == 0);
         if due && self.move_on() {
             self.moves.fetch_add(1, Ordering::Relaxed);

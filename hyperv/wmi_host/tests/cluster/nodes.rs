@@ -38,9 +38,14 @@ fn a_vm_whose_node_goes_down_while_it_is_read_is_settled_where_it_came_up() {
     let host = stage.connect();
     let entry = entry(&list(&host), vm);
     let request_one = request("one", BackupMode::Tracked);
-    let frozen = host.begin_backup(&entry, &request_one, None, &Silent).unwrap();
+    let frozen = host
+        .begin_backup(&entry, &request_one, None, &Silent)
+        .unwrap();
     stage.sim.set_node("HV2", NodeState::Down).unwrap();
-    stage.sim.advance(std::time::Duration::from_secs(60)).unwrap();
+    stage
+        .sim
+        .advance(std::time::Duration::from_secs(60))
+        .unwrap();
     assert_ne!(stage.sim.owner(vm).unwrap(), "HV2");
     let point = finish(&stage, vm, frozen).unwrap();
     assert!(point.ids().contains(&"VM-MOVED"), "{point:?}");
@@ -82,7 +87,11 @@ fn vms_on_shares_and_volumes_are_read_from_anywhere() {
     };
     let host = stage.connect();
     let entry = entry(&list(&host), on_share);
-    assert!(entry.disks[0].path.starts_with(r"\\nas\vm\"), "{}", entry.disks[0].path);
+    assert!(
+        entry.disks[0].path.starts_with(r"\\nas\vm\"),
+        "{}",
+        entry.disks[0].path
+    );
     let request = request("run", BackupMode::Tracked);
     let frozen = host.begin_backup(&entry, &request, None, &Silent).unwrap();
     assert!(finish(&stage, on_share, frozen).unwrap().has_cursor());

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use disk_image::DriveMap;
 use hyperv_host::{FrozenVm, HostError, HostErrorKind, HypervHost as _, Inventory, VmEntry};
 use hyperv_sim::{
     ClusterOptions, DiskSpec, Ledger, LedgerDifference, LedgerKind, Profile, SimClock, SimCluster,
-    SimHost, SimSession, VmSpec,
+    SimHost, SimPaths, SimSession, SimVss, TraceKind, VmSpec,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -120,10 +119,16 @@ impl Stage {
                 let error = HostError::new(HostErrorKind::Denied, "access is denied");
                 return Err(error.hint(format!("enrol {node}")));
             }
-            Ok(connect_node(&sim.node(node).unwrap(), plan.clone(), journal.clone()))
+            Ok(connect_node(
+                &sim.node(node).unwrap(),
+                plan.clone(),
+                journal.clone(),
+            ))
         });
         let up = self.sim.facts().unwrap().nodes;
-        let up = up.iter().find(|node| node.state == hyperv_sim::NodeState::Up);
+        let up = up
+            .iter()
+            .find(|node| node.state == hyperv_sim::NodeState::Up);
         let first = connector(&up.unwrap().name)?;
         ClusterHost::connect(first, connector)
     }
@@ -138,7 +143,10 @@ impl Stage {
         // The operating system would drop the lock with the process: here the file goes.
         for file in std::fs::read_dir(self.journal()).unwrap() {
             let path = file.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "lock") {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "lock")
+            {
                 std::fs::remove_file(path).unwrap();
             }
         }
@@ -172,6 +180,19 @@ impl Stage {
         differences
     }
 
+    /// Returns whether a VM's replication was paused, and resumed as often.
+    pub(crate) fn was_paused(&self, vm: Uuid) -> bool {
+        let trace = self.host_of(vm).trace().unwrap();
+        let count = |kind: TraceKind| {
+            let events = trace.iter();
+            events
+                .filter(|event| event.vm == Some(vm) && event.kind == kind)
+                .count()
+        };
+        let paused = count(TraceKind::ReplicationPaused);
+        paused > 0 && paused == count(TraceKind::ReplicationResumed)
+    }
+
     /// Checks that the cluster was never surprised.
     pub(crate) fn assert_no_surprises(&self) {
         assert_eq!(self.sim.surprises().unwrap(), []);
@@ -198,13 +219,9 @@ pub(crate) fn connect_node(
         ..WmiHostOptions::default()
     };
     let clock = Arc::new(SimClock::new(Arc::clone(sim)));
-    let drives = sim.drives().unwrap();
-    let bytes = drives
-        .iter()
-        .fold(DriveMap::new(), |map, (prefix, folder)| {
-            map.with(prefix, folder).unwrap()
-        });
-    WmiHost::connect(session, clock, Some(Arc::new(bytes)), options).unwrap()
+    let bytes = Arc::new(SimPaths::new(Arc::clone(sim)));
+    let host = WmiHost::connect(session, clock, Some(bytes), options).unwrap();
+    host.with_vss(Arc::new(SimVss::new(Arc::clone(sim))))
 }
 
 /// Returns the entry of a VM.
