@@ -100,7 +100,7 @@ fn of_resource(
         // The configuration is always online here.
         "BringOnline" => done(Ok(())),
         // The VM depends on its configuration.
-        "TakeOffline" => done(state.take_role_offline(vm)),
+        "TakeOffline" | "TakeOfflineParams" => done(state.take_role_offline(vm)),
         "UpdateVirtualMachine" => done(state.update_role(vm)),
         "GetPossibleOwners" => {
             let nodes = state.cluster()?.nodes.iter();

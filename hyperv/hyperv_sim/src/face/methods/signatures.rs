@@ -129,6 +129,7 @@ const METHODS: &[Signature] = &[
     method(GROUP, "DestroyGroup", &["Options"]),
     method(RESOURCE, "BringOnline", &["TimeOut"]),
     method(RESOURCE, "TakeOffline", &["TimeOut", "Parameters", "Flags"]),
+    method(RESOURCE, "TakeOfflineParams", &["TimeOut", "Parameters", "Flags"]),
     method(RESOURCE, "UpdateVirtualMachine", &[]),
     method(RESOURCE, "GetPossibleOwners", &[]),
     method("MSCluster_ClusterSharedVolume", "MoveToNewHost", &["HostName"]),

@@ -75,7 +75,9 @@ pub(crate) fn configuration(view: HostView<'_>, id: Uuid) -> Option<Instance> {
 fn part_of_role(role: &Role, name: &str, kind: &str) -> Instance {
     let private = Instance::new("MSCluster_Property")
         .with("VmID", guid_text(role.vm).to_lowercase())
-        .with("VmState", u32::from(role.power.enabled_state()));
+        .with("VmState", u32::from(role.power.enabled_state()))
+        // Going offline saves the VM, unless somebody has set it otherwise. Contract: 6 [M]
+        .with("OfflineAction", 1_u32);
     Instance::new("MSCluster_Resource")
         .with("Name", name)
         .with("Type", kind)
