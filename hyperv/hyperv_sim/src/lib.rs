@@ -6,7 +6,7 @@
 //! house, with the field's behavior where field and documents differ.
 //!
 //! ```text
-//!   wmi::WmiSession (face)     WS-Man over HTTP (wsman)     SimHost: tests, the command line
+//!   WMI (face), over HTTP (wsman)     VssService (vss)     SimHost: tests, the command line
 //!            └──────────────────────────┴─────────────────────────┘
 //!                      HostState: typed state, operations, jobs, clock
 //!                          │                         │
@@ -21,6 +21,9 @@
 //! | `host.json` | what the host knows besides its VMs |
 //! | `vms/<GUID>.json` | a VM: settings, disks, checkpoints, reference points, jobs |
 //! | `drives/C/…` | the host's `C:\…`, with Hyper-V's own names |
+//! | `shadows/…` | snapshots of volumes: their files as they were |
+//! | `vss/<GUID>` | locked by the program that makes this backup through VSS |
+//! | `trace` | what happened, a line each ([`SimHost::trace`]) |
 //!
 //! Each operation locks the folder, reads what others changed, moves the clock by a millisecond,
 //! does what has come due, acts, and saves only what changed. So several programs can use one host.
@@ -48,6 +51,27 @@
 //! host promises more. Ids become unknown where a disk is replaced, resized, changed offline, moved
 //! without its `.rct` or taken back to a checkpoint. After a crash more is called changed than was.
 //!
+//! # VSS
+//!
+//! [`SimVss`] is the service that a requester talks to, [`SimPaths`] leads into its snapshots:
+//!
+//! | Version | Guest that answers | Other VMs that run |
+//! |---|---|---|
+//! | 2008 R2, 2012 | the guest's own snapshot; the disk on the volume snapshot is taken back to it | saved, or paused without integration services, from `PrepareForSnapshot` to `PostSnapshot` |
+//! | 2012 R2 | a checkpoint, and `X-AutoRecovery.avhdx` on the volume snapshot | a checkpoint |
+//! | 2016 and later | a checkpoint of the recovery kind | a checkpoint |
+//!
+//! A snapshot of a volume shares its disks with the live files as long as both hold the same; who
+//! changes a live file gives it a copy of its own first. So a file of the host must not be changed
+//! in place past the host while a snapshot is there. What the writer does to a VM it undoes at
+//! `PostSnapshot`, with `Abort`, or when the requester dies, which the next operation of any program
+//! finds out. What guests write meanwhile, and what they recover to, is said by a [`GuestPlan`].
+//!
+//! # Replication
+//!
+//! Only what a backup sees of it: states, the times of logs by a [`ReplicationPlan`], the refusal
+//! while one is applied, and pausing it. No disk is ever replicated.
+//!
 //! # Time
 //!
 //! The clock is the host's own and moves when it is told to, or follows real time for a host that is
@@ -61,8 +85,9 @@
 //!
 //! # What is missing
 //!
-//! Groups of VMs and VHD sets beyond their refusal, planned VMs and import, a VSS requester, and
-//! the running of guests: they only write.
+//! Groups of VMs and VHD sets beyond their refusal, planned VMs and import, and the running of
+//! guests: they only write. Of VSS: restores through writers, transportable and persistent
+//! snapshots, differential storage that fills up, and what writers inside of guests say.
 
 #![forbid(unsafe_code)]
 

@@ -76,7 +76,7 @@ impl HostState {
         };
         // What was made since the writer was asked is in none of its components.
         let by_name = wanted.writer != HYPERV_WRITER || wanted.name == HOST_COMPONENT;
-        let has_writer = || self.has_component(session, wanted.writer, HOST_COMPONENT);
+        let has_writer = || self.has_hyperv_writer(session);
         let known = match vm {
             Some(_) => has_writer(),
             None => by_name && self.has_component(session, wanted.writer, &wanted.name),

@@ -91,16 +91,14 @@ impl HostState {
     /// Lists the writers that there are, of certain classes where any are named.
     fn writers_of(&self, only: &[Uuid]) -> Vec<Writer> {
         let mut writers = Vec::new();
-        let facts = &self.facts;
-        let has_hyperv = !facts.behavior.is_client_edition;
-        if has_hyperv && facts.behavior.writer != WriterHealth::Missing {
+        if self.hyperv_writer_is_there() {
             writers.push(self.hyperv_writer());
         }
         for (id, name, component) in USUAL_WRITERS {
             let component = (!component.is_empty()).then(|| self.usual_component(id, component));
             writers.push(self.writer(id, name, component.into_iter().collect()));
         }
-        if facts.cluster.is_some() {
+        if self.facts.cluster.is_some() || self.membership.is_some() {
             let name = "Cluster Shared Volume VSS Writer";
             writers.push(self.writer(CLUSTER_WRITER, name, Vec::new()));
         }
@@ -194,6 +192,22 @@ impl HostState {
             .into_iter()
             .map(|writer| status(session, writer))
             .collect())
+    }
+
+    /// Returns whether the writer of Hyper-V is registered: on servers, with its service.
+    fn hyperv_writer_is_there(&self) -> bool {
+        let behavior = &self.facts.behavior;
+        let stopped = behavior
+            .services
+            .get("vmms")
+            .is_some_and(|own| own != "Running");
+        !behavior.is_client_edition && !stopped && behavior.writer != WriterHealth::Missing
+    }
+
+    /// Returns whether the writer of Hyper-V takes part.
+    pub(crate) fn has_hyperv_writer(&self, session: &Session) -> bool {
+        let takes_part = session.only.is_empty() || session.only.contains(&HYPERV_WRITER);
+        takes_part && self.hyperv_writer_is_there()
     }
 
     /// Returns whether a writer that takes part has a component now.
