@@ -7,9 +7,10 @@ use repository::{
     Proof, RestorePoint, RunWriter, SampleBudget, StoredStream, Stream, StreamRead, StreamRole,
 };
 
+use crate::progress::Progress;
 use crate::proof::Sweep;
 use crate::throttle::{Throttle, Throttled};
-use crate::vm_backup::{BackupError, Progress};
+use crate::vm_backup::BackupError;
 use crate::{BackupOptions, DiskItem};
 
 /// The host called ranges unchanged that had changed.

@@ -8,8 +8,9 @@ use hyperv_host::{FullReason, ImageSource};
 use repository::{RestorePoint, RunWriter, Stream, StreamRead, StreamRole};
 
 use crate::ImageItem;
+use crate::progress::Progress;
 use crate::throttle::{Throttle, Throttled};
-use crate::vm_backup::{BackupError, Progress};
+use crate::vm_backup::BackupError;
 
 /// One image file's turn.
 pub(crate) struct ImageBackup<'a> {

@@ -25,6 +25,7 @@ mod observer;
 mod options;
 mod plan;
 mod previous;
+mod progress;
 mod proof;
 mod report;
 mod run;

@@ -1,19 +1,18 @@
 //! One VM into one restore point.
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use block_io::{BlockDevice as _, DiskError, ImageFile};
 use disk_image::RawLayer;
 use hyperv_host::{
-    Consistency, FileRole, FileSource, FrozenVm, HostError, HypervHost, ImageSource, Sealed,
-    Severity, StepObserver, VmEntry,
+    Consistency, FileRole, FileSource, FrozenVm, HypervHost, ImageSource, Sealed, Severity, VmEntry,
 };
 use jiff::Timestamp;
 use repository::{
     LeftOutDisk, PointKind, PointVm, RepositoryError, RepositoryErrorKind, RestorePoint, RunWriter,
-    Stream, StreamObserver, StreamRole,
+    Stream, StreamRole,
 };
 
 use crate::disk_backup::DiskBackup;
@@ -22,6 +21,7 @@ use crate::held_still::{
 };
 use crate::image_backup::ImageBackup;
 use crate::previous::{latest, packed, previous_backup};
+use crate::progress::{Progress, Steps};
 use crate::throttle::Throttle;
 use crate::{BackupOptions, RunEvent, RunItem, RunObserver};
 
@@ -39,64 +39,6 @@ pub(crate) struct VmBackup<'a> {
     pub(crate) observer: &'a dyn RunObserver,
     pub(crate) throttle: Option<&'a Throttle>,
     pub(crate) reading: &'a Mutex<()>,
-}
-
-/// Tells what the host does for the VM.
-struct Steps<'a> {
-    vm: &'a str,
-    observer: &'a dyn RunObserver,
-}
-
-impl StepObserver for Steps<'_> {
-    fn step(&self, text: &str) {
-        self.observer.event(RunEvent::Step { vm: self.vm, text });
-    }
-
-    fn cancelled(&self) -> bool {
-        self.observer.cancelled()
-    }
-}
-
-/// Tells how far the reading is, and stops it when the person or the host cannot bear it longer.
-pub(crate) struct Progress<'a> {
-    observer: &'a dyn RunObserver,
-    frozen: &'a dyn FrozenVm,
-    unbearable: Mutex<Option<HostError>>,
-}
-
-impl Progress<'_> {
-    /// Returns what the host could not bear, in place of the cancellation that it led to.
-    fn explain(&self, error: BackupError) -> BackupError {
-        let mut unbearable = self
-            .unbearable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        unbearable.take().map_or(error, Into::into)
-    }
-}
-
-impl StreamObserver for Progress<'_> {
-    fn advanced(&self, stream_bytes: u64, stored_bytes: u64) {
-        self.observer.event(RunEvent::Progress {
-            stream_bytes,
-            stored_bytes,
-        });
-    }
-
-    fn cancelled(&self) -> bool {
-        if self.observer.cancelled() {
-            return true;
-        }
-        let Err(error) = self.frozen.check_bearable() else {
-            return false;
-        };
-        let mut unbearable = self
-            .unbearable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        unbearable.get_or_insert(error);
-        true
-    }
 }
 
 impl VmBackup<'_> {
@@ -191,11 +133,7 @@ impl VmBackup<'_> {
             size_bytes: disks.chain(sizes).sum(),
         });
         let begun = Instant::now();
-        let progress = Progress {
-            observer: self.observer,
-            frozen,
-            unbearable: Mutex::new(None),
-        };
+        let progress = Progress::new(self.observer, frozen);
         let stored = self.store(frozen, parent, &progress, item);
         let (streams, images) = stored.map_err(|error| progress.explain(error))?;
         drop(progress);

@@ -17,8 +17,7 @@ use crate::image_layout::ImageLayout;
 use crate::kept_files::{companions, own_folder};
 use crate::machine::Machine;
 
-/// A state file of this size or more has memory in it. Without memory it has some hundred KiB.
-/// From memory, not verified against a host.
+/// A state file of this size or more has memory in it; see [`memory_bytes`].
 const MEMORY_FROM_BYTES: u64 = 16 << 20;
 
 /// The image files of a VM, and what they are to it.
@@ -282,7 +281,8 @@ fn name_of(checkpoint: &ConfigFile, vm: Option<&ConfigFile>) -> String {
     )
 }
 
-/// Returns how much memory a checkpoint keeps, as far as the sizes of its state files tell.
+/// Returns how much memory a checkpoint keeps, as far as the sizes of its state files tell: one
+/// without memory has some hundred KiB. Contract: 1.2 [M]
 fn memory_bytes(catalog: &Catalog, checkpoint: &ConfigFile) -> Option<u64> {
     companions(catalog, checkpoint)
         .into_iter()
