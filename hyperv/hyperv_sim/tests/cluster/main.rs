@@ -6,5 +6,6 @@ mod moves;
 mod nodes;
 mod ownership;
 mod persistence;
+mod snapshots;
 mod storage;
 mod surprises;

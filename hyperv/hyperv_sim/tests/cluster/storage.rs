@@ -125,3 +125,23 @@ fn snapshots_of_a_shared_volume_follow_its_rules() {
     allowed("HV2", &file).unwrap();
     assert_eq!(allowed("HV1", &file).unwrap_err().code(), 0x8004_232D);
 }
+
+#[test]
+fn disks_on_shared_storage_are_written_and_read_with_their_parents() {
+    let test = Fixture::of_nodes(2);
+    let vm = test.vm("HV1", "SQL01");
+    let host = test.cluster.node("HV1").unwrap();
+    host.write(vm, 0, 0, &[1; 4096]).unwrap();
+    host.checkpoint(vm, "one").unwrap();
+    host.write(vm, 0, 4096, &[2; 100]).unwrap();
+    test.cluster.move_vm(vm, "HV2").unwrap();
+    let host = test.cluster.node("HV2").unwrap();
+    host.write(vm, 0, 8192, &[3; 100]).unwrap();
+    let disk = host.open_disk(vm, 0).unwrap();
+    let mut bytes = vec![0; 3 * 4096];
+    block_io::BlockDevice::read_at(&disk, 0, &mut bytes).unwrap();
+    assert_eq!(
+        (bytes[0], bytes[4096], bytes[4196], bytes[8192]),
+        (1, 2, 0, 3)
+    );
+}
