@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use disk_image::HostPaths;
-use hyperv_host::{HostError, StepObserver};
+use hyperv_host::{HostError, StepObserver, VmEntry};
 use uuid::Uuid;
 use wmi::{
     Clock, Completed, Instance, MethodError, ObjectPath, Patience, VIRTUALIZATION, Value, WmiError,
@@ -65,6 +65,15 @@ impl Link {
             patience: Patience::default(),
             services: Arc::default(),
         }
+    }
+
+    /// Takes what is needed of a host for one of its VMs, and stays with that one.
+    pub(crate) fn to_vm(host: &WmiHost, vm: &VmEntry) -> Self {
+        let link = Self::of(host);
+        if let Ok(id) = Uuid::parse_str(&vm.identity) {
+            link.following.follow(id);
+        }
+        link
     }
 
     /// Looks until something is found: what a job has made may become visible a moment after its

@@ -55,7 +55,7 @@ impl Ready {
         let bytes =
             bytes.ok_or_else(|| HostError::blocked(&findings::no_bytes(&state.computer)))?;
         let journal = journal_of(host)?.ok_or_else(no_journal)?;
-        let link = Link::of(host);
+        let link = Link::to_vm(host, vm);
         let mut facts = quiet_vm(host, &link, state, vm, request, observer)?;
         let cleaned = clean_up(&link, &journal, &facts, kept, request, observer)?;
         if cleaned.changed {
