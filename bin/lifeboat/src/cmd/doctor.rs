@@ -1,105 +1,142 @@
 //! `lifeboat doctor`: what is wrong, and what to do.
 
-use clap::Args;
-use hyperv_host::{Finding, Severity};
-use serde_json::json;
+mod antivirus;
+mod fix;
+mod guest;
+mod report;
+mod repository;
+mod restore;
+
+use clap::{Args, Subcommand};
+use hyperv_host::{Finding, HypervHost as _};
 
 use crate::cli_error::CliError;
-use crate::cmd::vm::show_finding;
 use crate::exit_code::ExitCode;
 use crate::host_choice::{HostArgs, OpenHost};
 use crate::invocation::Invocation;
-use crate::ui::{Ui, count};
+use report::Report;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    mut_arg("host", |host| host.required(false)),
+    after_help = "Examples:
   lifeboat doctor --host local
-  lifeboat doctor --host winrm://admin@hv1 --json
+  lifeboat doctor --host winrm://admin@hv1 --repo /backup --json
   lifeboat doctor --host local --fix
+  lifeboat doctor --host local --fix VM-IC-BACKUP --yes
+  lifeboat doctor --antivirus
+  lifeboat doctor guest --paste listing.txt
+  lifeboat doctor restore SQL01@latest --host local
 
---fix removes what a run of this program left on the host when it died, and nothing else.")]
+--fix alone removes what runs of this program left on the host when they died, and nothing else.
+--fix ID does what is safe about a finding: without --yes it only says what it would do.
+Nothing that cannot be undone is ever done here."
+)]
 pub(crate) struct DoctorArgs {
+    #[command(subcommand)]
+    command: Option<DoctorCommand>,
     #[command(flatten)]
-    host: HostArgs,
-    /// Remove what dead runs of this program left on the host
+    host: Option<HostArgs>,
+    /// Remove what dead runs left; or, with the ID of a finding, do what is safe about it
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "")]
+    fix: Option<String>,
+    /// Print what an antivirus program has to leave alone
     #[arg(long)]
-    fix: bool,
+    antivirus: bool,
+    /// Do not look at the partitions of the VMs' disks
+    #[arg(long)]
+    no_disks: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum DoctorCommand {
+    /// Read what lsmod, ps or vssadmin printed in a guest
+    Guest(guest::GuestArgs),
+    /// Look ahead at what a restore of a point depends on
+    Restore(restore::RestoreArgs),
 }
 
 pub(crate) fn run(invocation: &Invocation, args: &DoctorArgs) -> Result<ExitCode, CliError> {
-    let ui = &invocation.ui;
-    let host = args.host.open()?;
-    let mut found = Found::default();
-    match &host {
+    match &args.command {
+        Some(DoctorCommand::Guest(args)) => return guest::run(invocation, args),
+        Some(DoctorCommand::Restore(args)) => return restore::run(invocation, args),
+        None => {}
+    }
+    let host = args.host.as_ref().map(HostArgs::open).transpose()?;
+    if args.antivirus {
+        return antivirus::run(invocation, host.as_ref());
+    }
+    if host.is_none() && !invocation.names_repository() {
+        return Err(CliError::usage("nothing is named that could be looked at")
+            .hint("name a host with --host, a repository with --repo, or both"));
+    }
+    let mut report = Report::default();
+    if let Some(host) = &host {
+        match args.fix.as_deref() {
+            Some(id) if !fix::is_residue(id) => fix::run(invocation, host, id)?,
+            _ => {}
+        }
+        let with_disks = !args.no_disks;
+        look_at_host(host, with_disks, args.fix.as_deref(), &mut report)?;
+    } else if args.fix.is_some() {
+        return Err(CliError::usage("--fix needs a host").hint("name it with --host"));
+    }
+    repository::look(invocation, host.as_ref(), &mut report);
+    Ok(report.show(&invocation.ui))
+}
+
+fn look_at_host(
+    host: &OpenHost,
+    with_disks: bool,
+    fix: Option<&str>,
+    report: &mut Report,
+) -> Result<(), CliError> {
+    let fixes_residue = fix.is_some_and(fix::is_residue);
+    let (found, residue) = match host {
         OpenHost::Folder(host) => {
-            let inventory = hyperv_host::HypervHost::inventory(host)?;
-            inventory
-                .findings
-                .iter()
-                .for_each(|finding| found.add(ui, None, finding));
-            for vm in &inventory.vms {
-                let findings = vm.findings.iter();
-                findings.for_each(|finding| found.add(ui, Some(&vm.name), finding));
+            let inventory = host.inventory()?;
+            let own = inventory.findings.into_iter();
+            let mut found: Vec<(Option<String>, Finding)> =
+                own.map(|finding| (None, finding)).collect();
+            for vm in inventory.vms {
+                let findings = vm.findings.into_iter();
+                found.extend(findings.map(|finding| (Some(vm.name.clone()), finding)));
             }
+            (found, Vec::new())
         }
         OpenHost::Wmi(host) => {
-            for (vm, finding) in host.doctor()? {
-                found.add(ui, vm.as_deref(), &finding);
+            let mut found = host.doctor()?;
+            if with_disks {
+                found.extend(host.look_inside().unwrap_or_default());
             }
-            let residue = if args.fix {
-                wmi_host::fix_residue(host)?
-            } else {
-                wmi_host::find_residue(host)?
+            let residue = match fixes_residue {
+                true => wmi_host::fix_residue(host)?,
+                false => wmi_host::find_residue(host)?,
             };
-            for left in residue {
-                // What belongs to others is told, and is nobody's mistake here.
-                found.residue += u64::from(left.fixable);
-                found.add(ui, left.vm.as_deref(), &left.finding);
+            (found, residue)
+        }
+        OpenHost::Cluster(host) => {
+            let mut found = host.doctor()?;
+            let listed = host.inventory().map(|inventory| inventory.vms);
+            report.know_nodes(&listed.unwrap_or_default());
+            if with_disks {
+                for node in host.connected() {
+                    found.extend(node.look_inside().unwrap_or_default());
+                }
             }
+            let residue = match fixes_residue {
+                true => host.fix_residue()?,
+                false => host.find_residue()?,
+            };
+            (found, residue)
         }
+    };
+    for (vm, finding) in found {
+        report.add(vm, finding);
     }
-    found.tell(ui)
-}
-
-/// What was found so far.
-#[derive(Default)]
-struct Found {
-    blocks: u64,
-    warnings: u64,
-    notes: u64,
-    residue: u64,
-}
-
-impl Found {
-    fn add(&mut self, ui: &Ui, vm: Option<&str>, finding: &Finding) {
-        match finding.severity {
-            Severity::Block => self.blocks += 1,
-            Severity::Warn => self.warnings += 1,
-            Severity::Info => self.notes += 1,
-        }
-        show_finding(ui, vm, finding);
+    for left in residue {
+        report.add_residue(left);
     }
-
-    fn tell(&self, ui: &Ui) -> Result<ExitCode, CliError> {
-        let code = match (self.blocks, self.residue) {
-            (0, 0) => ExitCode::Success,
-            (0, _) => ExitCode::Residue,
-            _ => ExitCode::Blocked,
-        };
-        ui.data(format!(
-            "{} in the way, {}, {}",
-            count(self.blocks, "finding"),
-            count(self.warnings, "warning"),
-            count(self.notes, "note")
-        ));
-        let outcome = if code == ExitCode::Success {
-            "success"
-        } else {
-            "findings"
-        };
-        let fields =
-            json!({ "blocks": self.blocks, "warnings": self.warnings, "notes": self.notes });
-        ui.summary(outcome, code, fields);
-        Ok(code)
-    }
+    Ok(())
 }

@@ -15,6 +15,7 @@ use crate::ui::{Align, Table, Ui, count, size};
 #[command(after_help = "Examples:
   lifeboat vm list --host local
   lifeboat vm list --host winrm://admin@hv1
+  lifeboat vm list --host cluster:winrm://admin@hv1
   lifeboat vm list --host dir:/srv/vms --json")]
 pub(crate) struct ListArgs {
     #[command(flatten)]
@@ -24,7 +25,10 @@ pub(crate) struct ListArgs {
 pub(super) fn run(invocation: &Invocation, args: &ListArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
     let inventory = args.host.open()?.as_host().inventory()?;
-    let mut table = Table::new(&[
+    // Only a cluster has nodes.
+    let nodes = inventory.vms.iter().any(|vm| vm.node.is_some());
+    let node = [("NODE", Align::Left)];
+    let columns = [
         ("NAME", Align::Left),
         ("STATE", Align::Left),
         ("GEN", Align::Right),
@@ -33,10 +37,17 @@ pub(super) fn run(invocation: &Invocation, args: &ListArgs) -> Result<ExitCode, 
         ("SIZE", Align::Right),
         ("CHECKPOINTS", Align::Right),
         ("FINDINGS", Align::Left),
-    ]);
+    ];
+    let columns: Vec<(&str, Align)> = match nodes {
+        true => node.into_iter().chain(columns).collect(),
+        false => columns.to_vec(),
+    };
+    let mut table = Table::new(&columns);
     for vm in &inventory.vms {
         ui.record("vm", vm);
-        table.row(row(vm));
+        let on = vm.node.clone().unwrap_or_else(|| "-".to_owned());
+        let on = nodes.then_some(on).into_iter();
+        table.row(on.chain(row(vm)).collect());
     }
     ui.table(&table);
     if ui.is_verbose() {
