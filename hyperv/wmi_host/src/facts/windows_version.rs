@@ -54,7 +54,13 @@ impl WindowsVersion {
     /// A guest is backed up while it runs only where the VM has a SCSI controller, since what it
     /// recovers is attached to that (contract 5.1, event 10103). Contract: 5.1 [M]
     pub(crate) fn needs_scsi(&self) -> bool {
-        !self.has_recovery_checkpoints()
+        self.leaves_auto_recovery()
+    }
+
+    /// A Linux guest can take part, with `hv_vss_daemon`: Windows Server 2012 R2.
+    /// Contract: 5.1 [M]
+    pub(crate) fn asks_linux_guests(&self) -> bool {
+        self.has_offline_checkpoints()
     }
 
     /// `GuestBackupType`: 1703 (contract 0.1). Windows Server 2016 is 1607.

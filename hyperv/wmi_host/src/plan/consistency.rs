@@ -34,7 +34,7 @@ pub(crate) fn expected_through(vm: &VmFacts, way: Way, windows: &WindowsVersion)
         Way::Writer if takes_part(vm, windows) => of_reason(vm, None),
         Way::Writer => {
             let saved = vm.state == PowerState::Running && !windows.has_offline_checkpoints();
-            let reason = unasked(vm, no_scsi(vm, windows)).unwrap_or_default();
+            let reason = unasked(vm, lacking(vm, windows)).unwrap_or_default();
             let reason = match saved {
                 true => format!("{reason}; the VM is saved, and its disks fit its saved memory"),
                 false => reason,
@@ -52,17 +52,22 @@ pub(crate) fn expected_through(vm: &VmFacts, way: Way, windows: &WindowsVersion)
     }
 }
 
-/// Returns whether the guest takes part in what the host's VSS writer does ("online").
+/// Returns whether the host's VSS writer asks the guest to take part ("online").
 pub(super) fn takes_part(vm: &VmFacts, windows: &WindowsVersion) -> bool {
-    unasked(vm, no_scsi(vm, windows)).is_none()
+    unasked(vm, lacking(vm, windows)).is_none()
 }
 
-fn no_scsi(vm: &VmFacts, windows: &WindowsVersion) -> Option<String> {
-    let missing = windows.needs_scsi() && !vm.has_scsi;
-    missing.then(|| {
-        "the VM has no SCSI controller, which this host needs to ask its guest (event 10103)"
-            .to_owned()
-    })
+/// Returns whether the host's VSS writer fails with the VM, as long as its guest takes part: what
+/// the guest recovers has nothing to be attached to.
+pub(super) fn fails_without_scsi(vm: &VmFacts, windows: &WindowsVersion) -> bool {
+    windows.needs_scsi() && !vm.has_scsi && takes_part(vm, windows)
+}
+
+/// What the host lacks to ask the guest.
+fn lacking(vm: &VmFacts, windows: &WindowsVersion) -> Option<String> {
+    let is_other = vm.guest.is_windows() == Some(false);
+    (is_other && !windows.asks_linux_guests())
+        .then(|| "the host asks no other guests than Windows".to_owned())
 }
 
 fn of_reason(vm: &VmFacts, unasked: Option<String>) -> Expected {

@@ -14,7 +14,7 @@ use hyperv_host::{
     BackupMethod, BackupMode, BackupRequest, Finding, PowerState, SavedState, Severity,
 };
 
-use super::consistency::takes_part;
+use super::consistency::{fails_without_scsi, takes_part};
 use super::old_guest::is_too_old;
 use super::saving::{Interruption, saved_state_findings};
 use crate::facts::{HostState, VmFacts};
@@ -95,6 +95,15 @@ fn way_of(
         let guest = vm.guest.system.as_deref().unwrap_or("the guest");
         let reason = format!("{guest} is too old for checkpoints, and the VM may be saved");
         return (Way::Saving, BackupMethod::SavedState, Some(reason));
+    }
+    if fails_without_scsi(vm, windows) {
+        let reason = "it has no SCSI controller, and without one the host's VSS writer fails with a \
+                      guest that takes part (event 10103)";
+        return (
+            Way::Saving,
+            BackupMethod::SavedState,
+            Some(reason.to_owned()),
+        );
     }
     let all = request.mode == BackupMode::AllCheckpoints;
     if windows.has_recovery_checkpoints() && !all {

@@ -253,7 +253,9 @@ impl Attempt<'_> {
             return Vec::new();
         }
         let disks = vm.vm.disks.iter().filter(|disk| disk.is_freezable());
-        disks.map(|disk| auto_recovery_of(&disk.path)).collect()
+        disks
+            .flat_map(|disk| auto_recovery_of(&disk.path))
+            .collect()
     }
 
     fn add_components(&self, backup: &mut dyn VssBackup, chosen: &[Chosen]) -> Result<(), Failure> {

@@ -7,21 +7,32 @@
 use std::fs;
 
 use disk_image::OpenOptions;
+use uuid::Uuid;
 
 use crate::backup::link::Link;
 
 /// What the names of such files end with, before the extension.
 const SUFFIX: &str = "-AutoRecovery";
 
-/// Returns the file that belongs to a frozen disk, as the host names it. Contract: 5.1 [M]
-pub(crate) fn auto_recovery_of(frozen: &str) -> String {
+/// Returns the files that may belong to a frozen disk, as the host names them: named after it, or
+/// after the disk that it is a checkpoint of. Contract: 5.1 [M]
+pub(crate) fn auto_recovery_of(frozen: &str) -> Vec<String> {
     let (stem, extension) = match frozen.rsplit_once('.') {
         Some((stem, extension)) if !extension.contains('\\') => (stem, extension),
         _ => (frozen, "avhdx"),
     };
     let is_vhd = matches!(extension.to_ascii_lowercase().as_str(), "vhd" | "avhd");
     let extension = if is_vhd { "avhd" } else { "avhdx" };
-    format!("{stem}{SUFFIX}.{extension}")
+    let named = |stem: &str| format!("{stem}{SUFFIX}.{extension}");
+    let mut names = vec![named(stem)];
+    names.extend(without_guid(stem).map(named));
+    names
+}
+
+/// Cuts off what a checkpoint's file has behind the name of its disk.
+fn without_guid(stem: &str) -> Option<&str> {
+    let (disk, guid) = stem.rsplit_once('_')?;
+    Uuid::parse_str(guid).is_ok().then_some(disk)
 }
 
 /// Returns whether a file is one of them, by its name.
@@ -71,7 +82,8 @@ fn remove(link: &Link, path: &str) -> bool {
         .and_then(|name| Some(name.split_once(&SUFFIX.to_ascii_lowercase())?.0.to_owned()));
     let is_child = parent.zip(named_after).is_some_and(|(parent, stem)| {
         let name = parent.file_stem().unwrap_or_default();
-        name.to_string_lossy().to_ascii_lowercase() == stem
+        let name = name.to_string_lossy().to_ascii_lowercase();
+        name == stem || without_guid(&name) == Some(stem.as_str())
     });
     is_child && fs::remove_file(&local).is_ok()
 }
@@ -84,11 +96,15 @@ mod tests {
     fn their_names_are_known() {
         assert_eq!(
             auto_recovery_of(r"C:\a.b\web.vhdx"),
-            r"C:\a.b\web-AutoRecovery.avhdx"
+            [r"C:\a.b\web-AutoRecovery.avhdx"]
         );
+        let id = "0EBA351E-0000-0000-0000-000000000001";
         assert_eq!(
-            auto_recovery_of(r"C:\a.b\web_1.avhd"),
-            r"C:\a.b\web_1-AutoRecovery.avhd"
+            auto_recovery_of(&format!(r"C:\a.b\web_{id}.avhd")),
+            [
+                format!(r"C:\a.b\web_{id}-AutoRecovery.avhd"),
+                r"C:\a.b\web-AutoRecovery.avhd".to_owned()
+            ]
         );
         assert!(is_auto_recovery(r"C:\a\web-autorecovery.AVHDX"));
         assert!(!is_auto_recovery(r"C:\a-AutoRecovery.x\web.avhdx"));

@@ -191,7 +191,7 @@ fn begun_set(
             for volume in &volumes {
                 backup.add_volume(&volume.name, provider)?;
             }
-            Ok(())
+            backup.prepare(&|| asked.observer.cancelled())
         });
         let Err(error) = started else {
             return Ok((backup, volumes));

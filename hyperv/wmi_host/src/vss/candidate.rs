@@ -1,7 +1,5 @@
 //! A VM that is to be frozen by a set of volume snapshots.
 
-use std::time::Duration;
-
 use disk_image::WindowsPath;
 use hyperv_host::{
     BackupMethod, BackupRequest, Finding, HostError, HostErrorKind, LeftOut, PreviousBackup,
@@ -30,6 +28,8 @@ pub(super) struct Candidate {
     /// The checkpoints that people made of it.
     pub(super) checkpoints: Checkpoints,
     pub(super) request: BackupRequest,
+    /// Who holds it still.
+    pub(super) way: Way,
     pub(super) method: BackupMethod,
     /// The level to expect, and whether the guest is to take part.
     pub(super) expected: Expected,
@@ -53,6 +53,7 @@ impl Candidate {
             checkpoints,
             listed: asked.vm.clone(),
             request: asked.request.clone(),
+            way,
             method: ready.choice.method,
             expected: expected_through(&ready.facts, way, &asked.state.windows),
             left_out: ready.left_out,
@@ -153,7 +154,7 @@ impl Candidate {
         match self.entry.take() {
             None => error,
             Some(entry) => {
-                let left = settle(&self.link, entry, Fate::Abandoned, Duration::ZERO).left;
+                let left = settle(&self.link, entry, Fate::Abandoned, MERGE_WAIT).left;
                 with_what_is_left(error, &left)
             }
         }

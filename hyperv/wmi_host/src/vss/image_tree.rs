@@ -138,18 +138,15 @@ pub(super) fn is_wanted(disk: &DiskFacts, vm: &Candidate) -> bool {
 /// Returns the name of what the guest's snapshot recovered to: that of the disk in the configuration,
 /// or, where that names the frozen file itself, one that is like it.
 fn named_anew(leaf: &Leaf) -> String {
-    let frozen_again = {
-        let recovered = super::auto_recovery::auto_recovery_of(&leaf.configured_path);
-        recovered.eq_ignore_ascii_case(&leaf.path)
-    };
-    if !frozen_again {
-        return leaf.configured_path.clone();
+    let configured = &leaf.configured_path;
+    if !configured.eq_ignore_ascii_case(&leaf.frozen_path) {
+        return configured.clone();
     }
     let id = leaf.image.content_id().unwrap_or_default();
-    let (stem, extension) = leaf.path.rsplit_once('.').unwrap_or((&leaf.path, "avhdx"));
-    let stem = stem.get(..stem.len().saturating_sub("-AutoRecovery".len()));
     let id = id.to_string().to_uppercase();
-    format!("{}_{id}.{extension}", stem.unwrap_or_default())
+    let (stem, extension) = configured.rsplit_once('.').unwrap_or((configured, "vhdx"));
+    let extension = extension.trim_start_matches(['a', 'A']);
+    format!("{stem}_{id}.a{extension}")
 }
 
 fn format_of(format: ImageFormat) -> &'static str {

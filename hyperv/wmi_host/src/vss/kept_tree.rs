@@ -13,6 +13,7 @@ use super::candidate::Candidate;
 use super::snapshot_view::SnapshotView;
 use crate::backup::kept_files::{below, configuration_path, extension_of, whole, with_extension};
 use crate::facts::{SettingsFacts, SnapshotFacts};
+use crate::plan::Way;
 
 /// A larger configuration is none.
 const CONFIGURATION_BYTES_MAX: u64 = 64 << 20;
@@ -45,7 +46,10 @@ impl KeptTree {
         let stem = format!("Virtual Machines/{}", upper(vm.vm.id));
         let problem = keeping.configuration(&settings, &stem, vm.vm.id);
         vm.findings.extend(problem.map(|why| unreadable(vm, &why)));
-        if has_memory && keeping.memory(&settings, &stem, FileRole::RuntimeState) == 0 {
+        // A writer that need not save a VM without integration services pauses it.
+        let must_have = vm.way == Way::Saving || vm.vm.state == PowerState::Saved;
+        if has_memory && keeping.memory(&settings, &stem, FileRole::RuntimeState) == 0 && must_have
+        {
             vm.findings
                 .push(missing("VM-MEMORY-MISSING", vm, "its saved memory"));
         }

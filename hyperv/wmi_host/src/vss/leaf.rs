@@ -27,6 +27,8 @@ use crate::facts::DiskFacts;
 pub(super) struct Leaf {
     /// As the host names it.
     pub(super) path: String,
+    /// What the VM wrote to before it was frozen.
+    pub(super) frozen_path: String,
     /// What the configuration on the snapshot names for the disk.
     pub(super) configured_path: String,
     /// It is what the guest's own snapshot recovered to.
@@ -52,6 +54,7 @@ pub(super) fn open_leaf(
     if let Some((path, image)) = recovered(&paths, disk)? {
         return Ok(Leaf {
             path,
+            frozen_path: disk.path.clone(),
             configured_path,
             is_recovered: true,
             image,
@@ -59,6 +62,7 @@ pub(super) fn open_leaf(
     }
     Ok(Leaf {
         path: disk.path.clone(),
+        frozen_path: disk.path.clone(),
         configured_path,
         is_recovered: false,
         image: open_on_host(&disk.path, &paths).map_err(HostError::of_disk)?,
@@ -71,13 +75,17 @@ fn recovered(
     paths: &Arc<dyn HostPaths>,
     disk: &DiskFacts,
 ) -> Result<Option<(String, DiskImage)>, HostError> {
-    let path = auto_recovery_of(&disk.path);
-    let Some(local) = paths.locate(&path) else {
-        return Ok(None);
-    };
-    let options = OpenOptions::on_host(Arc::clone(paths));
-    let image = disk_image::open(&local, &options).map_err(HostError::of_disk)?;
     let frozen = paths.locate(&disk.path);
-    let parent = image.chain().get(1).map(|parent| parent.path.clone());
-    Ok((parent.is_some() && parent == frozen).then_some((path, image)))
+    for path in auto_recovery_of(&disk.path) {
+        let Some(local) = paths.locate(&path) else {
+            continue;
+        };
+        let options = OpenOptions::on_host(Arc::clone(paths));
+        let image = disk_image::open(&local, &options).map_err(HostError::of_disk)?;
+        let parent = image.chain().get(1).map(|parent| parent.path.clone());
+        if parent.is_some() && parent == frozen {
+            return Ok(Some((path, image)));
+        }
+    }
+    Ok(None)
 }

@@ -79,29 +79,27 @@ impl SnapshotSet {
             backup.abort();
             return None;
         }
-        let with_writer = !self.components.is_empty();
         let never = || false;
-        if with_writer {
-            let completed = backup.complete(&never);
-            let verdict = completed
-                .and_then(|()| backup.writer_statuses(&never))
-                .map(|statuses| {
-                    let own = statuses.iter().find(|own| own.id == HYPERV_WRITER);
-                    own.map_or(Verdict::Well, |status| judge(status, Step::End))
-                });
-            let problem = match verdict {
-                Ok(Verdict::Well) => None,
-                Ok(Verdict::Retry(text) | Verdict::Final(text)) => Some(text),
-                Ok(Verdict::Components(failed)) => Some(format!(
-                    "the writer failed with {} of the VMs",
-                    failed.len()
-                )),
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(problem) = problem {
-                backup.abort();
-                return Some(not_ended(&problem));
-            }
+        let completed = backup.complete(&never);
+        let verdict = completed
+            .and_then(|()| backup.writer_statuses(&never))
+            .map(|statuses| {
+                // Without writers there is none to judge.
+                let own = statuses.iter().find(|own| own.id == HYPERV_WRITER);
+                own.map_or(Verdict::Well, |status| judge(status, Step::End))
+            });
+        let problem = match verdict {
+            Ok(Verdict::Well) => None,
+            Ok(Verdict::Retry(text) | Verdict::Final(text)) => Some(text),
+            Ok(Verdict::Components(failed)) => Some(format!(
+                "the writer failed with {} of the VMs",
+                failed.len()
+            )),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(problem) = problem {
+            backup.abort();
+            return Some(not_ended(&problem));
         }
         let problem = backup.delete_set().err()?;
         backup.abort();

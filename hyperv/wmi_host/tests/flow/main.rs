@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod images;
 mod kinds;
 mod matrix;
 mod ordinary;
 mod reasons;
 mod residue;
 mod run;
+mod saved_state;
+mod snapshot_sets;
 mod stage;
 mod traced;
 mod trouble;
+mod volume_snapshots;

@@ -4,11 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use disk_image::DriveMap;
 use hyperv_host::{HypervHost as _, VmEntry};
 use hyperv_sim::{
     DiskKind, DiskSpec, Ledger, LedgerDifference, LedgerKind, Profile, SimClock, SimHost,
-    SimOptions, SimSession, VmSpec,
+    SimOptions, SimPaths, SimSession, SimVss, VmSpec,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -22,7 +21,6 @@ pub(crate) const DISK_BYTES: u64 = 4 << 20;
 pub(crate) struct Stage {
     pub(crate) sim: Arc<SimHost>,
     folder: TempDir,
-    bytes: Arc<DriveMap>,
     model: RefCell<BTreeMap<(Uuid, usize), Vec<u8>>>,
 }
 
@@ -34,16 +32,9 @@ impl Stage {
             ..SimOptions::default()
         };
         let sim = Arc::new(SimHost::create(&folder.path().join("host"), options).unwrap());
-        let drives = sim.drives().unwrap();
-        let map = drives
-            .iter()
-            .fold(DriveMap::new(), |map, (prefix, folder)| {
-                map.with(prefix, folder).unwrap()
-            });
         Self {
             sim,
             folder,
-            bytes: Arc::new(map),
             model: RefCell::default(),
         }
     }
@@ -78,8 +69,9 @@ impl Stage {
             ..WmiHostOptions::default()
         };
         let clock = Arc::new(SimClock::new(Arc::clone(&self.sim)));
-        let bytes = Some(Arc::clone(&self.bytes) as _);
-        WmiHost::connect(Traced::of(session), clock, bytes, options).unwrap()
+        let bytes = Some(Arc::new(SimPaths::new(Arc::clone(&self.sim))) as _);
+        let host = WmiHost::connect(Traced::of(session), clock, bytes, options).unwrap();
+        host.with_vss(Arc::new(SimVss::new(Arc::clone(&self.sim))))
     }
 
     /// Returns the number of entries in the journal.

@@ -1,0 +1,142 @@
+//! Sets of volume snapshots: one for many VMs, or one each, and VMs that fail in one.
+
+use hyperv_host::{BackupRequest, HypervHost as _, SnapshotSets, VmEntry};
+use hyperv_sim::{DiskSpec, Profile, TraceKind, VmSpec};
+use uuid::Uuid;
+
+use crate::run::{Point, back_up, request};
+use crate::stage::{DISK_BYTES, Stage};
+
+const VMS: usize = 4;
+
+struct Run {
+    stage: Stage,
+    vms: Vec<Uuid>,
+    request: BackupRequest,
+}
+
+impl Run {
+    fn new(sets: SnapshotSets) -> Self {
+        let stage = Stage::new(Profile::Server2012R2);
+        let spec = |number: usize| VmSpec::new(format!("vm{number}"));
+        let vms = (0..VMS).map(|number| {
+            let disk = DiskSpec::empty(DISK_BYTES / 4);
+            stage.add(&spec(number).with_disk(disk))
+        });
+        let vms = vms.collect();
+        let mut request = request("run");
+        request.snapshot_sets = sets;
+        stage.sim.clear_trace().unwrap();
+        Self {
+            stage,
+            vms,
+            request,
+        }
+    }
+
+    /// Backs all of them up as a run does.
+    fn play(&self) -> Vec<Result<Point, hyperv_host::HostError>> {
+        let (_, host) = self.stage.connect();
+        let entries: Vec<VmEntry> = self.vms.iter().map(|vm| self.stage.entry(*vm)).collect();
+        let run: Vec<_> = entries
+            .iter()
+            .map(|own| (own, self.request.clone()))
+            .collect();
+        host.announce(&run);
+        let points = self.vms.iter();
+        let points = points.map(|vm| back_up(&self.stage, &host, *vm, &self.request, None));
+        points.collect()
+    }
+
+    fn count(&self, wanted: fn(&TraceKind) -> bool) -> usize {
+        let trace = self.stage.sim.trace().unwrap();
+        trace.iter().filter(|event| wanted(&event.kind)).count()
+    }
+
+    fn volume_snapshots(&self) -> usize {
+        self.count(|kind| matches!(kind, TraceKind::VolumeSnapshot { .. }))
+    }
+}
+
+#[test]
+fn one_set_serves_all_vms_of_a_run_or_each_gets_its_own() {
+    for (sets, expected) in [(SnapshotSets::Shared, 1), (SnapshotSets::PerVm, VMS)] {
+        let run = Run::new(sets);
+        let before = run.stage.ledger();
+        for point in run.play() {
+            point.unwrap();
+        }
+        assert_eq!(run.volume_snapshots(), expected, "{sets:?}");
+        assert_eq!(run.stage.differences(&before), []);
+        assert_eq!(run.stage.journal_entries(), 0);
+        let complete = run.count(|kind| *kind == TraceKind::BackupComplete);
+        assert_eq!(complete, expected);
+    }
+}
+
+#[test]
+fn a_vm_that_fails_in_the_set_is_taken_out_and_the_others_go_on() {
+    let partially = |behavior: &mut hyperv_sim::Behavior| behavior.vss_fails_partially = true;
+    for (fault, works, partial) in [
+        (
+            "vss:PrepareSnapshot vm=vm2 first=1 component=0x800423F3",
+            true,
+            true,
+        ),
+        (
+            "vss:PrepareSnapshot vm=vm2 every component=0x800423F4",
+            false,
+            true,
+        ),
+        (
+            "vss:GuestSnapshot vm=vm2 every component=0x800423F4",
+            false,
+            false,
+        ),
+        (
+            "vss:AutoRecovery vm=vm2 every component=0x800423F4",
+            false,
+            false,
+        ),
+    ] {
+        let run = Run::new(SnapshotSets::Shared);
+        if partial {
+            run.stage.sim.change_behavior(partially).unwrap();
+        }
+        let before = run.stage.ledger();
+        run.stage.sim.plan_fault(fault.parse().unwrap()).unwrap();
+        let points = run.play();
+        for (number, point) in points.iter().enumerate() {
+            let expected = works || number != 2;
+            assert_eq!(point.is_ok(), expected, "{fault}: vm{number}: {point:?}");
+        }
+        if let Ok(point) = &points[2] {
+            assert!(
+                point.ids().contains(&"VM-OWN-SNAPSHOT"),
+                "{:?}",
+                point.ids()
+            );
+        }
+        run.stage.sim.clear_faults().unwrap();
+        assert_eq!(run.stage.differences(&before), [], "{fault}");
+        assert_eq!(run.stage.journal_entries(), 0, "{fault}");
+    }
+}
+
+#[test]
+fn vms_that_never_begin_leave_nothing() {
+    let run = Run::new(SnapshotSets::Shared);
+    let before = run.stage.ledger();
+    let (_, host) = run.stage.connect();
+    let entries: Vec<VmEntry> = run.vms.iter().map(|vm| run.stage.entry(*vm)).collect();
+    let announced: Vec<_> = entries
+        .iter()
+        .map(|own| (own, run.request.clone()))
+        .collect();
+    host.announce(&announced);
+    back_up(&run.stage, &host, run.vms[0], &run.request, None).unwrap();
+    assert_eq!(run.stage.journal_entries(), VMS - 1);
+    drop(host);
+    assert_eq!(run.stage.journal_entries(), 0);
+    assert_eq!(run.stage.differences(&before), []);
+}
