@@ -72,6 +72,25 @@
 //! Only what a backup sees of it: states, the times of logs by a [`ReplicationPlan`], the refusal
 //! while one is applied, and pausing it. No disk is ever replicated.
 //!
+//! # Clusters
+//!
+//! A [`SimCluster`] is a folder with hosts in it, and storage that all of them see:
+//!
+//! | Path | Holds |
+//! |---|---|
+//! | `lock` | the cluster's lock; one line with generation and clock |
+//! | `cluster.json` | [`ClusterFacts`]: nodes, roles and their owners, volumes, what happened |
+//! | `nodes/<NAME>/` | each a host, as above |
+//! | `storage/volumes/Volume1/…` | `C:\ClusterStorage\Volume1\…` of every node |
+//! | `storage/shares/nas/vm/…` | `\\nas\vm\…` |
+//!
+//! Whoever opens a node's folder has a node: each of its operations locks the cluster first, and
+//! `root\MSCluster` says the same on all of them. A VM is on one node at a time, which its role
+//! says; it moves with checkpoints, reference points and tracking, by hand, by the clock or when
+//! something is called (the fault `moves=NODE`). A VM that should run and was stopped by anybody but
+//! the cluster is a surprise ([`SimCluster::surprises`]), and is started again elsewhere. Who may
+//! snap a shared volume, and when, is said by [`ClusterRules`].
+//!
 //! # Time
 //!
 //! The clock is the host's own and moves when it is told to, or follows real time for a host that is

@@ -80,7 +80,10 @@ impl HostState {
         peer.forget_moved_vms();
         let behind = self.now.as_millisecond() - peer.now.as_millisecond();
         let behind = Duration::from_millis(u64::try_from(behind).unwrap_or(0));
-        let result = peer.pass(behind).and_then(|()| work(&mut peer));
+        let result = peer
+            .bury_dead_requesters()
+            .and_then(|()| peer.pass(behind))
+            .and_then(|()| work(&mut peer));
         let watched = peer.watch_roles();
         self.membership = peer.membership.take();
         locked.save(&mut peer, record.generation)?;

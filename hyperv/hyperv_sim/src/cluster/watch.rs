@@ -53,6 +53,8 @@ impl HostState {
         let runs = power.is_some_and(PowerState::has_memory);
         let role = self.cluster_mut()?.role_mut(vm)?;
         role.power = power.unwrap_or(PowerState::Off);
+        // Whatever stopped it for a moment is gone with its host.
+        role.is_excused &= !restarted;
         match role.state {
             RoleState::Online if !runs && !role.is_excused => {
                 role.state = RoleState::Failed;

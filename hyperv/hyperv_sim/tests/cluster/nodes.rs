@@ -83,3 +83,16 @@ fn a_paused_node_keeps_what_it_has_and_takes_nothing() {
     test.cluster.move_vm(other, "HV2").unwrap_err();
     test.cluster.move_vm(own, "HV1").unwrap();
 }
+
+#[test]
+fn a_node_that_dies_while_it_stopped_a_vm_for_a_moment_loses_it_too() {
+    let test = Fixture::of_nodes(2);
+    let vm = test.vm("HV1", "SQL01");
+    let host = test.cluster.node("HV1").unwrap();
+    test.cluster.excuse(vm, true).unwrap();
+    host.crash_host(false).unwrap();
+    test.cluster
+        .advance(std::time::Duration::from_secs(10))
+        .unwrap();
+    assert_eq!(test.shown_by(vm), ["HV2"]);
+}

@@ -26,7 +26,7 @@ fn each_vm_is_seen_on_its_owner_and_the_cluster_from_every_node() {
             .map(|node| test.vm(node, &format!("VM-{node}")))
             .collect();
         for (vm, node) in vms.iter().zip(&nodes) {
-            assert_eq!(test.shown_by(*vm), [node.clone()]);
+            assert_eq!(test.shown_by(*vm), std::slice::from_ref(node));
         }
         let first = test.session(&nodes[0]);
         for node in &nodes {
