@@ -1,16 +1,21 @@
-//! The host of the demonstration: a handful of VMs, each there for one case.
+//! The cluster of the demonstration: a handful of VMs, each there for one case.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use block_io::MemoryDisk;
-use hyperv_sim::{DiskContent, DiskKind, DiskSpec, Guest, SimHost, SimOptions, VmSpec};
+use hyperv_sim::{
+    ClusterOptions, DiskContent, DiskKind, DiskSpec, Guest, Profile, Replication, SimCluster,
+    VmSpec,
+};
 use uuid::Uuid;
 
 use crate::cli_error::CliError;
 use crate::cmd::sim::failed;
 
 const MIB: usize = 1 << 20;
+/// Its nodes.
+pub(super) const NODES: [&str; 2] = ["HV-A", "HV-B"];
 /// Size of each disk.
 pub(super) const DISK_BYTES: usize = 16 * MIB;
 
@@ -21,11 +26,13 @@ pub(super) struct Actor {
     pub(super) id: Uuid,
     /// What its first disk holds now.
     pub(super) disk: Vec<u8>,
+    /// What it held at each of the VM's checkpoints.
+    pub(super) checkpoints: Vec<(&'static str, Vec<u8>)>,
 }
 
-/// The host with its VMs.
+/// The cluster with its VMs.
 pub(super) struct Scene {
-    pub(super) host: Arc<SimHost>,
+    pub(super) cluster: SimCluster,
     pub(super) actors: Vec<Actor>,
 }
 
@@ -38,7 +45,7 @@ struct Part {
     differs: fn(VmSpec) -> VmSpec,
 }
 
-const CAST: [Part; 8] = [
+const CAST: [Part; 9] = [
     Part {
         name: "DC01",
         shows: "Windows: its writers take part",
@@ -76,7 +83,7 @@ const CAST: [Part; 8] = [
     },
     Part {
         name: "ERP",
-        shows: "checkpoints of its own, which stay as they are",
+        shows: "checkpoints of its own, which stay as they are, and can be backed up too",
         guest: Guest::Windows,
         differs: |spec| spec,
     },
@@ -98,42 +105,81 @@ const CAST: [Part; 8] = [
             spec
         },
     },
+    Part {
+        name: "REPL-01",
+        shows: "a replica of a VM on another host: as after a power cut",
+        guest: Guest::Windows,
+        differs: |mut spec| {
+            spec.running = false;
+            spec
+        },
+    },
 ];
 
+/// Those whose guests write nothing between the backups.
+const STILL: [&str; 2] = ["SPARE", "REPL-01"];
+
 impl Scene {
-    /// Makes the host in a folder.
+    /// Makes the cluster in a folder.
     pub(super) fn make(folder: &Path) -> Result<Self, CliError> {
-        let host = SimHost::create(folder, SimOptions::default()).map_err(failed)?;
-        let host = Arc::new(host);
+        let mut options = ClusterOptions::of_nodes(NODES.len(), Profile::Server2022);
+        "CLU1".clone_into(&mut options.name);
+        for (node, name) in options.nodes.iter_mut().zip(NODES) {
+            name.clone_into(&mut node.name);
+        }
+        let cluster = SimCluster::create(folder, options).map_err(failed)?;
         let mut actors = Vec::new();
-        for part in &CAST {
+        for (part, node) in CAST.iter().zip(NODES.iter().cycle()) {
             let disk = first_content(part.name);
             let content = DiskContent::Device(Arc::new(MemoryDisk::new(disk.clone())));
             let spec = VmSpec::new(part.name)
                 .with_guest(part.guest)
                 .with_disk(DiskSpec::new(content));
-            let id = host.add_vm(&(part.differs)(spec)).map_err(failed)?;
+            let id = cluster.add_vm(node, &(part.differs)(spec));
             actors.push(Actor {
                 name: part.name,
                 shows: part.shows,
-                id,
+                id: id.map_err(failed)?,
                 disk,
+                checkpoints: Vec::new(),
             });
         }
-        let mut scene = Self { host, actors };
+        let mut scene = Self { cluster, actors };
+        scene.make_replica("REPL-01")?;
         for checkpoint in ["before the update", "before the other update"] {
-            scene.write("ERP", 2 * MIB, &noise(checkpoint, 300 * 1024))?;
-            let erp = scene.actor("ERP")?.id;
-            scene.host.checkpoint(erp, checkpoint).map_err(failed)?;
+            scene.make_checkpoint("ERP", checkpoint)?;
         }
-        scene.host.settle().map_err(failed)?;
+        scene.cluster.settle().map_err(failed)?;
         Ok(scene)
+    }
+
+    fn make_replica(&mut self, name: &str) -> Result<(), CliError> {
+        let id = self.actor(name)?.id;
+        let replication = Replication {
+            mode: 2,
+            state: 3,
+            health: 1,
+            applying_log: false,
+        };
+        let host = self.cluster.owner_host(id).map_err(failed)?;
+        host.set_replication(id, replication).map_err(failed)
+    }
+
+    fn make_checkpoint(&mut self, name: &str, checkpoint: &'static str) -> Result<(), CliError> {
+        self.write(name, 2 * MIB, &noise(checkpoint, 300 * 1024))?;
+        let id = self.actor(name)?.id;
+        let host = self.cluster.owner_host(id).map_err(failed)?;
+        host.checkpoint(id, checkpoint).map_err(failed)?;
+        let actor = self.actor(name)?;
+        let content = actor.disk.clone();
+        actor.checkpoints.push((checkpoint, content));
+        Ok(())
     }
 
     /// Lets the guests that run write: a log, a table, a new file.
     pub(super) fn work(&mut self) -> Result<(), CliError> {
-        let running: Vec<&'static str> = self.actors.iter().map(|actor| actor.name).collect();
-        for name in running.into_iter().filter(|name| *name != "SPARE") {
+        let names: Vec<&'static str> = self.actors.iter().map(|actor| actor.name).collect();
+        for name in names.into_iter().filter(|name| !STILL.contains(name)) {
             self.write(
                 name,
                 3 * MIB + 65_536,
@@ -145,8 +191,18 @@ impl Scene {
         Ok(())
     }
 
+    /// Moves a VM to the other node while it runs; returns where it was and where it is.
+    pub(super) fn migrate(&mut self, name: &str) -> Result<(String, &'static str), CliError> {
+        let id = self.actor(name)?.id;
+        let from = self.cluster.owner(id).map_err(failed)?;
+        let to = if from == NODES[0] { NODES[1] } else { NODES[0] };
+        self.cluster.move_vm(id, to).map_err(failed)?;
+        Ok((from, to))
+    }
+
     fn write(&mut self, name: &str, offset: usize, bytes: &[u8]) -> Result<(), CliError> {
-        let host = Arc::clone(&self.host);
+        let id = self.actor(name)?.id;
+        let host = self.cluster.owner_host(id).map_err(failed)?;
         let actor = self.actor(name)?;
         host.write(actor.id, 0, offset as u64, bytes)
             .map_err(failed)?;
@@ -158,6 +214,13 @@ impl Scene {
 
     fn actor(&mut self, name: &str) -> Result<&mut Actor, CliError> {
         let mut actors = self.actors.iter_mut();
+        let found = actors.find(|actor| actor.name == name);
+        found.ok_or_else(|| CliError::usage(format!("nobody plays {name}")))
+    }
+
+    /// Returns who plays a part, as it is now.
+    pub(super) fn part(&self, name: &str) -> Result<&Actor, CliError> {
+        let mut actors = self.actors.iter();
         let found = actors.find(|actor| actor.name == name);
         found.ok_or_else(|| CliError::usage(format!("nobody plays {name}")))
     }

@@ -7,22 +7,21 @@ use backup_run::{BackupOptions, RunItem, RunReport, back_up, plan_backup, select
 use block_io::MemoryDisk;
 use disk_image::{ImageFormat, OpenOptions, open};
 use folder_host::FolderHost;
-use hyperv_host::HypervHost;
+use hyperv_host::{BackupMode, HypervHost};
 use hyperv_sim::{Ledger, LedgerKind};
 use object_store::FolderStore;
 use repository::{InitOptions, RecoveryKey, Repository, Unlock};
 use serde_json::{Value, json};
-use vm_restore::{plan_vm_restore, restore_disk};
-use wmi_host::WmiHost;
+use vm_restore::{open_disk, plan_vm_restore, restore_disk};
 
-use super::scene::Scene;
+use super::scene::{NODES, Scene};
 use super::{PASSWORD, proof};
 use crate::cli_error::CliError;
 use crate::cmd::backup::exit_code;
 use crate::cmd::sim::failed;
 use crate::cmd::version::PROGRAM;
 use crate::exit_code::ExitCode;
-use crate::host_choice::connect_simulated;
+use crate::host_choice::open_sim_cluster;
 use crate::observers::Silent;
 use crate::ui::{Align, Table, Ui, size};
 
@@ -59,33 +58,72 @@ impl<'a> Story<'a> {
     pub(super) fn tell(&self) -> Result<Value, CliError> {
         let mut scene = Scene::make(&self.folder.join("host"))?;
         let journal = self.folder.join("journal");
-        let host = connect_simulated(Arc::clone(&scene.host), journal)?;
+        let host = open_sim_cluster(&self.folder.join("host"), Some(&journal))?;
         self.introduce(&scene, &host)?;
-        let before = scene.host.ledger().map_err(failed)?;
-        let first = self.back_up(&host, "first-backup", "First backup:")?;
-        scene.host.settle().map_err(failed)?;
+        let before = scene.cluster.ledger().map_err(failed)?;
+        let first = self.back_up(&host, &[], options(), "first-backup", "First backup:")?;
+        scene.cluster.settle().map_err(failed)?;
         scene.work()?;
+        let (from, to) = scene.migrate("WEB01")?;
         self.step(
             "guests-wrote",
-            "\nThe guests wrote a log, a table and a file.",
-            json!({}),
+            &format!(
+                "\nThe guests wrote a log, a table and a file, and WEB01 moved from {from} to {to}."
+            ),
+            json!({ "moved": "WEB01", "from": from, "to": to }),
         );
-        let second = self.back_up(&host, "second-backup", "Second backup:")?;
+        let second = self.back_up(&host, &[], options(), "second-backup", "Second backup:")?;
         self.prove_disks(&scene, &second)?;
         self.restore_vm(&scene, &second)?;
+        let tree = self.back_up_tree(&scene, &host)?;
         self.check()?;
         self.look_for_residue(&scene, &before)?;
-        Ok(json!({ "first": first, "second": second }))
+        Ok(json!({ "first": first, "second": second, "tree": tree }))
+    }
+
+    /// Backs one VM up with all its checkpoints, through the host's VSS writer, and compares what
+    /// the disk was at each of them.
+    fn back_up_tree(&self, scene: &Scene, host: &dyn HypervHost) -> Result<RunReport, CliError> {
+        let actor = scene.part("ERP")?;
+        let mut options = options();
+        options.request.mode = BackupMode::AllCheckpoints;
+        let names = [actor.name.to_owned()];
+        let text = "ERP once more, with all its checkpoints, through a snapshot of its volume:";
+        let report = self.back_up(host, &names, options, "tree-backup", text)?;
+        let item = report.items.first();
+        let point = item.and_then(|item| item.point.as_deref());
+        let point = self.repository.find_point(point.unwrap_or_default())?;
+        let states = actor.checkpoints.iter();
+        let states = states.map(|(name, disk)| (Some(*name), disk));
+        for (checkpoint, disk) in states.chain([(None, &actor.disk)]) {
+            let stored = open_disk(&self.repository, &point, 0, checkpoint)?;
+            let what = checkpoint.unwrap_or("the latest state");
+            proof::same_disk(what, &MemoryDisk::new(disk.clone()), &stored.device)?;
+        }
+        let text = format!(
+            "Its disk is in the point as it was at each of {} checkpoints, and as it is now.",
+            actor.checkpoints.len()
+        );
+        let figures = json!({ "checkpoints": actor.checkpoints.len() });
+        self.step("proved-tree", &text, figures);
+        Ok(report)
     }
 
     /// Shows who is there, and what a backup would do.
-    fn introduce(&self, scene: &Scene, host: &WmiHost) -> Result<(), CliError> {
-        let text = "A simulated host with real disks; nothing real is touched. Who is there, and what a backup will do:";
-        self.step("made-host", text, json!({ "vms": scene.actors.len() }));
+    fn introduce(&self, scene: &Scene, host: &dyn HypervHost) -> Result<(), CliError> {
+        let text = format!(
+            "A simulated cluster, {} with the nodes {}, and real disks; nothing real is touched. \
+             Who is there, and what a backup will do:",
+            scene.cluster.name(),
+            NODES.join(" and ")
+        );
+        let figures = json!({ "vms": scene.actors.len(), "nodes": NODES });
+        self.step("made-host", &text, figures);
         let vms = host.inventory()?.vms;
         let planned = plan_backup(host, Some(&self.repository), &vms, &options())?;
         let mut table = Table::new(&[
             ("VM", Align::Left),
+            ("NODE", Align::Left),
             ("IS THERE TO SHOW", Align::Left),
             ("METHOD", Align::Left),
             ("CONSISTENCY", Align::Left),
@@ -95,8 +133,11 @@ impl<'a> Story<'a> {
                 .iter()
                 .find(|vm| vm.vm == actor.name)
                 .map(|vm| &vm.plan);
+            let listed = vms.iter().find(|vm| vm.name == actor.name);
+            let node = listed.and_then(|vm| vm.node.as_deref());
             table.row(vec![
                 actor.name.to_owned(),
+                node.unwrap_or("?").to_owned(),
                 actor.shows.to_owned(),
                 plan.map_or("?", |plan| plan.method.name()).to_owned(),
                 plan.map_or("?", |plan| plan.consistency.level.name())
@@ -107,9 +148,17 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    fn back_up(&self, host: &WmiHost, step: &str, text: &str) -> Result<RunReport, CliError> {
-        let vms = select_vms(&host.inventory()?, &[], true)?;
-        let report = back_up(host, &self.repository, &vms, &options(), &Silent)?;
+    /// Backs the named VMs up; without a name all of them.
+    fn back_up(
+        &self,
+        host: &dyn HypervHost,
+        names: &[String],
+        options: BackupOptions,
+        step: &str,
+        text: &str,
+    ) -> Result<RunReport, CliError> {
+        let vms = select_vms(&host.inventory()?, names, names.is_empty())?;
+        let report = back_up(host, &self.repository, &vms, &options, &Silent)?;
         if let Some(item) = report.items.iter().find(|item| item.point.is_none()) {
             let why = item
                 .failure
@@ -170,10 +219,9 @@ impl<'a> Story<'a> {
     /// Restores a VM into a folder, which then is a host with the same VM and the same disk.
     fn restore_vm(&self, scene: &Scene, report: &RunReport) -> Result<(), CliError> {
         let name = "ERP";
-        let actor = scene.actors.iter().find(|actor| actor.name == name);
+        let actor = scene.part(name)?;
         let item = report.items.iter().find(|item| item.vm == name);
-        let (Some(actor), Some(point)) = (actor, item.and_then(|item| item.point.as_deref()))
-        else {
+        let Some(point) = item.and_then(|item| item.point.as_deref()) else {
             return Err(proof::failed(format!("{name} has no point")));
         };
         let point = self.repository.find_point(point)?;
@@ -228,8 +276,8 @@ impl<'a> Story<'a> {
 
     /// Compares what the host has now with what it had before the first backup.
     fn look_for_residue(&self, scene: &Scene, before: &Ledger) -> Result<(), CliError> {
-        scene.host.settle().map_err(failed)?;
-        let after = scene.host.ledger().map_err(failed)?;
+        scene.cluster.settle().map_err(failed)?;
+        let after = scene.cluster.ledger().map_err(failed)?;
         // What stays is meant to: a reference point for each VM, and Hyper-V's own tracking files.
         let meant = [LedgerKind::ReferencePoint, LedgerKind::TrackingFile];
         let left = Ledger::difference(before, &after)
@@ -239,7 +287,13 @@ impl<'a> Story<'a> {
             let message = format!("something is left on the host: {thing}");
             return Err(CliError::new(ExitCode::Residue, "residue", message));
         }
-        let text = "On the host nothing is left but a reference point for each VM that is tracked.";
+        let surprises = scene.cluster.surprises().map_err(failed)?;
+        if !surprises.is_empty() {
+            let message = format!("the cluster was surprised {} times", surprises.len());
+            return Err(CliError::new(ExitCode::Residue, "surprises", message));
+        }
+        let text =
+            "On the cluster nothing is left but a reference point for each VM that is tracked.";
         self.step("nothing-left", text, json!({}));
         Ok(())
     }
@@ -258,6 +312,9 @@ fn row(item: &RunItem) -> Vec<String> {
         if !why.contains(&disk.why) {
             why.push(disk.why.clone());
         }
+    }
+    if !item.images.is_empty() {
+        why.push(format!("{} image files, as they are", item.images.len()));
     }
     why.extend(
         item.left_out
