@@ -17,6 +17,7 @@ pub(crate) struct Invocation {
     pub(crate) ui: Ui,
     repo: Option<PathBuf>,
     no_input: bool,
+    yes: bool,
 }
 
 impl Invocation {
@@ -33,7 +34,18 @@ impl Invocation {
             ui,
             repo: global.repo,
             no_input: global.no_input,
+            yes: global.yes,
         }
+    }
+
+    /// Returns whether a repository is named.
+    pub(crate) fn names_repository(&self) -> bool {
+        self.repo.is_some()
+    }
+
+    /// Returns whether every question is answered with yes.
+    pub(crate) fn says_yes(&self) -> bool {
+        self.yes
     }
 
     /// Returns where the repository lies.

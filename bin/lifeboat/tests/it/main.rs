@@ -8,6 +8,7 @@
 mod all_checkpoints;
 mod commands;
 mod deduplication;
+mod doctor;
 mod exit_codes;
 mod sandbox;
 #[cfg(unix)]

@@ -1,11 +1,12 @@
 //! One of each kind of finding that checks of a host make, on hosts that have all of it.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyperv_sim::{
-    Component, ComponentKind, DiskKind, DiskSpec, Guest, PowerState, Profile, Replication,
-    ShadowStorage, VmSpec,
+    ClusterOptions, Component, ComponentKind, DiskKind, DiskSpec, Guest, PowerState, Profile,
+    Replication, ShadowStorage, SimCluster, SimHost, VmSpec,
 };
 use uuid::Uuid;
 use vm_config::{ControllerKind, DiskSlot};
@@ -14,6 +15,16 @@ use crate::stage::{Stage, fat, mbr, vm, vm_with};
 
 fn ids(found: BTreeSet<String>) -> Vec<String> {
     found.into_iter().collect()
+}
+
+/// The file of this machine that holds one of the host.
+fn local(sim: &SimHost, path: &str) -> PathBuf {
+    let drives = sim.drives().unwrap();
+    let (drive, folder) = drives
+        .iter()
+        .find(|(drive, _)| path.starts_with(drive.as_str()))
+        .unwrap();
+    folder.join(path[drive.len()..].replace('\\', "/"))
 }
 
 fn has(stage: &Stage, expected: &[&str]) {
@@ -308,19 +319,9 @@ fn of_an_old_host_and_of_disks_that_do_not_open() {
             ..vm("missing")
         })
         .unwrap();
-    let local = |vm: Uuid| {
-        let path = sim.vm(vm).unwrap().disks[0].path.clone();
-        let below = path.replace('\\', "/");
-        let (drive, rest) = below.split_once(":/").unwrap();
-        let drives = sim.drives().unwrap();
-        let (_, folder) = drives
-            .iter()
-            .find(|(own, _)| own.starts_with(drive))
-            .unwrap();
-        folder.join(rest)
-    };
-    std::fs::write(local(damaged), b"no disk at all").unwrap();
-    std::fs::remove_file(local(missing)).unwrap();
+    let file = |vm: Uuid| local(sim, &sim.vm(vm).unwrap().disks[0].path);
+    std::fs::write(file(damaged), b"no disk at all").unwrap();
+    std::fs::remove_file(file(missing)).unwrap();
     has(
         &stage,
         &[
@@ -330,4 +331,42 @@ fn of_an_old_host_and_of_disks_that_do_not_open() {
             "VM-GUEST-DISK-UNREAD",
         ],
     );
+}
+
+#[test]
+fn of_a_node_of_a_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = ClusterOptions::of_nodes(2, Profile::Server2022);
+    options.functional_level = Some(8);
+    let cluster = SimCluster::create(&folder.path().join("cluster"), options).unwrap();
+    let node = cluster.node("HV1").unwrap();
+    node.add_vm(&vm("by hand")).unwrap();
+    let stage = Stage::on(node, folder);
+    has(
+        &stage,
+        &[
+            "HOST-CLUSTER-MIXED",
+            "HOST-CLUSTER-NODES",
+            "VM-NOT-CLUSTERED",
+        ],
+    );
+}
+
+#[test]
+fn of_chains_that_are_broken() {
+    let stage = Stage::new(Profile::Server2022);
+    let sim = &stage.sim;
+    let own = sim
+        .add_vm(&VmSpec {
+            running: false,
+            ..vm("broken")
+        })
+        .unwrap();
+    let parent = sim.vm(own).unwrap().disks[0].path.clone();
+    sim.checkpoint(own, "one").unwrap();
+    let merging = sim.add_vm(&vm("merging")).unwrap();
+    let checkpoint = sim.checkpoint(merging, "one").unwrap();
+    sim.delete_checkpoint(checkpoint).unwrap();
+    std::fs::remove_file(local(sim, &parent)).unwrap();
+    has(&stage, &["VM-PARENT-MISSING", "VM-MERGE-PENDING"]);
 }

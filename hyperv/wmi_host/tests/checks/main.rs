@@ -5,6 +5,7 @@
     reason = "a helper of a test that cannot do its work fails the test"
 )]
 
+mod account;
 mod each_kind;
 mod fixes;
 mod stage;

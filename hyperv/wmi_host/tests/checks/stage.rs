@@ -28,6 +28,11 @@ impl Stage {
             ..SimOptions::default()
         };
         let sim = Arc::new(SimHost::create(&folder.path().join("sim"), options).unwrap());
+        Self::on(sim, folder)
+    }
+
+    /// Takes a host that is there; `folder` keeps what is beside it.
+    pub(crate) fn on(sim: Arc<SimHost>, folder: TempDir) -> Self {
         let session = SimSession::new(Arc::clone(&sim))
             .unwrap()
             .answering_at_once();
