@@ -10,4 +10,5 @@ mod backing_up;
 mod on_simulated_host;
 mod quiet;
 mod repository_in_folder;
+mod through_vss;
 mod whole_tree;
