@@ -159,3 +159,33 @@ fn memory_of_a_vm_that_was_saved_for_it_is_in_the_snapshot() {
     );
     assert_eq!(stage.host.vm(vm).unwrap().power, PowerState::Running);
 }
+
+#[test]
+fn a_guest_that_writes_on_changes_its_disk_and_not_the_snapshot() {
+    for kind in [DiskKind::Vhdx, DiskKind::Vhd] {
+        let stage = Stage::new(Profile::Server2022);
+        let disk = DiskSpec::empty(4 * MIB).of_kind(kind);
+        let vm = stage.add(&VmSpec::new("web").with_disk(disk));
+        stage.host.write(vm, 0, 0, &[1; 4096]).unwrap();
+        let mut backup = stage.snapped_without_writers();
+        stage.host.write(vm, 0, 0, &[2; 4096]).unwrap();
+        let path = leaf(&stage, vm);
+        assert_eq!(
+            stage.read(&mut *backup, &path)[..4096],
+            [1; 4096],
+            "{kind:?}"
+        );
+        stage
+            .host
+            .change_vm(vm, |own| own.notes = "changed".to_owned())
+            .unwrap();
+        let device = backup.snapshots().unwrap()[0].device.clone();
+        let file = format!("Virtual Machines\\{}.vmcx", vm.to_string().to_uppercase());
+        let paths = SimPaths::new(stage.host.clone());
+        let old = paths
+            .locate(&format!("{device}\\Hyper-V\\web\\{file}"))
+            .unwrap();
+        let new = paths.locate(&format!("C:\\Hyper-V\\web\\{file}")).unwrap();
+        assert!(std::fs::read(old).unwrap() != std::fs::read(new).unwrap());
+    }
+}

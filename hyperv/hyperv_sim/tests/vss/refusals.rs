@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use hyperv_sim::{Behavior, DiskKind, DiskSpec, Profile, SimHost, SimVss, VmSpec, WriterHealth};
 use uuid::Uuid;
-use vss::{HYPERV_WRITER, SnapshotKind, VssErrorKind, VssService as _, WriterState};
+use vss::{HYPERV_WRITER, VssErrorKind, VssService as _, WriterState};
 
-use crate::stage::{MIB, Stage, component_of, hyperv, never, options};
+use crate::stage::{MIB, Stage, component_of, hyperv, never};
 
 #[test]
 fn calls_in_another_order_are_refused() {
@@ -166,14 +166,7 @@ fn without_writers_volumes_are_snapped_and_nobody_is_asked() {
     let stage = Stage::new(Profile::Server2022);
     let vm = stage.vm("web");
     let before = stage.ledger();
-    let mut backup = stage
-        .vss
-        .begin(&options(SnapshotKind::WithoutWriters))
-        .unwrap();
-    backup.start_set().unwrap();
-    let volume = stage.vss.volume_of("C:\\").unwrap();
-    backup.add_volume(&volume.name, None).unwrap();
-    backup.snapshot(&never).unwrap();
+    let mut backup = stage.snapped_without_writers();
     let path = stage.host.vm(vm).unwrap().disks[0].path.clone();
     assert_eq!(stage.read(&mut *backup, &path).len(), 4 << 20);
     backup.complete(&never).unwrap();

@@ -87,6 +87,17 @@ impl Stage {
         backup
     }
 
+    /// Snaps `C:\` without asking any writer.
+    pub(crate) fn snapped_without_writers(&self) -> Box<dyn VssBackup> {
+        let options = options(SnapshotKind::WithoutWriters);
+        let mut backup = self.vss.begin(&options).unwrap();
+        backup.start_set().unwrap();
+        let volume = self.vss.volume_of("C:\\").unwrap();
+        backup.add_volume(&volume.name, None).unwrap();
+        backup.snapshot(&never).unwrap();
+        backup
+    }
+
     /// Reads a disk in the first snapshot: a path below `C:\` with all its parents.
     pub(crate) fn read(&self, backup: &mut dyn VssBackup, path: &str) -> Vec<u8> {
         let device = backup.snapshots().unwrap()[0].device.clone();
