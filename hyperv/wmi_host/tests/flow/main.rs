@@ -14,4 +14,5 @@ mod snapshot_sets;
 mod stage;
 mod traced;
 mod trouble;
+mod volume_matrix;
 mod volume_snapshots;

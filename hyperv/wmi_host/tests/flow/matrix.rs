@@ -306,7 +306,7 @@ fn all() -> Vec<Scenario> {
 }
 
 /// Draws `count` of them; each run of the test draws the same.
-fn sample(mut scenarios: Vec<Scenario>, count: usize) -> Vec<Scenario> {
+fn sample<T>(mut scenarios: Vec<T>, count: usize) -> Vec<T> {
     let mut state = SEED;
     let mut sample = Vec::new();
     while sample.len() < count && !scenarios.is_empty() {
@@ -319,21 +319,27 @@ fn sample(mut scenarios: Vec<Scenario>, count: usize) -> Vec<Scenario> {
     sample
 }
 
-fn named(scenarios: Vec<Scenario>, text: &str) -> Vec<Scenario> {
-    let mut scenarios = scenarios;
-    scenarios.retain(|scenario| scenario.to_string().contains(text));
-    scenarios
-}
-
 #[test]
 fn whatever_goes_wrong_the_host_ends_as_it_was() {
-    let all = all();
+    play_all(all(), SAMPLE, Scenario::play);
+}
+
+/// Plays a sample of the scenarios, all of them, or those that are named, and prints how many there
+/// are.
+pub(crate) fn play_all<T: fmt::Display + Sync>(
+    mut all: Vec<T>,
+    count: usize,
+    play: impl Fn(&T) + Sync,
+) {
     let total = all.len();
     let whole = std::env::var_os("LIFEBOAT_SLOW_TESTS").is_some();
     let scenarios = match std::env::var("LIFEBOAT_SCENARIO") {
-        Ok(text) => named(all, &text),
+        Ok(text) => {
+            all.retain(|scenario| scenario.to_string().contains(&text));
+            all
+        }
         Err(_) if whole => all,
-        Err(_) => sample(all, SAMPLE),
+        Err(_) => sample(all, count),
     };
     println!("{} of {total} scenarios", scenarios.len());
     let next = AtomicUsize::new(0);
@@ -342,8 +348,8 @@ fn whatever_goes_wrong_the_host_ends_as_it_was() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let played = std::panic::catch_unwind(|| scenario.play());
-                    if let Err(panic) = played {
+                    let play = std::panic::AssertUnwindSafe(|| play(scenario));
+                    if let Err(panic) = std::panic::catch_unwind(play) {
                         let text = panic
                             .downcast_ref::<String>()
                             .cloned()

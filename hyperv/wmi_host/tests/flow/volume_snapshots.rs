@@ -2,8 +2,9 @@
 
 use block_io::BlockDevice as _;
 use hyperv_host::{BackupMethod, BackupMode, Consistency, FullReason, HypervHost as _};
-use hyperv_sim::{DiskSpec, Guest, GuestPlan, GuestWrite, Profile, TraceKind, VmSpec};
+use hyperv_sim::{DiskContent, DiskSpec, Guest, GuestPlan, GuestWrite, Profile, TraceKind, VmSpec};
 use uuid::Uuid;
+use wmi_host::{find_residue, fix_residue};
 
 use crate::images::{content, write_images};
 use crate::run::{Steps, back_up, request};
@@ -267,7 +268,7 @@ fn a_writer_that_fails_is_tried_again_and_one_that_fails_for_good_is_not() {
 }
 
 #[test]
-fn a_leftover_recovery_file_is_told_before_and_our_own_is_removed() {
+fn what_the_writer_leaves_for_a_dead_requester_is_removed_and_others_files_are_not() {
     let stage = Stage::new(Profile::Server2012R2);
     let vm = stage.add_two_disks("vm");
     let before = stage.ledger();
@@ -278,10 +279,133 @@ fn a_leftover_recovery_file_is_told_before_and_our_own_is_removed() {
     let frozen = host
         .begin_backup(&entry, &request("1"), None, &Steps::default())
         .unwrap();
-    // The program is killed: nothing of it is run any more.
+    let file = auto_recovery_file(&stage, vm);
     stage.sim.vss_requester_dies().unwrap();
-    std::mem::forget(frozen);
-    assert_ne!(stage.differences(&before), [], "the writer has left a file");
+    assert!(file.exists(), "the writer has left it");
+    frozen.abandon();
+    assert!(!file.exists(), "it was made for us");
+    assert_eq!(stage.differences(&before), []);
+    // Another program's is told, and stays.
+    std::fs::write(&file, "not ours").unwrap();
+    let error = back_up(&stage, &host, vm, &request("2"), None).unwrap_err();
+    assert!(
+        error.to_string().contains("VM-AUTORECOVERY-LEFT"),
+        "{error}"
+    );
+    let found = find_residue(&host).unwrap();
+    let ids: Vec<&str> = found.iter().map(|own| own.finding.id.as_str()).collect();
+    assert_eq!(ids, ["RESIDUE-AUTORECOVERY"]);
+    assert_eq!(fix_residue(&host).unwrap().len(), 1);
+    assert!(file.exists());
+    std::fs::remove_file(&file).unwrap();
+    back_up(&stage, &host, vm, &request("3"), None).unwrap();
+    assert_eq!(stage.differences(&before), []);
+}
+
+fn auto_recovery_file(stage: &Stage, vm: Uuid) -> std::path::PathBuf {
+    let disk = stage.sim.vm(vm).unwrap().disks[0].path.clone();
+    let paths = hyperv_sim::SimPaths::new(std::sync::Arc::clone(&stage.sim));
+    let disk = disk_image::HostPaths::locate(&paths, &disk).unwrap();
+    let stem = disk.file_stem().unwrap().to_string_lossy().into_owned();
+    disk.with_file_name(format!("{stem}-AutoRecovery.avhdx"))
+}
+
+#[test]
+fn a_merge_that_does_not_end_is_told_and_nothing_is_stacked_upon_it() {
+    let stage = Stage::new(Profile::Server2012R2);
+    let vm = stage.add_two_disks("vm");
+    let before = stage.ledger();
+    stage
+        .sim
+        .plan_fault("any first=1 merge=hang".parse().unwrap())
+        .unwrap();
+    let (_, host) = stage.connect();
+    let point = back_up(&stage, &host, vm, &request("1"), None).unwrap();
+    assert!(
+        point.ids().contains(&"VM-MERGE-RUNNING"),
+        "{:?}",
+        point.ids()
+    );
+    assert_eq!(stage.journal_entries(), 1);
+    let found = find_residue(&host).unwrap();
+    let ids: Vec<&str> = found.iter().map(|own| own.finding.id.as_str()).collect();
+    assert_eq!(ids, ["VM-MERGE-RUNNING"]);
     let error = back_up(&stage, &host, vm, &request("2"), None).unwrap_err();
     assert_eq!(error.kind(), hyperv_host::HostErrorKind::Busy, "{error}");
+    stage.sim.clear_faults().unwrap();
+    stage.sim.spoil_merges(vm, None).unwrap();
+    stage.sim.crash_host(false).unwrap();
+    stage.sim.start(vm).unwrap();
+    stage.sim.settle().unwrap();
+    back_up(&stage, &host, vm, &request("3"), None).unwrap();
+    assert_eq!(stage.differences(&before), []);
+    assert_eq!(stage.journal_entries(), 0);
+}
+
+#[test]
+fn all_volumes_of_a_vm_are_snapped_at_one_moment() {
+    let stage = Stage::new(Profile::Server2012R2);
+    stage.sim.add_volume("D:\\", 1 << 40).unwrap();
+    let base = stage.add(&VmSpec::new("base").with_disk(DiskSpec::empty(DISK_BYTES)));
+    stage.sim.stop(base).unwrap();
+    let path = stage.sim.vm(base).unwrap().disks[0].path.clone();
+    let mut spec = VmSpec::new("clone").with_disk(DiskSpec::new(DiskContent::ChildOf(path)));
+    spec.folder = Some("D:\\VMs\\clone".to_owned());
+    let vm = stage.add(&spec);
+    let before = stage.ledger();
+    for mode in [BackupMode::Standard, BackupMode::AllCheckpoints] {
+        stage.sim.clear_trace().unwrap();
+        let (_, host) = stage.connect();
+        let mut request = request("1");
+        request.mode = mode;
+        let entry = stage.entry(vm);
+        let mut frozen = host
+            .begin_backup(&entry, &request, None, &Steps::default())
+            .unwrap();
+        let trace = stage.sim.trace().unwrap();
+        let snapped = |kind: &TraceKind| matches!(kind, TraceKind::VolumeSnapshot { .. });
+        let count = trace.iter().filter(|event| snapped(&event.kind)).count();
+        assert_eq!(count, 2, "the parent's volume, too");
+        frozen.seal().unwrap();
+        frozen.commit();
+        assert_eq!(stage.differences(&before), []);
+    }
+}
+
+#[test]
+fn a_stopped_run_leaves_nothing_whenever_it_is_stopped() {
+    struct StopsAt(std::sync::atomic::AtomicUsize);
+    impl hyperv_host::StepObserver for StopsAt {
+        fn step(&self, _text: &str) {}
+
+        fn cancelled(&self) -> bool {
+            let left = self.0.load(std::sync::atomic::Ordering::Relaxed);
+            self.0
+                .store(left.saturating_sub(1), std::sync::atomic::Ordering::Relaxed);
+            left == 0
+        }
+    }
+    let stage = Stage::new(Profile::Server2012R2);
+    let vm = stage.add_two_disks("vm");
+    let before = stage.ledger();
+    let (_, host) = stage.connect();
+    let mut stopped = 0;
+    for calls in 0..12 {
+        let observer = StopsAt(calls.into());
+        let entry = stage.entry(vm);
+        match host.begin_backup(&entry, &request("1"), None, &observer) {
+            Ok(frozen) => drop(frozen.abandon()),
+            Err(error) => {
+                assert_eq!(
+                    error.kind(),
+                    hyperv_host::HostErrorKind::Cancelled,
+                    "{error}"
+                );
+                stopped += 1;
+            }
+        }
+        assert_eq!(stage.differences(&before), [], "after {calls} questions");
+        assert_eq!(stage.journal_entries(), 0);
+    }
+    assert!(stopped >= 3, "{stopped}");
 }
