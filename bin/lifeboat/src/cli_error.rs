@@ -163,7 +163,10 @@ pub(crate) fn catalog_code(kind: Option<HostErrorKind>, message: &str) -> Option
     let named = message.split(':').next().and_then(finding_catalog::find);
     // A sort of failure that has a page of its own says more than a number among its words.
     let said = || {
-        let vague = matches!(kind, None | Some(HostErrorKind::Refused | HostErrorKind::Disk));
+        let vague = matches!(
+            kind,
+            None | Some(HostErrorKind::Refused | HostErrorKind::Disk)
+        );
         let found = finding_catalog::recognize(message);
         found.first().filter(|_| vague).map(|found| found.page)
     };
