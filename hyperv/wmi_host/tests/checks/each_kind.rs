@@ -65,7 +65,7 @@ fn of_the_host_and_its_volumes() {
     }
     sim.set_free_bytes("D:\\", 0).unwrap();
     sim.change_volume("E:\\", |volume| {
-        volume.file_system = Some("FAT32".to_owned())
+        volume.file_system = Some("FAT32".to_owned());
     })
     .unwrap();
     sim.change_volume("F:\\", |volume| {
@@ -142,7 +142,7 @@ fn of_guests() {
         .unwrap();
     let tells = |vm: Uuid, name: &str, data: &str| {
         sim.change_vm(vm, |vm| {
-            drop(vm.told.insert(name.to_owned(), data.to_owned()))
+            drop(vm.told.insert(name.to_owned(), data.to_owned()));
         })
         .unwrap();
     };
