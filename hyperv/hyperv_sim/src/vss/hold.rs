@@ -7,7 +7,8 @@ use vss::{HYPERV_WRITER, VssError, VssStep, WriterState};
 
 use super::failure::{FILE_EXISTS, NON_RETRYABLE, PARTIAL_FAILURE, RETRYABLE, of_host};
 use super::method::Method;
-use super::session::{Phase, Selected};
+use super::session::{Held, Phase, Selected};
+use super::strike::VssStrike;
 use crate::clock::FAR_FUTURE;
 use crate::host_state::HostState;
 use crate::job_work::JobWork;
@@ -51,18 +52,23 @@ impl HostState {
             return Ok(());
         }
         self.trace(None, TraceKind::PrepareForSnapshot);
-        for (vm, method) in self.vms_to_do(id)? {
+        for (vm, _) in self.vms_to_do(id)? {
             let strike = self.strike_vss(Some(id), STEP, "PrepareSnapshot", &[vm])?;
             let done = self.take_hold(id, vm);
             self.note_outcome(id, vm, WriterState::FailedAtPrepareSnapshot, done, &strike)?;
-            let _ = method;
             strike.after.map_or(Ok(()), Err)?;
         }
         self.ask_guests(id)?;
         for (vm, method) in self.vms_to_do(id)? {
             let done = self.bring_to_rest(id, vm, method);
-            let none = super::strike::VssStrike::default();
-            self.note_outcome(id, vm, WriterState::FailedAtPrepareSnapshot, done, &none)?;
+            let no_fault = VssStrike::default();
+            self.note_outcome(
+                id,
+                vm,
+                WriterState::FailedAtPrepareSnapshot,
+                done,
+                &no_fault,
+            )?;
         }
         let writer = &mut self.session_mut(id, STEP)?.writer;
         writer.go_on(WriterState::WaitingForFreeze);
@@ -87,7 +93,7 @@ impl HostState {
         vm: Uuid,
         at: WriterState,
         done: Result<(), VmFailure>,
-        strike: &super::strike::VssStrike,
+        strike: &VssStrike,
     ) -> Result<(), VssError> {
         let struck = strike.component.filter(|(own, _)| *own == vm);
         let failed = match (struck, done) {
@@ -161,7 +167,7 @@ impl HostState {
     }
 
     /// Notes what the writer holds of a VM.
-    fn hold(&mut self, id: Uuid, vm: Uuid, note: impl FnOnce(&mut super::session::Held)) {
+    fn hold(&mut self, id: Uuid, vm: Uuid, note: impl FnOnce(&mut Held)) {
         let sessions = self.facts_mut().vss.sessions.iter_mut();
         let components = sessions
             .filter(|own| own.id == id)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 use vss::{VssError, VssErrorKind, VssStep, WriterState};
 
@@ -9,8 +10,10 @@ use super::failure::{
     INSUFFICIENT_STORAGE, OBJECT_NOT_FOUND, WRITER_TIMEOUT, failure, failure_of_code, of_host,
 };
 use super::provider::SYSTEM_PROVIDER;
+use super::session::SetVolume;
 use super::shadow_copy::SnapshotOrder;
 use super::snap_volume::SnapVolume;
+use super::strike::VssStrike;
 use crate::host_state::HostState;
 use crate::{PowerState, SimErrorKind, TraceKind};
 
@@ -69,7 +72,7 @@ impl HostState {
         &mut self,
         id: Uuid,
         at: WriterState,
-        strike: &super::strike::VssStrike,
+        strike: &VssStrike,
     ) -> Result<(), VssError> {
         match strike.component {
             Some((vm, _)) => self.note_outcome(id, vm, at, Ok(()), strike),
@@ -86,8 +89,8 @@ impl HostState {
     fn snap_one(
         &mut self,
         id: Uuid,
-        wanted: &super::session::SetVolume,
-        frozen: jiff::Timestamp,
+        wanted: &SetVolume,
+        frozen: Timestamp,
     ) -> Result<(), VssError> {
         let volume = self
             .snap_volume_named(&wanted.name)
