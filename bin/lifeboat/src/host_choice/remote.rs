@@ -96,14 +96,16 @@ pub(super) fn connector(
         let bytes = files
             .of_sibling(node)
             .map_err(|error| HostError::new(HostErrorKind::Unreachable, error.to_string()))?;
-        remote.connect(Some(node), bytes, options.clone()).map_err(|error| {
-            let cure = format!(
-                "on {node}, as an administrator: Enable-PSRemoting -Force; then see that this \
+        remote
+            .connect(Some(node), bytes, options.clone())
+            .map_err(|error| {
+                let cure = format!(
+                    "on {node}, as an administrator: Enable-PSRemoting -Force; then see that this \
                  works: {}",
-                remote.command(node)
-            );
-            HostError::new(error.kind(), error.to_string()).hint(cure)
-        })
+                    remote.command(node)
+                );
+                HostError::new(error.kind(), error.to_string()).hint(cure)
+            })
     })
 }
 
@@ -116,6 +118,9 @@ mod tests {
         assert_eq!(in_domain_of("HV2", "hv1.example.com"), "HV2.example.com");
         assert_eq!(in_domain_of("HV2", "hv1"), "HV2");
         assert_eq!(in_domain_of("HV2", "192.0.2.7"), "HV2");
-        assert_eq!(in_domain_of("hv2.other.org", "hv1.example.com"), "hv2.other.org");
+        assert_eq!(
+            in_domain_of("hv2.other.org", "hv1.example.com"),
+            "hv2.other.org"
+        );
     }
 }

@@ -22,10 +22,7 @@ pub(super) fn open(folder: &Path, journal: Option<&Path>) -> Result<OpenHost, Cl
 }
 
 /// Opens a cluster, through the first of its nodes that answers.
-pub(crate) fn open_cluster(
-    folder: &Path,
-    journal: Option<&Path>,
-) -> Result<ClusterHost, CliError> {
+pub(crate) fn open_cluster(folder: &Path, journal: Option<&Path>) -> Result<ClusterHost, CliError> {
     let cluster = Arc::new(SimCluster::open(folder).map_err(unreachable)?);
     let journal = journal_of(folder, journal);
     let connect = {
@@ -45,9 +42,8 @@ pub(crate) fn open_cluster(
     let mut first = None;
     for name in names {
         let through = connect(&name);
-        let answer = through.and_then(|through| {
-            ClusterHost::connect(through, Box::new(connect.clone()))
-        });
+        let answer =
+            through.and_then(|through| ClusterHost::connect(through, Box::new(connect.clone())));
         match answer {
             Ok(host) => return Ok(host),
             Err(error) => first = first.or(Some(error)),

@@ -18,6 +18,7 @@ pub(super) fn node_not_covered(
         .map(|vm| vm.group.as_str())
         .collect();
     let theirs = match vms.as_slice() {
+        [] if state == NodeState::Down => "it has no VM now".to_owned(),
         [] => "it has no VM now, and the VMs that move there are not backed up".to_owned(),
         vms => format!("not backed up now: {}", vms.join(", ")),
     };
@@ -31,9 +32,12 @@ pub(super) fn node_not_covered(
     }
     let why = error.map_or_else(|| "it was not tried".to_owned(), ToString::to_string);
     let text = format!("the node {node} of the cluster {name} is not covered: {why}; {theirs}");
-    let cure = error
-        .and_then(HostError::hint_text)
-        .map_or_else(|| enrol(node), str::to_owned);
+    // Who connects may know better than the rest how the node is reached.
+    let cure = match error.and_then(HostError::hint_text) {
+        Some(hint) if hint.contains(node) => hint.to_owned(),
+        Some(hint) => format!("{hint}; {}", enrol(node)),
+        None => enrol(node),
+    };
     Finding::new("HOST-NODE-NOT-COVERED", Severity::Warn, text).cure(cure)
 }
 

@@ -86,7 +86,7 @@ fn change_state(link: &Link, vm: &VmFacts, state: u16) -> Result<(), HostError> 
             return Ok(());
         }
         // What was refused does not come about by waiting.
-        failed.as_ref().map_err(|error| again(error))?;
+        failed.as_ref().map_err(again)?;
         if waited >= TIMEOUT {
             let text = format!("{}: {doing}: it was accepted, and is not done", link.host());
             return Err(HostError::new(HostErrorKind::Refused, text)

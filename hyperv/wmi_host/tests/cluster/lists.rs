@@ -59,6 +59,47 @@ fn a_node_that_lets_nobody_in_is_told_with_its_vms_and_the_way_in() {
 }
 
 #[test]
+fn a_node_that_does_not_answer_is_told_with_the_commands_that_make_it_answer() {
+    let stage = Stage::new(2);
+    stage.add("HV2", "b");
+    stage.sim.set_reachable("HV2", false).unwrap();
+    let inventory = list(&stage.connect());
+    let finding = &inventory.findings[0];
+    assert_eq!(finding.id, "HOST-NODE-NOT-COVERED");
+    let cure = finding.cure.as_deref().unwrap();
+    let commands = "on HV2, as an administrator: Enable-PSRemoting -Force; then see that this works \
+                    here: lifeboat vm list --host winrm://USER@HV2";
+    assert!(cure.ends_with(commands), "{cure}");
+    stage.sim.set_reachable("HV2", true).unwrap();
+    assert!(list(&stage.connect()).findings.is_empty());
+}
+
+/// Requirement PRE-34.
+#[test]
+fn hyper_v_that_does_not_run_on_a_node_is_told_with_the_node() {
+    let stage = Stage::new(3);
+    stage.add("HV1", "a");
+    let node = stage.sim.node("HV2").unwrap();
+    node.change_behavior(|behavior| {
+        behavior
+            .services
+            .insert("vmms".to_owned(), "Stopped".to_owned());
+    })
+    .unwrap();
+    let found = stage.connect().doctor().unwrap();
+    let about = |(_, own): &&(Option<String>, hyperv_host::Finding)| own.id == "HOST-VMMS";
+    let told: Vec<&str> = found
+        .iter()
+        .filter(about)
+        .map(|(_, own)| own.text.as_str())
+        .collect();
+    let [text] = told.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert!(text.starts_with("HV2: "), "{text}");
+}
+
+#[test]
 fn a_node_that_is_down_is_told_and_its_vms_are_found_where_they_came_up() {
     let stage = Stage::new(3);
     let vm = stage.add("HV2", "vm");

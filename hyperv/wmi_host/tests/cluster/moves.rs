@@ -15,7 +15,7 @@ use crate::run::{Point, Silent, back_up, finish, request};
 use crate::stage::{Stage, entry, list};
 
 /// Scenarios that run by default.
-const SAMPLE: usize = 60;
+const SAMPLE: usize = 40;
 /// What the sample is drawn with.
 const SEED: u64 = 20_261_121;
 
