@@ -7,12 +7,12 @@ use vm_config::ControllerKind;
 use crate::facts::{DiskFacts, HostState, VmFacts};
 
 pub(super) fn findings(vm: &VmFacts, host: &HostState) -> impl Iterator<Item = Finding> {
-    let old_host = !host.windows.has_recovery_checkpoints();
+    let needs_scsi = host.windows.needs_scsi();
     vm.disks
         .iter()
         .filter_map(|disk| unfreezable(disk, Severity::Warn))
         .chain(not_tracked(vm))
-        .chain(no_scsi(vm).filter(move |_| old_host))
+        .chain(no_scsi(vm).filter(move |_| needs_scsi))
         .chain(no_disks(vm))
 }
 
@@ -82,7 +82,7 @@ fn not_tracked(vm: &VmFacts) -> impl Iterator<Item = Finding> {
         })
 }
 
-/// Only hosts up to 2012 R2 attach what they make for a backup to a SCSI controller.
+/// A 2012 R2 host attaches what it makes for a backup to a SCSI controller.
 fn no_scsi(vm: &VmFacts) -> impl Iterator<Item = Finding> {
     let missing = !vm.has_scsi && !vm.disks.is_empty();
     missing

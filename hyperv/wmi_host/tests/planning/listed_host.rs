@@ -22,6 +22,11 @@ pub(crate) struct ListedHost {
 impl ListedHost {
     /// Makes a host without VMs, of a Windows version such as `10.0.20348`.
     pub(crate) fn new(version: &str) -> Self {
+        Self::of("Windows for tests", version, 3)
+    }
+
+    /// Makes a host without VMs: `ProductType` 3 is a server, 1 is not.
+    pub(crate) fn of(caption: &str, version: &str, product_type: u32) -> Self {
         let host = Self {
             instances: Mutex::new(Vec::new()),
             calls: AtomicUsize::new(0),
@@ -29,9 +34,10 @@ impl ListedHost {
         host.add(
             CIMV2,
             Instance::new("Win32_OperatingSystem")
-                .with("Caption", "Windows for tests")
+                .with("Caption", caption)
                 .with("CSName", "HV1")
-                .with("Version", version),
+                .with("Version", version)
+                .with("ProductType", product_type),
         );
         host.add_volume(r"C:\", 1 << 40, 1 << 39);
         host.add(

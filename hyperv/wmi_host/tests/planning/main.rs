@@ -9,5 +9,6 @@ mod call_counts;
 mod full_reads;
 mod inventory;
 mod listed_host;
+mod methods;
 mod plans;
 mod vm_instances;

@@ -190,3 +190,24 @@ fn an_old_host_and_one_without_bytes_or_vss_block_every_backup() {
     assert_eq!(blocks("6.3.9600"), ["HOST-NO-BYTES", "HOST-NO-VSS"]);
     assert_eq!(blocks("6.1.7601"), ["HOST-NO-BYTES", "HOST-OLD"]);
 }
+
+#[test]
+fn checkpoints_on_another_volume_are_told_or_refused() {
+    let vm = VmInstances::new(1, "vm")
+        .windows()
+        .disk("scsi", 0, r"C:\VMs\a.vhdx")
+        .setting("SnapshotDataRoot", r"E:\Checkpoints");
+    let plan = |request: &BackupRequest| {
+        let host = ListedHost::new("6.3.9600").with(&vm);
+        host.add_volume(r"E:\", 1 << 40, 1 << 39);
+        let host = Arc::new(host).host();
+        let entry = host.inventory().unwrap().vms.remove(0);
+        line(&host.plan(&entry, request, None).unwrap())
+    };
+    assert!(plan(&BackupRequest::default()).contains("Info VM-OTHER-VOLUME"));
+    let strict = BackupRequest {
+        same_volume: true,
+        ..BackupRequest::default()
+    };
+    assert!(plan(&strict).contains("Block VM-OTHER-VOLUME"));
+}

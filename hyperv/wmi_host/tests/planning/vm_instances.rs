@@ -216,6 +216,16 @@ impl VmInstances {
         self.other(point)
     }
 
+    /// Says how much memory it has.
+    pub(crate) fn memory(self, mib: u64) -> Self {
+        let id = format!("Microsoft:{}\\memory", guid(self.id));
+        let memory = Instance::new("Msvm_MemorySettingData")
+            .with("InstanceID", id)
+            .with("ResourceType", 4_u16)
+            .with("VirtualQuantity", mib);
+        self.other(memory)
+    }
+
     /// Adds the security settings.
     pub(crate) fn security(self, tpm: bool, shielded: bool) -> Self {
         let security = Instance::new("Msvm_SecuritySettingData")
