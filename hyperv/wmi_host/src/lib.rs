@@ -9,8 +9,10 @@
 //!     ├─► findings ─┬─► inventory ◄── sizes and chains ────────┤
 //!     │             ├─► plan: consistency, room, full reasons  │
 //!     │             └─► doctor                                 │
-//!     └─► backup: journal ─► checkpoint ─► frozen disks ◄──────┘
-//!                            ─► reference point, cursors ─► residue settled
+//!     └─► backup: journal ─► checkpoint ─► frozen disks ◄──────┤
+//!         │                  ─► reference point, cursors ─► residue settled
+//!         └─► vss: journal ─► volume snapshots ─► right leaves ◄┘
+//!             VssService      of many VMs at once     ─► residue settled
 //! ```
 //!
 //! # Reading
@@ -38,9 +40,10 @@
 //!
 //! # What is missing
 //!
-//! Hosts before Windows Server 2016 are listed, planned and refused: their backup goes through
-//! VSS. VHD sets and other disks that several VMs share are left out. A clustered VM is backed up
-//! on the node that has it; nobody follows it.
+//! Hosts before Windows Server 2012 are listed and refused. What goes through VSS needs a service
+//! of the host itself ([`WmiHost::with_vss`]). VHD sets and other disks that several VMs share are
+//! left out. A cluster is one host through [`ClusterHost`]; a node used by itself backs up the VMs
+//! that it has, and nobody follows them.
 
 #![forbid(unsafe_code)]
 

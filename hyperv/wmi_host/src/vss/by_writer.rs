@@ -9,7 +9,8 @@ use hyperv_host::{
 };
 use uuid::Uuid;
 
-use super::attempt::{Attempt, TakenOut};
+use super::attempt::Attempt;
+use super::attempt_failure::TakenOut;
 use super::by_saving::{begin_by_saving, save_instead};
 use super::candidate::Candidate;
 use super::held_vm::HeldVm;

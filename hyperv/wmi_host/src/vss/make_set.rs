@@ -6,7 +6,8 @@
 use hyperv_host::{HostError, HostErrorKind, Retry};
 use uuid::Uuid;
 
-use super::attempt::{Attempt, Failure, Made, TakenOut};
+use super::attempt::{Attempt, Made};
+use super::attempt_failure::{Failure, TakenOut};
 use super::candidate::Candidate;
 use crate::backup::patience::Tries;
 

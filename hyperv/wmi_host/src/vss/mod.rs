@@ -18,11 +18,13 @@
 //! they go with the requester.
 
 mod attempt;
+mod attempt_failure;
 mod auto_recovery;
 mod by_saving;
 mod by_writer;
 mod candidate;
 mod checkpoints;
+mod chosen;
 mod component;
 mod failure;
 mod frozen_volumes;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hyperv_host::{BackupRequest, VmEntry};
 use uuid::Uuid;
 
-use super::attempt::TakenOut;
+use super::attempt_failure::TakenOut;
 use super::held_vm::HeldVm;
 
 /// What serves the VMs of a run: made when the first of them begins.

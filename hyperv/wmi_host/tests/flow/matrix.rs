@@ -326,6 +326,7 @@ fn whatever_goes_wrong_the_host_ends_as_it_was() {
 
 /// Plays a sample of the scenarios, all of them, or those that are named, and prints how many there
 /// are.
+#[expect(clippy::print_stdout, reason = "how many there are is worth knowing")]
 pub(crate) fn play_all<T: fmt::Display + Sync>(
     mut all: Vec<T>,
     count: usize,
