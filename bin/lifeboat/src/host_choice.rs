@@ -122,7 +122,10 @@ impl HostArgs {
     fn remote_nodes(&self) -> Result<Option<Remote>, CliError> {
         let user = self.node_user.as_deref();
         let remote = user.map(|user| {
-            let user = user.replace('%', "%25").replace('@', "%40").replace('\\', "%5C");
+            let user = user
+                .replace('%', "%25")
+                .replace('@', "%40")
+                .replace('\\', "%5C");
             Remote::new(&format!("winrm://{user}@localhost"), self.host_basic)
         });
         remote.transpose()
@@ -136,8 +139,11 @@ impl HostArgs {
         let bytes = self.host_files()?.of_this_machine()?;
         let clock = Arc::new(wmi::SystemClock);
         let host = WmiHost::connect(Arc::new(session), clock, Some(bytes), self.options()?)?;
-        // Windows' own Volume Shadow Copy Service goes in here: `host.with_vss(…)`.
-        Ok(host)
+        // What only goes through VSS says so where there is none.
+        Ok(match vss::WindowsVss::load() {
+            Ok(service) => host.with_vss(Arc::new(service)),
+            Err(_) => host,
+        })
     }
 
     #[cfg(not(windows))]

@@ -19,7 +19,7 @@
 //! | [`OpenOptions`] | Files lie | An absolute path is |
 //! |---|---|---|
 //! | `below` a folder | in it, wherever the host had them | matched by its longest equal tail with all files there ([`PathIndex`]) |
-//! | `on_host` | where the host has them, on several drives | looked up, component by component ([`HostPaths`], [`DriveMap`]); no drive is ever listed |
+//! | `on_host` | where the host has them, on several drives | looked up, component by component ([`HostPaths`], [`DriveMap`], [`OwnPaths`]); no drive is ever listed |
 //!
 //! [`open_files`] stacks files that somebody else has found, such as those of a restore point.
 //!
@@ -61,6 +61,7 @@ mod new_content;
 mod new_image_file;
 mod new_raw;
 mod output_file;
+mod own_paths;
 mod parent_search;
 mod path_index;
 mod raw_layer;
@@ -79,6 +80,7 @@ pub use extent_map::{ExtentMap, MappedExtent, map};
 pub use host_paths::{DriveMap, HostPaths};
 pub use image_format::ImageFormat;
 pub use new_image_file::{NewImageFile, NewImageOptions, create};
+pub use own_paths::OwnPaths;
 pub use path_index::{PathIndex, PathLookup};
 pub use raw_layer::RawLayer;
 pub use windows_path::WindowsPath;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use block_io::{DiskError, DiskErrorKind};
 
+use crate::own_paths::snapshot_root;
 use crate::path_index::{PathIndex, PathLookup};
 use crate::windows_path::WindowsPath;
 
@@ -89,6 +90,11 @@ impl RootFolder {
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, DiskError> {
+    if cfg!(windows)
+        && let Some(root) = path.to_str().and_then(snapshot_root)
+    {
+        return without_links(path, Path::new(&root));
+    }
     fs::canonicalize(path).map_err(|error| {
         DiskError::io(
             &path.display().to_string(),
@@ -96,6 +102,28 @@ fn canonical(path: &Path) -> Result<PathBuf, DiskError> {
             error,
         )
     })
+}
+
+/// Windows knows no final name of what lies on a snapshot of a volume, which has none itself. So a
+/// path on one is resolved as it is, and no part of it below `root` may be a link.
+fn without_links(path: &Path, root: &Path) -> Result<PathBuf, DiskError> {
+    let failed = |error| {
+        let what = "cannot find this file or folder on the snapshot";
+        DiskError::io(&path.display().to_string(), what, error)
+    };
+    for part in path.ancestors().take_while(|part| *part != root) {
+        let found = part.symlink_metadata().map_err(failed)?;
+        if found.file_type().is_symlink() {
+            let what = format!(
+                "{} is a link, and may lead off the snapshot",
+                part.display()
+            );
+            return Err(DiskError::new(DiskErrorKind::OutsideRoot, what)
+                .in_file(&path.display().to_string())
+                .hint("put the file itself where the link is"));
+        }
+    }
+    Ok(path.to_owned())
 }
 
 /// Returns the entry of exactly this name, or else those that differ from it in case alone.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(windows)]
+use disk_image::OwnPaths;
 use disk_image::{DriveMap, HostPaths};
 
 use crate::cli_error::CliError;
@@ -63,16 +65,16 @@ impl HostFiles {
         map_of(self.0.iter().filter(fits))
     }
 
-    /// Returns where the files of this very machine are, a host itself: its drives are its own.
+    /// Returns where the files of this very machine are, a host itself: its drives are its own, and
+    /// so is what was named besides.
     #[cfg(windows)]
     pub(super) fn of_this_machine(&self) -> Result<Arc<dyn HostPaths>, CliError> {
-        if let Some(files) = self.of_host()? {
-            return Ok(files);
-        }
         let drives = (b'A'..=b'Z').map(|letter| format!("{}:\\", char::from(letter)));
         let drives = drives.filter(|drive| PathBuf::from(drive).is_dir());
         let drives: Vec<Mapped> = drives.map(|drive| Mapped::as_it_is(&drive)).collect();
-        Ok(Arc::new(drive_map(drives.iter())?))
+        // Of two that fit alike the first one counts.
+        let named = drive_map(self.0.iter().chain(&drives))?;
+        Ok(Arc::new(OwnPaths::new(named)))
     }
 
     /// As [`HostFiles::of_other_node`], asked on another node: shared volumes are seen here, too.
