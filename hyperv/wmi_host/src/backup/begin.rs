@@ -58,7 +58,10 @@ pub(crate) fn begin(
         TimesSeen::note_attempt(folder, vm, host.clock.now(), frozen.as_ref().err());
     }
     match frozen {
-        Err(error) => vss::save_instead(&asked, previous, error),
+        // What is only in the way now is no reason to save a VM.
+        Err(error) if error.kind() == HostErrorKind::Refused => {
+            vss::save_instead(&asked, previous, error)
+        }
         frozen => frozen,
     }
 }

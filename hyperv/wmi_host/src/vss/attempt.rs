@@ -8,7 +8,7 @@ use ::vss::{
     VssBackup, VssError, VssErrorKind, VssService, Writer,
 };
 use disk_image::HostPaths;
-use hyperv_host::{GuestBackup, HostError, StepObserver};
+use hyperv_host::{GuestBackup, StepObserver};
 use jiff::Timestamp;
 use uuid::Uuid;
 use wmi::Clock;
@@ -111,7 +111,7 @@ impl Attempt<'_> {
         };
         let Some(writer) = hyperv_writer(&writers).cloned() else {
             backup.abort();
-            let error = HostError::blocked(&no_writer(self.host));
+            let error = no_writer(self.host);
             return Err(Failure::Hopeless(error));
         };
         Ok((backup, writer))
@@ -237,7 +237,7 @@ impl Attempt<'_> {
         let statuses = backup.writer_statuses(&|| self.cancelled());
         let statuses = statuses.map_err(|error| classify(self.host, doing, error))?;
         let Some(status) = statuses.iter().find(|status| status.id == HYPERV_WRITER) else {
-            let error = HostError::blocked(&no_writer(self.host));
+            let error = no_writer(self.host);
             return Err(Failure::Retry(error));
         };
         verdict(self.host, judge(status, step))

@@ -1,7 +1,7 @@
 //! A VSS call's failure as the host's.
 
 use ::vss::{VssError, VssErrorKind};
-use hyperv_host::{Finding, HostError, HostErrorKind, Severity};
+use hyperv_host::{HostError, HostErrorKind};
 
 /// Makes the host's error of a failed call. `doing` says what for.
 pub(crate) fn vss_failure(host: &str, doing: &str, error: VssError) -> HostError {
@@ -59,13 +59,14 @@ pub(crate) fn vss_failure(host: &str, doing: &str, error: VssError) -> HostError
     failure.hint(hint)
 }
 
-/// The host's writer is not there (requirement VSS-21).
-pub(super) fn no_writer(host: &str) -> Finding {
+/// Makes the error of a host whose writer is not there (requirement VSS-21). Without it a VM can
+/// still be saved, where that is allowed.
+pub(super) fn no_writer(host: &str) -> HostError {
     let text = format!(
-        "{host}: the Microsoft Hyper-V VSS Writer is not among the host's writers: what goes through \
-         VSS cannot be backed up"
+        "HOST-VSS-WRITER: the Microsoft Hyper-V VSS Writer is not among the writers of {host}: what \
+         goes through it cannot be backed up"
     );
-    Finding::new("HOST-VSS-WRITER", Severity::Block, text).cure(
+    HostError::new(HostErrorKind::Refused, text).hint(
         "see `vssadmin list writers` on the host; the writer comes with the service vmms: \
          Restart-Service vmms, which does not stop VMs, then run again",
     )

@@ -1,7 +1,7 @@
 //! VMs that are saved for their backup, and always brought back.
 
 use hyperv_host::{BackupMethod, BackupMode, HostErrorKind, HypervHost as _, SavedState};
-use hyperv_sim::{DiskSpec, Guest, PowerState, Profile, TraceKind, VmSpec};
+use hyperv_sim::{DiskSpec, Guest, PowerState, Profile, TraceKind, VmSpec, WriterHealth};
 use uuid::Uuid;
 use wmi_host::{find_residue, fix_residue};
 
@@ -192,4 +192,39 @@ fn a_run_that_dies_while_the_vm_is_saved_is_found_and_the_vm_brought_back() {
         assert_eq!(stage.differences(&before), []);
         assert_eq!(stage.journal_entries(), 0);
     }
+}
+
+#[test]
+fn without_the_writer_a_vm_is_saved_where_that_is_allowed() {
+    let stage = Stage::new(Profile::Server2012R2);
+    let vm = stage.add_two_disks("vm");
+    let before = stage.ledger();
+    let missing = |behavior: &mut hyperv_sim::Behavior| behavior.writer = WriterHealth::Missing;
+    stage.sim.change_behavior(missing).unwrap();
+    let (_, host) = stage.connect();
+    let error = back_up(&stage, &host, vm, &request("1"), None).unwrap_err();
+    assert!(error.to_string().contains("HOST-VSS-WRITER"), "{error}");
+    assert!(error.hint_text().unwrap().contains("Restart-Service vmms"));
+    let point = back_up(&stage, &host, vm, &allowed("2"), None).unwrap();
+    assert!(
+        point.ids().contains(&"VM-SAVED-STATE-INSTEAD"),
+        "{:?}",
+        point.ids()
+    );
+    assert_eq!(stage.differences(&before), []);
+    assert_eq!(stage.journal_entries(), 0);
+}
+
+#[test]
+fn a_vm_that_is_only_busy_is_never_saved_for_that() {
+    let stage = Stage::new(Profile::Server2022);
+    let vm = stage.add_two_disks("vm");
+    let conflict = "CreateSnapshot conflict".parse().unwrap();
+    stage.sim.plan_fault(conflict).unwrap();
+    stage.sim.clear_trace().unwrap();
+    let (_, host) = stage.connect();
+    let error = back_up(&stage, &host, vm, &allowed("1"), None).unwrap_err();
+    assert_eq!(error.kind(), HostErrorKind::Busy);
+    let trace = stage.sim.trace().unwrap();
+    assert!(trace.iter().all(|event| event.kind != TraceKind::Saved));
 }

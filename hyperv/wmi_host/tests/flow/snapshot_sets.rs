@@ -4,7 +4,7 @@ use hyperv_host::{BackupRequest, HypervHost as _, SnapshotSets, VmEntry};
 use hyperv_sim::{DiskSpec, Profile, TraceKind, VmSpec};
 use uuid::Uuid;
 
-use crate::run::{Point, back_up, request};
+use crate::run::{Point, Steps, back_up, request};
 use crate::stage::{DISK_BYTES, Stage};
 
 const VMS: usize = 4;
@@ -139,4 +139,62 @@ fn vms_that_never_begin_leave_nothing() {
     drop(host);
     assert_eq!(run.stage.journal_entries(), 0);
     assert_eq!(run.stage.differences(&before), []);
+}
+
+#[test]
+fn many_vms_on_four_volumes_need_four_snapshots() {
+    const MANY: usize = 24;
+    let stage = Stage::new(Profile::Server2012R2);
+    let drives = ["C:\\", "D:\\", "E:\\", "F:\\"];
+    for drive in &drives[1..] {
+        stage.sim.add_volume(drive, 1 << 40).unwrap();
+    }
+    let vms = (0..MANY).map(|number| {
+        let mut spec = VmSpec::new(format!("vm{number}")).with_disk(DiskSpec::empty(1 << 20));
+        spec.folder = Some(format!("{}VMs\\vm{number}", drives[number % drives.len()]));
+        stage.add(&spec)
+    });
+    let vms = vms.collect();
+    stage.sim.clear_trace().unwrap();
+    let run = Run {
+        stage,
+        vms,
+        request: request("run"),
+    };
+    let before = run.stage.ledger();
+    let began = run.stage.sim.now().unwrap();
+    for point in run.play() {
+        point.unwrap();
+    }
+    assert_eq!(run.volume_snapshots(), drives.len());
+    let took = run.stage.sim.now().unwrap().duration_since(began);
+    assert!(took.as_secs() < 300, "{took:?} on the host's clock");
+    assert_eq!(run.stage.differences(&before), []);
+}
+
+#[test]
+fn vms_that_begin_at_the_same_time_share_one_set() {
+    let run = Run::new(SnapshotSets::Shared);
+    let before = run.stage.ledger();
+    let (_, host) = run.stage.connect();
+    let entries: Vec<VmEntry> = run.vms.iter().map(|vm| run.stage.entry(*vm)).collect();
+    let announced: Vec<_> = entries
+        .iter()
+        .map(|own| (own, run.request.clone()))
+        .collect();
+    host.announce(&announced);
+    std::thread::scope(|scope| {
+        for entry in &entries {
+            let (host, request) = (&host, &run.request);
+            scope.spawn(move || {
+                let begun = host.begin_backup(entry, request, None, &Steps::default());
+                let mut frozen = begun.unwrap();
+                frozen.seal().unwrap();
+                assert_eq!(frozen.commit(), []);
+            });
+        }
+    });
+    assert_eq!(run.volume_snapshots(), 1);
+    assert_eq!(run.stage.differences(&before), []);
+    assert_eq!(run.stage.journal_entries(), 0);
 }

@@ -19,7 +19,7 @@ use crate::run::{Steps, request};
 use crate::stage::{DISK_BYTES, Stage};
 
 /// Scenarios that run by default.
-const SAMPLE: usize = 100;
+const SAMPLE: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
