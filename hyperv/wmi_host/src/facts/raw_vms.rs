@@ -3,6 +3,8 @@
 use uuid::Uuid;
 use wmi::{Instance, VIRTUALIZATION, WmiError, WmiErrorKind, WmiSession, quote};
 
+use super::replication::{relationships, relationships_of};
+
 /// The instances that VMs are made of: of all VMs of a host, or of one.
 #[derive(Debug, Default)]
 pub(super) struct RawVms {
@@ -22,6 +24,8 @@ pub(super) struct RawVms {
     pub(super) security: Vec<Instance>,
     /// `Msvm_LastAppliedSnapshot`: a VM and the snapshot that was applied to it last.
     pub(super) applied: Vec<Instance>,
+    /// `Msvm_ReplicationRelationship`
+    pub(super) replication: Vec<Instance>,
     /// `Msvm_MemorySettingData`
     pub(super) memory: Vec<Instance>,
 }
@@ -39,8 +43,10 @@ impl RawVms {
             session,
             "SELECT * FROM Msvm_StorageAllocationSettingData WHERE ResourceType = 31",
         )?);
+        let systems = all("Msvm_ComputerSystem")?;
         Ok(Self {
-            systems: all("Msvm_ComputerSystem")?,
+            replication: relationships(session, &systems)?,
+            systems,
             settings: all("Msvm_VirtualSystemSettingData")?,
             resources,
             vss: where_there_is_one(all("Msvm_VssComponent"))?,
@@ -87,6 +93,7 @@ impl RawVms {
         };
         let is_memory = |resource: &&Instance| resource.class == "Msvm_MemorySettingData";
         Ok(Self {
+            replication: relationships_of(session, &systems, id)?,
             systems,
             applied,
             memory: resources.iter().filter(is_memory).cloned().collect(),
