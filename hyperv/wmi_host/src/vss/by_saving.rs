@@ -20,7 +20,7 @@ use super::attempt::Made;
 use super::by_writer::{may_save, service_of};
 use super::candidate::Candidate;
 use super::failure::vss_failure;
-use super::held_vm::HeldVm;
+use super::held_vm::{HeldVm, MERGE_LOOK};
 use super::power::{give_back, save};
 use super::provider::provider_of;
 use super::snapshot_set::SnapshotSet;
@@ -79,12 +79,16 @@ fn begin(
     match freeze(asked, &mut vm) {
         Ok((made, interruption)) => {
             let set = SnapshotSet::of(made, [vm.id()]);
-            let held = HeldVm {
+            let mut held = HeldVm {
                 vm,
                 set: Arc::new(set),
                 stages: Vec::new(),
                 interruption,
             };
+            let until = asked.host.clock.now() + MERGE_LOOK;
+            if let Err(error) = held.settle_down(until) {
+                return Err(held.give_up(error));
+            }
             Ok(Box::new(held.open(previous, false)?))
         }
         Err(error) => Err(vm.give_up(error)),

@@ -13,7 +13,7 @@ use super::attempt::Attempt;
 use super::attempt_failure::TakenOut;
 use super::by_saving::{begin_by_saving, save_instead};
 use super::candidate::Candidate;
-use super::held_vm::HeldVm;
+use super::held_vm::{HeldVm, MERGE_LOOK};
 use super::make_set::{Outcome, make_set};
 use super::provider::provider_of;
 use super::run_sets::{RunState, Share};
@@ -199,10 +199,15 @@ fn make(
     if let Some((made, vms)) = made {
         let ids: Vec<Uuid> = vms.iter().map(Candidate::id).collect();
         let set = Arc::new(SnapshotSet::of(made, ids));
+        let until = asked.host.clock.now() + MERGE_LOOK;
         for vm in vms {
             let id = vm.id();
-            let held = held(vm, &set);
-            shares.push((id, Share::In(Box::new(held))));
+            let mut held = held(vm, &set);
+            let share = match held.settle_down(until) {
+                Ok(()) => Share::In(Box::new(held)),
+                Err(error) => Share::Out(TakenOut::for_now(held.give_up(error))),
+            };
+            shares.push((id, share));
         }
     }
     Ok(MadeFor(shares))

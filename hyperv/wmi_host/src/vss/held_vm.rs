@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyperv_host::{Finding, HostError, PreviousBackup, Severity, Stage, VmSource};
+use jiff::Timestamp;
 
 use super::candidate::Candidate;
 use super::frozen_volumes::FrozenVolumes;
@@ -16,9 +17,9 @@ use crate::residue::{
     Fate, Found, Left, MergeState, find_checkpoint, merge_goes_on, merge_state, settle,
 };
 
-/// How long the merge after the writer's checkpoint is waited for before the VM is read. It need
-/// not have ended then: what is read lies on the snapshot.
-const MERGE_LOOK: Duration = Duration::from_secs(30);
+/// How long the merges after a set was made are waited for before its VMs are read. They need not
+/// have ended then: what is read lies on the snapshots.
+pub(super) const MERGE_LOOK: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A VM in a set of volume snapshots. Dropped without an end its run is given up.
@@ -39,10 +40,7 @@ impl HeldVm {
     ) -> Result<FrozenVolumes, HostError> {
         match self.read(previous, recovers) {
             Ok(source) => FrozenVolumes::new(self, source),
-            Err(error) => {
-                let left = self.end(Fate::Abandoned, MERGE_WAIT);
-                Err(with_what_is_told(error, &left))
-            }
+            Err(error) => Err(self.give_up(error)),
         }
     }
 
@@ -53,7 +51,9 @@ impl HeldVm {
     ) -> Result<VmSource, HostError> {
         self.vm.resume_replication();
         self.vm.note_obsolete(previous)?;
-        self.settle_down()?;
+        if let Some(interruption) = self.interruption {
+            self.vm.findings.push(was_saved(interruption));
+        }
         let Reading {
             disks,
             images,
@@ -84,9 +84,10 @@ impl HeldVm {
         })
     }
 
-    /// Waits until the writer's checkpoint is gone and merged, for a while (requirement VSS-13), and
-    /// looks whether the VM is still the one that was planned.
-    fn settle_down(&mut self) -> Result<(), HostError> {
+    /// Looks whether the VM is still the one that was planned, and waits, until a time, for the
+    /// writer's checkpoint to be gone and merged (requirement VSS-13). To be called right after the
+    /// set was made: what happens to the VM later does not concern what is on the snapshot.
+    pub(super) fn settle_down(&mut self, until: Timestamp) -> Result<(), HostError> {
         let clock = Arc::clone(&self.vm.link.clock);
         let began = clock.now();
         loop {
@@ -96,22 +97,27 @@ impl HeldVm {
                 return Err(self.changed("a checkpoint of it was made, applied or removed"));
             }
             let state = self.merge_state(&now);
-            let waited = clock.now().duration_since(began).unsigned_abs();
             if state == MergeState::Done {
                 self.stages.push(Stage {
                     name: "checkpoint-merged".to_owned(),
-                    duration: waited,
+                    duration: clock.now().duration_since(began).unsigned_abs(),
                 });
                 // Whatever checkpoint is seen from now on is another's.
                 return self.vm.entry()?.change(|entry| entry.asked = None);
             }
-            if waited >= MERGE_LOOK {
+            if clock.now() >= until {
                 let finding = merge_goes_on(&now, state, Severity::Info);
                 self.vm.findings.push(finding);
                 return Ok(());
             }
             clock.wait(LOOK_EVERY);
         }
+    }
+
+    /// Ends the run of a VM that is not read after all.
+    pub(super) fn give_up(mut self, error: HostError) -> HostError {
+        let left = self.end(Fate::Abandoned, MERGE_WAIT);
+        with_what_is_told(error, &left)
     }
 
     /// Tells how far the merge is; a checkpoint of the writer that is still there is not merged.
@@ -154,6 +160,17 @@ impl Drop for HeldVm {
         // Nobody hears of what is left; the journal does.
         self.end(Fate::Abandoned, Duration::ZERO);
     }
+}
+
+/// Says for how long the guest did not run (requirements SAVE-12, SAVE-13).
+fn was_saved(interruption: Duration) -> Finding {
+    let text = format!(
+        "the VM did not run for {} s while its volumes were snapped; where it was saved its uptime \
+         began anew",
+        interruption.as_secs().max(1)
+    );
+    Finding::new("VM-SAVED-STATE", Severity::Info, text)
+        .cure("let its guest take part (`lifeboat vm plan` says how): then it need not be saved")
 }
 
 /// Returns whether people's checkpoints are those of before.
