@@ -19,6 +19,10 @@ pub(crate) struct JournalEntry {
     version: u32,
     /// The host, as its session names it.
     pub(crate) host: String,
+    /// The computer that this host says that it is, whatever name it was reached by; empty in
+    /// entries of older programs.
+    #[serde(default)]
+    pub(crate) computer: String,
     /// The VM.
     pub(crate) vm: Uuid,
     /// Its name then, for people.
@@ -59,6 +63,10 @@ pub(crate) struct JournalEntry {
     /// again.
     #[serde(default)]
     pub(crate) found: Option<FoundState>,
+    /// Saving the VM was asked for at this time, and how that ended is not known: the save may
+    /// still come about, so [`found`](Self::found) stays owed. `None` before, and once it is known.
+    #[serde(default)]
+    pub(crate) save_asked: Option<Timestamp>,
     /// The VM's replication is paused by the run, or about to be.
     #[serde(default)]
     pub(crate) replication_paused: bool,
@@ -106,6 +114,7 @@ impl JournalEntry {
         Self {
             version: VERSION,
             host: host.to_owned(),
+            computer: String::new(),
             vm,
             vm_name: vm_name.chars().take(200).collect(),
             run: run.chars().take(200).collect(),
@@ -120,6 +129,7 @@ impl JournalEntry {
             obsolete: Vec::new(),
             committed: false,
             found: None,
+            save_asked: None,
             replication_paused: false,
             auto_recovery: Vec::new(),
         }
