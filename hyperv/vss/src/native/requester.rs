@@ -160,10 +160,10 @@ impl Requester {
 
     /// `SaveAsXML`
     pub(super) fn document(&self) -> Result<String, VssError> {
-        let document = BSTR::new();
+        let mut document = BSTR::new();
         // SAFETY: `document` is a place for a string, which is ours afterwards; nothing else looks
-        // at it meanwhile.
-        let code = unsafe { self.components.SaveAsXML(&raw const document) };
+        // at it meanwhile. The metadata call an out parameter constant; it is written to.
+        let code = unsafe { self.components.SaveAsXML((&raw mut document).cast_const()) };
         check(code, VssStep::Document, "SaveAsXML")?;
         Ok(super::foreign_text::of_bstr(&document))
     }
