@@ -27,7 +27,7 @@ pub(crate) use waiting::{SystemWaiting, Waiting};
 /// The commands of a run.
 #[derive(Debug, Clone)]
 pub struct CommandPolicy {
-    /// Runs once, before the host is asked for anything.
+    /// Runs once, before the first VM is held still; the host was listed and asked for plans then.
     pub before: Option<CommandLine>,
     /// Runs once, when all VMs are done.
     pub after: Option<CommandLine>,
@@ -39,6 +39,13 @@ pub struct CommandPolicy {
     pub time_limit: Duration,
     /// What a failure of a command before the work means.
     pub on_before_failure: OnCommandFailure,
+}
+
+impl CommandPolicy {
+    /// Returns whether something runs before or after each VM: such a VM is held still alone.
+    pub(crate) fn is_around_vms(&self) -> bool {
+        self.before_vm.is_some() || self.after_vm.is_some()
+    }
 }
 
 impl Default for CommandPolicy {

@@ -1,6 +1,6 @@
 //! How a run goes about it.
 
-use hyperv_host::{BackupRequest, SavedState, VmEntry};
+use hyperv_host::{BackupRequest, SavedState, SnapshotSets, VmEntry};
 use vm_config::DiskSlot;
 
 use crate::{CommandPolicy, ProofPolicy};
@@ -47,13 +47,18 @@ impl Default for BackupOptions {
 }
 
 impl BackupOptions {
-    /// Returns what is asked of the host for one VM.
+    /// Returns what is asked of the host for one VM. Where commands run around each VM its volume
+    /// snapshots are its own: one set for all is made when the first VM begins, and the command
+    /// before the second would run when that one is frozen already.
     pub(crate) fn request_for(&self, vm: &VmEntry) -> BackupRequest {
         let mut request = self.request.clone();
         let own = self.exclude.iter().filter(|(name, _)| is_called(vm, name));
         request.exclude.extend(own.map(|(_, slot)| *slot));
         if self.allow_saved.iter().any(|name| is_called(vm, name)) {
             request.saved_state = SavedState::Allow;
+        }
+        if self.commands.is_around_vms() {
+            request.snapshot_sets = SnapshotSets::PerVm;
         }
         request
     }

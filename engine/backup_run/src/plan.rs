@@ -2,7 +2,7 @@
 
 use hyperv_host::{
     BackupMethod, Consistency, Finding, HostError, HostErrorKind, HypervHost, Reached, Severity,
-    VmEntry, VmPlan,
+    SnapshotSets, VmEntry, VmPlan,
 };
 use repository::Repository;
 use serde::Serialize;
@@ -35,17 +35,34 @@ pub fn plan_backup(
         let previous = points.and_then(|points| latest(points, options.request.mode));
         let previous = previous.as_ref().map(previous_backup);
         let request = options.request_for(vm);
+        let mut plan = match host.plan(vm, &request, previous.as_ref()) {
+            Ok(plan) => plan,
+            Err(error) if is_of_the_host(error.kind()) => return Err(error),
+            Err(error) => unplanned(&error),
+        };
+        plan.findings.extend(own_snapshots(&plan, options));
         planned.push(PlannedVm {
             vm: vm.name.clone(),
             identity: vm.identity.clone(),
-            plan: match host.plan(vm, &request, previous.as_ref()) {
-                Ok(plan) => plan,
-                Err(error) if is_of_the_host(error.kind()) => return Err(error),
-                Err(error) => unplanned(&error),
-            },
+            plan,
         });
     }
     Ok(planned)
+}
+
+/// Says that the VM shares its volume snapshots with no other, where it else might.
+fn own_snapshots(plan: &VmPlan, options: &BackupOptions) -> Option<Finding> {
+    let snapped = matches!(
+        plan.method,
+        BackupMethod::VssOnline | BackupMethod::VssOffline | BackupMethod::SavedState
+    );
+    let shared = options.request.snapshot_sets == SnapshotSets::Shared;
+    (snapped && shared && options.commands.is_around_vms()).then(|| {
+        let text = "a command runs around each VM, so the VM's volume snapshots are its own: a set \
+                    for all would freeze it before its command has run";
+        Finding::new("VM-SNAPSHOT-ALONE", Severity::Info, text)
+            .cure("nothing; with --before and --after alone one set serves all VMs")
+    })
 }
 
 /// Returns whether a failure is that of the whole host and not of one VM.

@@ -1,7 +1,7 @@
 //! What a run did.
 
 use block_io::DiskErrorKind;
-use hyperv_host::{FullReason, HostError, HostErrorKind, LeftOut, Reached, VmEntry};
+use hyperv_host::{Finding, FullReason, HostError, HostErrorKind, LeftOut, Reached, VmEntry};
 use jiff::Timestamp;
 use repository::{RepositoryError, RepositoryErrorKind, StreamStatistics};
 use serde::Serialize;
@@ -58,6 +58,8 @@ pub struct RunReport {
     pub items: Vec<RunItem>,
     /// What the commands before and after the run did.
     pub commands: Vec<CommandReport>,
+    /// What the host said when the run had ended: of what was made for several VMs.
+    pub findings: Vec<Finding>,
     /// Why no VM was begun, where that was so.
     pub failure: Option<RunFailure>,
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use hyperv_host::{HypervHost, VmEntry};
+use hyperv_host::{Finding, HypervHost, Severity, VmEntry};
 use jiff::Timestamp;
 use repository::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint, RunWriter};
 
@@ -36,11 +36,14 @@ pub fn back_up(
     };
     let mut commands = Vec::new();
     let (mut trouble, mut bracketed) = (false, true);
+    let mut left = Vec::new();
     let (items, outcome, failure) = match brackets.before(None, &mut commands) {
         Verdict::Begin(warning) => {
             trouble |= warning.is_some();
             match back_up_all(host, repository, vms, &options, &brackets) {
-                Ok(items) => {
+                Ok((items, findings)) => {
+                    left = findings;
+                    trouble |= left.iter().any(|own| own.severity > Severity::Info);
                     let outcome = RunReport::outcome_of(&items);
                     (items, outcome, None)
                 }
@@ -71,6 +74,7 @@ pub fn back_up(
         },
         items,
         commands,
+        findings: left,
         failure,
         run: options.request.run,
     })
@@ -91,10 +95,12 @@ fn back_up_all(
     vms: &[VmEntry],
     options: &BackupOptions,
     brackets: &Brackets<'_>,
-) -> Result<Vec<RunItem>, RepositoryError> {
+) -> Result<(Vec<RunItem>, Vec<Finding>), RepositoryError> {
     let writer = repository.begin_run(options.workers)?;
-    let requests: Vec<_> = vms.iter().map(|vm| (vm, options.request_for(vm))).collect();
-    host.announce(&requests);
+    if !options.commands.is_around_vms() {
+        let requests: Vec<_> = vms.iter().map(|vm| (vm, options.request_for(vm))).collect();
+        host.announce(&requests);
+    }
     let run = Run {
         host,
         writer: &writer,
@@ -113,6 +119,8 @@ fn back_up_all(
             scope.spawn(|| run.work());
         }
     });
+    // What was made for a VM that never began is nobody's any more.
+    let left = host.end_run(&options.request.run);
     if run.ended() == Some(Outcome::Cancelled) {
         // What was done until now is kept for the next run. If that fails too, it is done again.
         drop(writer.flush());
@@ -121,7 +129,7 @@ fn back_up_all(
         .items
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
-    Ok(items.into_iter().flatten().collect())
+    Ok((items.into_iter().flatten().collect(), left))
 }
 
 /// What the threads of a run share.

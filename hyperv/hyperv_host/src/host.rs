@@ -24,9 +24,18 @@ pub trait HypervHost: Send + Sync {
     ) -> Result<VmPlan, HostError>;
 
     /// Hears which VMs a run is about to hold still, with what is asked for each, so that what
-    /// serves several of them is made once. Nothing is touched yet.
+    /// serves several of them is made once. Nothing is touched yet. What was made for a run that was
+    /// announced before, and was not used, is ended: so an empty announcement ends all of it.
     fn announce(&self, run: &[(&VmEntry, BackupRequest)]) {
         let _ = run;
+    }
+
+    /// Hears that a run has ended: no VM of it begins any more. What was made for VMs that never
+    /// began is ended. Returns what went wrong with that.
+    fn end_run(&self, run: &str) -> Vec<Finding> {
+        let _ = run;
+        self.announce(&[]);
+        Vec::new()
     }
 
     /// Holds a VM still for a backup.

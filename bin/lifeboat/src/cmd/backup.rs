@@ -30,7 +30,7 @@ pub(crate) use run_view::RunView;
   lifeboat backup --host sim:DIR --all --require application --on-missed warn --repo /backup
   lifeboat backup --host local SQL01 --mode all-checkpoints --repo E:\\Backup
   lifeboat backup --host local --all --allow-saved-state OLD01 --repo E:\\Backup
-  lifeboat backup --host local --all --before \"net use Z: \\\\nas\\x\" --after \"net use Z: /d\" --repo Z:\\b
+  lifeboat backup --host local --all --before C:\\Jobs\\quiet.cmd --after C:\\Jobs\\resume.cmd --repo E:\\Backup
   lifeboat backup --host local --all --dry-run
 
 A VM is named by its name, its GUID or the beginning of it.")]

@@ -1,5 +1,6 @@
 //! One command as a process, with all that it starts.
 
+use std::ffi::OsStr;
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -119,7 +120,7 @@ fn start(line: &CommandLine, context: &CommandContext<'_>) -> io::Result<Box<dyn
     };
     // What opens the repository is no business of the command.
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LIFEBOAT_") {
+        if is_own_variable(&name) {
             command.env_remove(name);
         }
     }
@@ -134,6 +135,15 @@ fn start(line: &CommandLine, context: &CommandContext<'_>) -> io::Result<Box<dyn
     #[cfg(windows)]
     command.wrap(process_wrap::std::JobObject);
     command.spawn()
+}
+
+/// Returns whether a variable is one of this program's: on Windows names have no case, and
+/// elsewhere nobody else's begin so.
+fn is_own_variable(name: &OsStr) -> bool {
+    const OURS: &str = "LIFEBOAT_";
+    let name = name.to_string_lossy();
+    name.get(..OURS.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(OURS))
 }
 
 #[cfg(not(windows))]
@@ -294,6 +304,16 @@ mod tests {
         let grandchild = report.output.trim();
         assert!(grandchild.parse::<u32>().is_ok(), "{report:?}");
         assert!(!runs(grandchild));
+    }
+
+    #[test]
+    fn variables_of_this_program_are_known_in_any_case() {
+        for name in ["LIFEBOAT_PASSWORD_FILE", "Lifeboat_Password", "lifeboat_x"] {
+            assert!(is_own_variable(OsStr::new(name)), "{name}");
+        }
+        for name in ["LIFEBOAT", "PATH", "MY_LIFEBOAT_X", "", "LIFEBOA\u{e9}_X"] {
+            assert!(!is_own_variable(OsStr::new(name)), "{name}");
+        }
     }
 
     #[test]

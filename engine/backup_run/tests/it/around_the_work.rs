@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use backup_run::{
@@ -11,7 +12,10 @@ use backup_run::{
     RunObserver, RunReport, back_up,
 };
 use folder_host::FolderHost;
-use hyperv_host::HypervHost as _;
+use hyperv_host::{
+    BackupRequest, FrozenVm, HostError, HypervHost, Inventory, PreviousBackup, SnapshotSets,
+    StepObserver, VmEntry, VmPlan,
+};
 
 use crate::quiet::Quiet;
 use crate::repository_in_folder::repository;
@@ -232,4 +236,88 @@ fn whoever_stops_a_run_still_gets_the_commands_after_it() {
     assert_eq!(report.commands[0].outcome, CommandOutcome::Cancelled);
     assert_eq!(report.commands[1].outcome, CommandOutcome::Success);
     assert_eq!(scene.log().last().unwrap(), "run after cancelled");
+}
+
+/// A host that writes down what it hears of the run.
+struct Hears {
+    host: FolderHost,
+    heard: Mutex<Vec<String>>,
+}
+
+impl HypervHost for Hears {
+    fn name(&self) -> &str {
+        self.host.name()
+    }
+    fn inventory(&self) -> Result<Inventory, HostError> {
+        self.host.inventory()
+    }
+    fn plan(
+        &self,
+        vm: &VmEntry,
+        request: &BackupRequest,
+        previous: Option<&PreviousBackup>,
+    ) -> Result<VmPlan, HostError> {
+        self.host.plan(vm, request, previous)
+    }
+    fn announce(&self, run: &[(&VmEntry, BackupRequest)]) {
+        let mut heard = self.heard.lock().unwrap();
+        heard.push(format!("announced {}", run.len()));
+    }
+    fn begin_backup(
+        &self,
+        vm: &VmEntry,
+        request: &BackupRequest,
+        previous: Option<&PreviousBackup>,
+        observer: &dyn StepObserver,
+    ) -> Result<Box<dyn FrozenVm>, HostError> {
+        let alone = request.snapshot_sets == SnapshotSets::PerVm;
+        let sets = if alone { "alone" } else { "shared" };
+        let mut heard = self.heard.lock().unwrap();
+        heard.push(format!("{} {sets}", vm.name));
+        drop(heard);
+        self.host.begin_backup(vm, request, previous, observer)
+    }
+}
+
+#[test]
+fn vms_with_commands_around_them_share_no_snapshots_and_the_end_of_a_run_is_told() {
+    let heard = |commands: fn(&Scene) -> CommandPolicy| {
+        let scene = Scene::new();
+        let repository = repository(&scene.path().join("repository"));
+        let host = Hears {
+            host: FolderHost::open(&scene.path().join("host")).unwrap(),
+            heard: Mutex::default(),
+        };
+        let options = BackupOptions {
+            commands: commands(&scene),
+            vms_at_once: 1,
+            ..BackupOptions::default()
+        };
+        let vms = host.inventory().unwrap().vms;
+        back_up(&host, &repository, &vms, &options, &Quiet).unwrap();
+        host.heard.into_inner().unwrap()
+    };
+    let shared = ["announced 2", "a shared", "b shared", "announced 0"];
+    let around_the_run = |scene: &Scene| CommandPolicy {
+        before: scene.noting("run", "true"),
+        after: scene.noting("run", "true"),
+        ..CommandPolicy::default()
+    };
+    assert_eq!(heard(|_| CommandPolicy::default()), shared);
+    assert_eq!(heard(around_the_run), shared);
+    let alone = ["a alone", "b alone", "announced 0"];
+    assert_eq!(
+        heard(|scene| CommandPolicy {
+            before_vm: scene.noting("vm", "true"),
+            ..CommandPolicy::default()
+        }),
+        alone
+    );
+    assert_eq!(
+        heard(|scene| CommandPolicy {
+            after_vm: scene.noting("vm", "true"),
+            ..CommandPolicy::default()
+        }),
+        alone
+    );
 }

@@ -11,13 +11,13 @@ use crate::cli_error::CliError;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Commands of your own")]
 pub(crate) struct CommandArgs {
-    /// Run a command before the run: a line for cmd on Windows, else for sh
+    /// Run a command before the first VM is frozen: a line for cmd on Windows, else for sh; the repository is open by then
     #[arg(long, value_name = "CMD")]
     before: Option<String>,
     /// Run a command after the run, also when it failed or was cancelled
     #[arg(long, value_name = "CMD")]
     after: Option<String>,
-    /// Run a command before each VM is frozen; LIFEBOAT_VM has its name
+    /// Run a command before each VM is frozen; LIFEBOAT_VM has its name, and each VM gets volume snapshots of its own
     #[arg(long, value_name = "CMD")]
     before_vm: Option<String>,
     /// Run a command after each VM; LIFEBOAT_OUTCOME says how it went

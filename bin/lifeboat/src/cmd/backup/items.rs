@@ -122,6 +122,9 @@ pub(super) fn show_total(ui: &Ui, report: &RunReport) {
     if let Some(failure) = &report.failure {
         show_failure(ui, None, failure);
     }
+    for finding in &report.findings {
+        ui.warning(&format!("{}: {}", finding.id, finding.text));
+    }
     if report.items.len() < 2 {
         return;
     }

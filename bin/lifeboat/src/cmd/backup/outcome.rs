@@ -84,6 +84,7 @@ mod tests {
             outcome,
             items: vec![item],
             commands: Vec::new(),
+            findings: Vec::new(),
             failure: None,
         }
     }
