@@ -19,7 +19,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Warn,
         means: "A pass-through disk has no file. Hyper-V can neither freeze nor replicate it.",
         matters: "It is not in the point, which is marked as incomplete. A VM that needs it does not start from the point alone.",
-        cure: "Back its data up from inside the VM, or move it to a virtual disk: New-VHD -SourceDisk on the host while the VM is off, or `lifeboat disk convert` from an image of it. With --unfreezable refuse such a VM gets no point at all.",
+        cure: "Back its data up from inside the VM, or move it to a virtual disk: New-VHD -SourceDisk on the host while the VM is off, or `lifeboat disk convert` from an image of it. With --refuse-incomplete such a VM gets no point at all.",
         ..BLANK
     },
     Explanation {
@@ -202,7 +202,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Warn,
         means: "The host made a checkpoint of the VM, and the disk is not in it, or the VM goes on writing to the file that the checkpoint names.",
         matters: "What is read while it changes is no disk of any one time, so the disk is not in the point.",
-        cure: "Look at the event log Hyper-V-VMMS/Admin on the host at that time. With --unfreezable refuse such a VM gets no point at all.",
+        cure: "Look at the event log Hyper-V-VMMS/Admin on the host at that time. With --refuse-incomplete such a VM gets no point at all.",
         ..BLANK
     },
     Explanation {

@@ -69,7 +69,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Warn,
         means: "Snapshots are made by Windows' own provider, a program's, or a storage array's. The one that was chosen refused, failed or is not installed. A provider of an array that cannot repair a snapshot shows as event 10111 or 10103 of Hyper-V.",
         matters: "The volume snapshot is not made, and the VMs of the set get no point.",
-        cure: "Choose Windows' own with --provider, or bring the array's provider up to date. vssadmin list providers shows all.",
+        cure: "Choose Windows' own with --snapshot-provider, or bring the array's provider up to date. vssadmin list providers shows all.",
         events: &[10111],
         phrases: &[
             "failed to mount vhd",

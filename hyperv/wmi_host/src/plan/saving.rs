@@ -55,7 +55,7 @@ pub(crate) fn saved_state_refused(vm: &VmFacts) -> Finding {
     );
     Finding::new("VM-SAVED-STATE-REFUSED", Severity::Block, text).cure(
         "let its guest take part (the VM's other findings say how), shut it down for its backups, or \
-         allow it: --saved-state allow",
+         allow it: --allow-saved-state VM",
     )
 }
 

@@ -288,6 +288,6 @@ fn slow(seconds: u64) -> Finding {
     let text = format!("making the volume snapshots took {seconds} s");
     Finding::new("HOST-VSS-SLOW", Severity::Warn, text).cure(
         "see which provider makes them (`vssadmin list providers`) and how busy the volume is; \
-         smaller sets (--snapshot-sets per-vm) hold each VM for a shorter time",
+         smaller sets (--snapshot-per-vm) hold each VM for a shorter time",
     )
 }
