@@ -10,7 +10,7 @@ use super::link::Link;
 use crate::cursor::Cursor;
 use crate::facts::VmFacts;
 use crate::journal::{Journal, JournalEntry, Recorded};
-use crate::residue::{Fate, settle};
+use crate::residue::{Asker, Fate, owed_elsewhere, settle};
 
 /// How long the merges of dead runs, and of one that is given up, are waited for.
 pub(crate) const MERGE_WAIT: Duration = Duration::from_secs(120);
@@ -29,16 +29,18 @@ pub(super) struct Cleaned {
 pub(super) fn clean_up(
     link: &Link,
     journal: &Journal,
+    asker: &Asker,
     vm: &VmFacts,
     kept: Option<&[String]>,
     request: &BackupRequest,
     observer: &dyn StepObserver,
 ) -> Result<Cleaned, HostError> {
     let mut cleaned = Cleaned::default();
+    let is_own = |entry: &JournalEntry| entry.vm == vm.id && asker.owns(entry, Some(vm));
     for recorded in journal.entries_of(vm.id)? {
         match recorded {
-            Recorded::Living(other) if other.vm == vm.id => return Err(busy_with(&other)),
-            Recorded::Dead(entry) if is_of(entry.entry(), link, vm) => {
+            Recorded::Living(other) if is_own(&other) => return Err(busy_with(&other)),
+            Recorded::Dead(entry) if is_own(entry.entry()) => {
                 let run = entry.entry().run.clone();
                 observer.step(&format!("cleaning up after the run {run}"));
                 // The points of this repository say nothing of a run to another one.
@@ -74,6 +76,9 @@ pub(super) fn clean_up(
                             what is left and move the file away";
                 return Err(HostError::blocked(&finding.cure(cure)));
             }
+            Recorded::Dead(entry) if entry.entry().vm == vm.id => {
+                cleaned.findings.extend(owed_elsewhere(entry.entry()));
+            }
             _ => {}
         }
     }
@@ -87,20 +92,6 @@ pub(super) fn busy_with(other: &JournalEntry) -> HostError {
         other.run, other.vm_name
     );
     HostError::new(HostErrorKind::Busy, text).hint("wait until it has ended, or stop it")
-}
-
-/// Returns whether an entry is of this VM on this host. A VM that moved here brings its
-/// checkpoints and reference points with it.
-fn is_of(entry: &JournalEntry, link: &Link, vm: &VmFacts) -> bool {
-    let came_along = || {
-        let id = entry.snapshot.as_deref().unwrap_or_default();
-        let mut snapshots = vm.snapshots.iter();
-        snapshots.any(|own| own.settings.instance_id.eq_ignore_ascii_case(id))
-            || vm
-                .reference_point(entry.reference_point.as_deref().unwrap_or_default())
-                .is_some()
-    };
-    entry.vm == vm.id && (link.has_host(&entry.host) || came_along())
 }
 
 /// Returns the reference points that the last point keeps.

@@ -106,11 +106,6 @@ impl Link {
         self.following.moves()
     }
 
-    /// Returns whether a name is that of the host, or of another among which its VMs move.
-    pub(crate) fn has_host(&self, name: &str) -> bool {
-        self.following.has_host(name)
-    }
-
     /// Calls a method of one of the host's services, and follows its job to the end. Where the
     /// host does not have what the call is about, since the VM has moved, it is called there.
     pub(crate) fn call(

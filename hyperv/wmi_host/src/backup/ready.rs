@@ -16,6 +16,7 @@ use crate::facts::{HostState, VmFacts};
 use crate::journal::{Journal, JournalEntry, OpenEntry, Recorded};
 use crate::plan::{Choice, choose, plan_of};
 use crate::replication::TimesSeen;
+use crate::residue::Asker;
 use crate::{WmiHost, findings, replication};
 
 /// What was asked for, and of whom.
@@ -33,6 +34,7 @@ pub(crate) struct Ready {
     pub(crate) link: Link,
     pub(crate) bytes: Arc<dyn HostPaths>,
     journal: Journal,
+    asker: Asker,
     pub(crate) facts: VmFacts,
     pub(crate) choice: Choice,
     pub(crate) left_out: Vec<LeftOut>,
@@ -57,7 +59,8 @@ impl Ready {
         let journal = journal_of(host)?.ok_or_else(no_journal)?;
         let link = Link::to_vm(host, vm);
         let mut facts = quiet_vm(host, &link, state, vm, request, observer)?;
-        let cleaned = clean_up(&link, &journal, &facts, kept, request, observer)?;
+        let asker = Asker::new(host, state);
+        let cleaned = clean_up(&link, &journal, &asker, &facts, kept, request, observer)?;
         if cleaned.changed {
             facts = read(host, state, vm)?;
         }
@@ -70,6 +73,7 @@ impl Ready {
             link,
             bytes,
             journal,
+            asker,
             facts,
             left_out: plan.left_out,
             findings: cleaned.findings,
@@ -84,22 +88,29 @@ impl Ready {
     ) -> Result<OpenEntry, HostError> {
         let facts = &self.facts;
         let mut entry = JournalEntry::new(self.link.host(), facts.id, &facts.name, &request.run);
+        entry.computer = self.asker.computer().to_owned();
         entry.obsolete = kept_points(previous);
         entry.repository.clone_from(&request.repository);
         let entry = self.journal.begin(entry)?;
         // Whoever began at the same moment sees one of the two entries at least.
-        refuse_a_second(&self.journal, &entry)?;
+        refuse_a_second(&self.journal, &entry, &self.asker, facts)?;
         Ok(entry)
     }
 }
 
 /// Fails where another run of the VM began meanwhile.
-fn refuse_a_second(journal: &Journal, own: &OpenEntry) -> Result<(), HostError> {
+fn refuse_a_second(
+    journal: &Journal,
+    own: &OpenEntry,
+    asker: &Asker,
+    facts: &VmFacts,
+) -> Result<(), HostError> {
     let (vm, run) = (own.entry().vm, own.entry().run.as_str());
     for recorded in journal.entries_of(vm)? {
         if let Recorded::Living(other) = recorded
             && other.vm == vm
             && other.run != run
+            && asker.owns(&other, Some(facts))
         {
             return Err(busy_with(&other));
         }

@@ -55,11 +55,6 @@ impl FollowingSession {
         self.places.is_alone()
     }
 
-    /// Returns whether a host is one of those among which the VM may be.
-    pub(crate) fn has_host(&self, name: &str) -> bool {
-        self.places.has_host(name)
-    }
-
     /// Returns whether somebody among the hosts has the VM, as far as they know.
     pub(crate) fn is_somewhere(&self, vm: Uuid) -> bool {
         matches!(self.places.session_of(vm), Ok(Some(_)))

@@ -37,6 +37,7 @@ mod whereabouts;
 pub use cluster_host::ClusterHost;
 pub(crate) use following_session::FollowingSession;
 pub use nodes::NodeConnector;
+pub(crate) use nodes::is_node;
 pub(crate) use power::{PowerChange, change_power};
 pub use storage_path::is_shared_storage;
 pub(crate) use whereabouts::{LoneHost, Whereabouts};

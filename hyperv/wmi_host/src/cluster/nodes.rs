@@ -156,7 +156,7 @@ impl Node {
 }
 
 /// Returns whether two names are of one node: a cluster names its nodes without their domain.
-pub(super) fn is_node(one: &str, other: &str) -> bool {
+pub(crate) fn is_node(one: &str, other: &str) -> bool {
     let short = |name: &str| {
         let first = name.split('.').next().unwrap_or_default();
         first.to_lowercase()

@@ -13,14 +13,14 @@ use super::examine::{
     merge_state,
 };
 use super::settle::{Fate, settle};
-use super::{findings, merge_goes_on};
+use super::{Asker, findings, merge_goes_on};
 use crate::WmiHost;
 use crate::backup::checkpoint::is_marked;
 use crate::backup::journal_of;
 use crate::backup::link::Link;
 use crate::facts::{DiskFacts, HostFacts, SnapshotFacts, VmFacts, VmOperation, disks_of_settings};
 use crate::journal::{JournalEntry, OpenEntry, Recorded};
-use crate::vss::is_auto_recovery;
+use crate::vss::{is_auto_recovery, those_there};
 
 /// How long `fix_residue` waits for each merge.
 const MERGE_WAIT: Duration = Duration::from_secs(600);
@@ -74,8 +74,14 @@ enum Files<'a> {
 
 fn search(host: &WmiHost, facts: &HostFacts, files: Files<'_>) -> Result<Vec<Residue>, HostError> {
     let mut search = Search::new(host, facts);
-    for recorded in recorded(host, facts)? {
-        search.recorded(&recorded);
+    let entries = recorded(host, facts)?;
+    for recorded in &entries.own {
+        search.recorded(recorded);
+    }
+    for entry in &entries.elsewhere {
+        for finding in findings::owed_elsewhere(entry) {
+            search.add(Some(entry.vm), false, finding);
+        }
     }
     search.checkpoints();
     search.merges();
@@ -87,7 +93,7 @@ fn search(host: &WmiHost, facts: &HostFacts, files: Files<'_>) -> Result<Vec<Res
 /// Returns what is left then.
 pub fn fix_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
     let link = Link::of(host);
-    for recorded in recorded(host, &*host.host_facts()?)? {
+    for recorded in recorded(host, &*host.host_facts()?)?.own {
         if let Recorded::Dead(entry) = recorded {
             // What is left is found again below. A checkpoint that carries our name and is in no
             // entry may be one that another machine reads just now: it is told, not touched.
@@ -97,26 +103,39 @@ pub fn fix_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
     find_residue(host)
 }
 
+/// What the journal has.
+#[derive(Default)]
+struct Entries {
+    /// Of this host.
+    own: Vec<Recorded>,
+    /// Of dead runs on other hosts, with a VM of the GUID that one of this host's has.
+    elsewhere: Vec<JournalEntry>,
+}
+
 /// Returns what the journal has of this host. Without a journal there is nothing.
-fn recorded(host: &WmiHost, facts: &HostFacts) -> Result<Vec<Recorded>, HostError> {
+fn recorded(host: &WmiHost, facts: &HostFacts) -> Result<Entries, HostError> {
     let Some(journal) = journal_of(host)? else {
-        return Ok(Vec::new());
+        return Ok(Entries::default());
     };
-    // Hosts have several names: a VM that is here is what counts.
-    let cluster = facts.host.cluster.as_ref().filter(|_| host.is_node());
-    let elsewhere = |vm| cluster.is_some_and(|cluster| cluster.vm(vm).is_some());
-    let of_host = |entry: &JournalEntry| {
-        let is_own = entry.host.eq_ignore_ascii_case(host.session.host());
-        // What was left on a VM that has moved is the new node's to settle.
-        facts.vm(entry.vm).is_some() || (is_own && !elsewhere(entry.vm))
-    };
-    let mut recorded = journal.entries()?;
-    recorded.retain(|recorded| match recorded {
-        Recorded::Living(entry) => of_host(entry),
-        Recorded::Dead(open) => of_host(open.entry()),
-        Recorded::Unreadable { .. } => true,
+    let asker = Asker::new(host, &facts.host);
+    let owns = |entry: &JournalEntry| asker.owns(entry, facts.vm(entry.vm));
+    let (own, others) = journal
+        .entries()?
+        .into_iter()
+        .partition(|recorded| match recorded {
+            Recorded::Living(entry) => owns(entry),
+            Recorded::Dead(open) => owns(open.entry()),
+            Recorded::Unreadable { .. } => true,
+        });
+    let others: Vec<Recorded> = others;
+    let elsewhere = others.iter().filter_map(|recorded| match recorded {
+        Recorded::Dead(open) => facts.vm(open.entry().vm).map(|_| open.entry().clone()),
+        _ => None,
     });
-    Ok(recorded)
+    Ok(Entries {
+        own,
+        elsewhere: elsewhere.collect(),
+    })
 }
 
 struct Search<'a> {
@@ -125,6 +144,8 @@ struct Search<'a> {
     found: Vec<Residue>,
     /// `InstanceID`s of checkpoints that were told of, or that a living run has.
     told: HashSet<String>,
+    /// Files that were told of, in lower case.
+    told_files: HashSet<String>,
     /// VMs of living runs: what can be seen on them now is theirs.
     living: HashSet<Uuid>,
     /// VMs whose merge was told of.
@@ -138,6 +159,7 @@ impl<'a> Search<'a> {
             facts,
             found: Vec::new(),
             told: HashSet::new(),
+            told_files: HashSet::new(),
             living: HashSet::new(),
             merging: HashSet::new(),
         }
@@ -176,7 +198,7 @@ impl<'a> Search<'a> {
             self.add(Some(vm.id), true, findings::replication_left(entry));
         }
         if entry.found.is_some() {
-            self.add(Some(vm.id), true, findings::power_left(entry));
+            self.add(Some(vm.id), true, findings::power_left(entry, vm));
         }
         match find_checkpoint(entry, vm) {
             Found::Nothing => self.dead_reference_point(entry, vm),
@@ -198,6 +220,13 @@ impl<'a> Search<'a> {
         if state != MergeState::Done {
             self.merging.insert(vm.id);
             self.add(Some(vm.id), true, merge_finding(vm, state));
+        }
+        if !entry.auto_recovery.is_empty() {
+            for path in those_there(&Link::of(self.host), entry.auto_recovery.iter().cloned()) {
+                self.told_files.insert(path.to_lowercase());
+                let finding = findings::auto_recovery_left(&path);
+                self.add(Some(vm.id), true, finding);
+            }
         }
         if self.found.len() == before {
             let finding = findings::unsettled_entry(entry);
@@ -302,6 +331,7 @@ impl<'a> Search<'a> {
         for folder in folders {
             orphans.extend(orphans_in(&bytes, folder, &used));
         }
+        orphans.retain(|path| !self.told_files.contains(&path.to_lowercase()));
         orphans.sort();
         for path in orphans {
             let finding = if is_auto_recovery(&path) {

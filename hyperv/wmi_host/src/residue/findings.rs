@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use hyperv_host::{Finding, HostError, Severity};
+use hyperv_host::{Finding, HostError, PowerState, Severity};
 
 use super::examine::MergeState;
 use crate::facts::{ReferencePointFacts, SnapshotFacts, VmFacts};
@@ -36,10 +36,23 @@ pub(super) fn journal_unreadable(file: &str, why: &str) -> Finding {
 
 /// The VM is not on the host any more.
 pub(super) fn vm_gone(entry: &JournalEntry, place: &str) -> Finding {
+    let mut owed = Vec::new();
+    if entry.found.is_some() {
+        owed.push("has saved the VM, or was about to, and did not bring it back");
+    }
+    if entry.replication_paused {
+        owed.push("has paused the replication of the VM, or was about to, and did not resume it");
+    }
+    if owed.is_empty() {
+        owed.push("has left a checkpoint or a reference point on the VM");
+    }
     let text = format!(
-        "the run {} has left a checkpoint or a reference point on the VM {} ({}), which {} does \
-         not have any more",
-        entry.run, entry.vm_name, entry.vm, entry.host
+        "the run {} {}: {} ({}), which {} does not have any more",
+        entry.run,
+        owed.join(", and "),
+        entry.vm_name,
+        entry.vm,
+        entry.host
     );
     Finding::new("RESIDUE-VM-MOVED", Severity::Warn, text).cure(format!(
         "if the VM lives on another host: run lifeboat doctor --fix there, with this journal; if \
@@ -231,8 +244,18 @@ pub(super) fn replication_left(entry: &JournalEntry) -> Finding {
     )
 }
 
-/// A VM that was saved for its backup, and is not back.
-pub(super) fn power_left(entry: &JournalEntry) -> Finding {
+/// A VM that was saved for its backup, or was about to be, by a run that died.
+pub(super) fn power_left(entry: &JournalEntry, vm: &VmFacts) -> Finding {
+    if vm.state != PowerState::Saved {
+        let text = format!(
+            "the run {} died while it saved the VM {} for its backup, or brought it back: the VM \
+             is {}",
+            entry.run, vm.name, vm.state_text
+        );
+        return Finding::new("RESIDUE-POWER", Severity::Warn, text).cure(
+            "`lifeboat doctor --fix` looks what is owed to the VM, and so does its next backup",
+        );
+    }
     let text = format!(
         "the run {} saved the VM {} for its backup and died before it was brought back",
         entry.run, entry.vm_name
@@ -241,6 +264,30 @@ pub(super) fn power_left(entry: &JournalEntry) -> Finding {
         "`lifeboat doctor --fix` brings it back, and so does the VM's next backup; or start it by \
          hand: Start-VM",
     )
+}
+
+/// What a run that died on another host owes to a VM there, where a VM of the same identity is
+/// here: a replica and its primary, or a VM that was moved.
+pub(crate) fn owed_elsewhere(entry: &JournalEntry) -> Vec<Finding> {
+    let host = match entry.computer.as_str() {
+        "" => &entry.host,
+        computer => computer,
+    };
+    let of = |id: &str, did: &str| {
+        let text = format!(
+            "the run {} {did} the VM {} on {host}, and died before that was undone; the VM of this \
+             identity here may be another one, so it is not touched",
+            entry.run, entry.vm_name
+        );
+        Finding::new(id, Severity::Warn, text).cure(format!(
+            "run lifeboat doctor --fix on {host}, with this journal; if the VM was moved here, see \
+             by hand that it runs and replicates as it should"
+        ))
+    };
+    let power = entry.found.map(|_| of("RESIDUE-POWER", "saved"));
+    let paused = entry.replication_paused;
+    let replication = paused.then(|| of("RESIDUE-REPLICATION", "paused the replication of"));
+    power.into_iter().chain(replication).collect()
 }
 
 /// A VM that was saved for its backup could not be brought back.

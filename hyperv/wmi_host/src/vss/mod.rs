@@ -45,7 +45,7 @@ mod stopwatch;
 mod volumes;
 mod writer_verdict;
 
-pub(crate) use auto_recovery::{is_auto_recovery, remove_auto_recovery};
+pub(crate) use auto_recovery::{is_auto_recovery, remove_auto_recovery, those_there};
 pub(crate) use by_saving::{begin_by_saving, save_instead};
 pub(crate) use by_writer::{begin_by_writer, goes_through_writer};
 pub(crate) use power::give_back;

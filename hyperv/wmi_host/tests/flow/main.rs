@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod elsewhere;
 mod images;
 mod kinds;
 mod matrix;

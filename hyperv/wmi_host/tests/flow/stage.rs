@@ -74,6 +74,13 @@ impl Stage {
         host.with_vss(Arc::new(SimVss::new(Arc::clone(&self.sim))))
     }
 
+    /// Writes a file into the journal.
+    pub(crate) fn write_journal(&self, name: &str, text: &str) {
+        let folder = self.folder.path().join("journal");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+
     /// Returns the number of entries in the journal.
     pub(crate) fn journal_entries(&self) -> usize {
         let Ok(files) = std::fs::read_dir(self.folder.path().join("journal")) else {
