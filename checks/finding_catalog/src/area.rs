@@ -39,7 +39,7 @@ impl Area {
 impl Explanation {
     /// Returns what it is about: its code says so, and for clusters its id.
     pub fn area(&self) -> Area {
-        const OF_CLUSTER: [&str; 5] = ["CLUSTER", "-NODE", "-CSV-", "VERSION-MIXED", "VM-ROLE"];
+        const OF_CLUSTER: [&str; 4] = ["CLUSTER", "-NODE", "-CSV-", "VM-ROLE"];
         if OF_CLUSTER.iter().any(|part| self.id.contains(part)) {
             return Area::Cluster;
         }

@@ -50,5 +50,6 @@ const BLANK: Explanation = Explanation {
     phrases: &[],
     aliases: &[],
     fix: "",
+    settles_residue: false,
     is_finding: true,
 };

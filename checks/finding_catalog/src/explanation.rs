@@ -44,6 +44,9 @@ pub struct Explanation {
     pub aliases: &'static [&'static str],
     /// What `lifeboat doctor --fix` with its id does; empty where there is nothing safe to do.
     pub fix: &'static str,
+    /// What `fix` does is part of settling what dead runs left, as `lifeboat doctor --fix` alone does.
+    #[serde(skip)]
+    pub settles_residue: bool,
     /// Some check makes a finding of this id. Else there are only failures.
     pub is_finding: bool,
 }

@@ -10,13 +10,13 @@
 //! ```
 //!
 //! All of it only reads; a [`Fix`] is the one thing that changes anything, and does so when it is
-//! told to.
+//! told to. What could not be looked at is told as well: silence would read as health.
 
 mod fixes;
 mod guest_disks;
 mod guests;
 mod inside;
-mod nodes;
+mod not_looked;
 mod services;
 mod target;
 mod versions;
@@ -30,9 +30,9 @@ use hyperv_host::{Finding, HostError, HostErrorKind, Severity};
 use crate::WmiHost;
 use crate::facts::VmFacts;
 use crate::inventory::inventory;
+use not_looked::NotLooked;
 
 pub use fixes::{Fix, plan_fixes};
-pub use nodes::version_mixed;
 pub use target::{RestoreTarget, TargetVolume};
 
 impl WmiHost {
@@ -53,15 +53,17 @@ impl WmiHost {
             own.retain(|finding| finding.id != "HOST-RIGHTS");
             own.insert(0, stopped);
         }
-        own.extend(services::others(self));
+        let mut not_looked = NotLooked::default();
+        own.extend(services::others(self, &mut not_looked));
         // What was read for the inventory, a moment ago.
         let facts = match self.recent_facts() {
             Some(facts) => facts,
             None => self.host_facts()?,
         };
         own.extend(versions::findings(&facts.host));
-        own.extend(volumes::findings(self, &facts));
-        own.extend(writer::findings(self, &facts.host));
+        own.extend(volumes::findings(self, &facts, &mut not_looked));
+        own.extend(writer::findings(self, &facts.host, &mut not_looked));
+        own.extend(not_looked.of_host());
         let mut found: Vec<(Option<String>, Finding)> =
             own.into_iter().map(|own| (None, own)).collect();
         for entry in inventory.vms {
@@ -82,16 +84,24 @@ impl WmiHost {
     ///
     /// # Errors
     ///
-    /// Those of reading the VMs. A disk that cannot be read is a finding, or nothing while its host
-    /// keeps it for itself.
+    /// Those of reading the VMs. A disk that cannot be read is a finding.
     pub fn look_inside(&self) -> Result<Vec<(Option<String>, Finding)>, HostError> {
         let facts = match self.recent_facts() {
             Some(facts) => facts,
             None => self.host_facts()?,
         };
+        let Some(bytes) = &self.bytes else {
+            let mut not_looked = NotLooked::default();
+            not_looked.add(
+                "partitions of the VMs' disks",
+                "none of the host's files are mapped to this machine (--host-files)",
+            );
+            let finding = not_looked.of_host();
+            return Ok(finding.map(|own| (None, own)).into_iter().collect());
+        };
         let of_vm = |vm: &VmFacts| {
             let name = vm.name.clone();
-            let findings = guest_disks::findings(self, vm);
+            let findings = guest_disks::findings(bytes, vm);
             findings
                 .into_iter()
                 .map(move |finding| (Some(name.clone()), finding))

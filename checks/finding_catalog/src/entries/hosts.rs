@@ -249,13 +249,14 @@ pub(super) const PAGES: &[Explanation] = &[
         ..BLANK
     },
     Explanation {
-        code: "LB-1022",
-        id: "HOST-VERSION-MIXED",
-        title: "the nodes of the cluster have different versions of lifeboat",
-        severity: Warn,
-        means: "A VM that moves is backed up by the program of the node that has it then.",
-        matters: "An older version may lack what a policy asks for, and does not know what a newer one wrote into its journal.",
-        cure: "Bring every node to the same version.",
+        code: "LB-1023",
+        id: "HOST-NOT-LOOKED",
+        title: "doctor could not look at something of the host",
+        severity: Info,
+        means: "The finding says what was not looked at and why: VSS is local to its host, and a class of WMI may be missing or refused.",
+        matters: "That nothing is said of it does not mean that nothing is wrong with it.",
+        cure: "Do what the finding says of it; on the host itself, with --host local, all of it can be looked at.",
+        more: &["docs/operate/support.md", "LB-2033"],
         ..BLANK
     },
 ];

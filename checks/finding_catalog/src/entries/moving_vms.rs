@@ -106,6 +106,8 @@ pub(super) const PAGES: &[Explanation] = &[
         means: "A backup was asked to pause the replication. It died, or the host refused to resume it.",
         matters: "Changes are not sent to the replica; they pile up beside the VM's disks.",
         cure: "Run lifeboat doctor --fix, or the VM's next backup. By hand: Resume-VMReplication.",
+        fix: "resumes what dead runs paused, and settles the rest of what they left",
+        settles_residue: true,
         ..BLANK
     },
 ];

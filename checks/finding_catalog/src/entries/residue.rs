@@ -20,6 +20,7 @@ pub(super) const PAGES: &[Explanation] = &[
         code: "LB-2202",
         id: "RESIDUE-CHECKPOINT",
         fix: "removes what dead runs of lifeboat left, and waits for merges",
+        settles_residue: true,
         title: "a checkpoint of a run is still there",
         severity: Warn,
         means: "A run of lifeboat made the checkpoint and could not remove it: it died, or the host refused.",
@@ -61,6 +62,7 @@ pub(super) const PAGES: &[Explanation] = &[
         code: "LB-2206",
         id: "RESIDUE-REFERENCE-POINT",
         fix: "removes what dead runs of lifeboat left, and waits for merges",
+        settles_residue: true,
         title: "a reference point of a run is not needed any more",
         severity: Info,
         means: "A reference point keeps a tracking id alive. This one belongs to no restore point.",
@@ -147,6 +149,7 @@ pub(super) const PAGES: &[Explanation] = &[
         matters: "Nobody reaches the VM.",
         cure: "`lifeboat doctor --fix` brings it back to the state it was found in, and so does the VM's next backup; or start it by hand.",
         fix: "brings VMs back to the state that dead runs found them in",
+        settles_residue: true,
         ..BLANK
     },
     Explanation {

@@ -47,6 +47,7 @@ pub(super) const PAGES: &[Explanation] = &[
         aliases: &["VM-LINGER"],
         codes: &[0xA000_971E],
         fix: "removes what dead runs of lifeboat left, and waits for merges",
+        settles_residue: true,
         ..BLANK
     },
     Explanation {

@@ -303,4 +303,26 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Let the account that runs lifeboat read the VM's folder of snapshots on the host, or remove the checkpoint.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-2032",
+        id: "VM-SNAPSHOT-ALONE",
+        title: "the VM shares its volume snapshots with no other",
+        severity: Info,
+        means: "One set of volume snapshots serves all VMs of a run, and freezes them together when the first of them begins. A command runs before or after each VM (--before-vm, --after-vm), so each VM is frozen alone, after its own command.",
+        matters: "The run takes more snapshots, and the VMs' points are of different moments.",
+        cure: "Nothing, if that is as it should be. With --before and --after alone one set serves all VMs.",
+        more: &["docs/operate/backup-modes.md", "LB-2029"],
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2033",
+        id: "VM-NOT-LOOKED",
+        title: "doctor could not look at something of the VM",
+        severity: Info,
+        means: "The finding says what was not looked at and why: a disk that its host keeps for itself, or whose files nothing maps to this machine.",
+        matters: "That nothing is said of it does not mean that nothing is wrong with it. Backups do not depend on that look.",
+        cure: "Do what the finding says of it, or look again while the VM is off.",
+        more: &["LB-4010", "LB-1023"],
+        ..BLANK
+    },
 ];

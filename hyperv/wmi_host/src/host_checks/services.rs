@@ -2,6 +2,7 @@
 
 use hyperv_host::{Finding, Severity};
 
+use super::not_looked::NotLooked;
 use crate::WmiHost;
 use crate::facts::{WindowsService, read_services};
 
@@ -19,9 +20,14 @@ pub(super) fn management(host: &WmiHost) -> Option<Finding> {
 }
 
 /// Says what is wrong with the services beside Hyper-V's management.
-pub(super) fn others(host: &WmiHost) -> Vec<Finding> {
-    // A host that does not tell of its services is not worse for it.
-    let services = read_services(&*host.session).unwrap_or_default();
+pub(super) fn others(host: &WmiHost, not_looked: &mut NotLooked) -> Vec<Finding> {
+    let services = match read_services(&*host.session) {
+        Ok(services) => services,
+        Err(error) => {
+            not_looked.add("the host's services", error);
+            return Vec::new();
+        }
+    };
     let mut found = Vec::new();
     if let Some(service) = stopped(&services, "vmcompute") {
         let text = format!(

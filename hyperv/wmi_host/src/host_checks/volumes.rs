@@ -6,6 +6,7 @@ use hyperv_host::{Finding, Severity};
 use support_matrix::matrix;
 use vss::VssErrorKind;
 
+use super::not_looked::NotLooked;
 use crate::WmiHost;
 use crate::facts::{
     HostFacts, HostState, ShadowStorage, VmFacts, VolumeFacts, read_shadow_storage,
@@ -16,7 +17,11 @@ const STORAGE_PART: u64 = 20;
 /// Room that is enough whatever the volume's size.
 const STORAGE_ENOUGH_BYTES: u64 = 32 << 30;
 
-pub(super) fn findings(host: &WmiHost, facts: &HostFacts) -> Vec<Finding> {
+pub(super) fn findings(
+    host: &WmiHost,
+    facts: &HostFacts,
+    not_looked: &mut NotLooked,
+) -> Vec<Finding> {
     let mut of_volumes: BTreeMap<&str, (&VolumeFacts, Vec<&str>)> = BTreeMap::new();
     for vm in &facts.vms {
         for volume in touched(vm, &facts.host) {
@@ -26,10 +31,13 @@ pub(super) fn findings(host: &WmiHost, facts: &HostFacts) -> Vec<Finding> {
             vms.push(&vm.name);
         }
     }
-    let storage = read_shadow_storage(&*host.session).unwrap_or_default();
+    let storage = read_shadow_storage(&*host.session).unwrap_or_else(|error| {
+        not_looked.add("where shadow storage lies", error);
+        Vec::new()
+    });
     let mut found = Vec::new();
     for (volume, vms) in of_volumes.values() {
-        found.extend(without_snapshots(host, volume, vms));
+        found.extend(without_snapshots(host, volume, vms, not_looked));
         found.extend(storage_elsewhere(volume, &facts.host, &storage));
         found.extend(storage_small(volume, &storage));
     }
@@ -50,14 +58,19 @@ fn touched<'a>(vm: &VmFacts, host: &'a HostState) -> Vec<&'a VolumeFacts> {
         .collect()
 }
 
-fn without_snapshots(host: &WmiHost, volume: &VolumeFacts, vms: &[&str]) -> Option<Finding> {
+fn without_snapshots(
+    host: &WmiHost,
+    volume: &VolumeFacts,
+    vms: &[&str],
+    not_looked: &mut NotLooked,
+) -> Option<Finding> {
     let by_name = volume
         .file_system
         .as_deref()
         .and_then(|name| matrix().volume(name));
     let why = match by_name {
         Some(row) if !row.snapshots => format!("it is {}", row.name),
-        _ => refused(host, volume)?,
+        _ => refused(host, volume, not_looked)?,
     };
     let text = format!(
         "VSS makes no snapshots of {}: {why}; files of these VMs lie on it: {}",
@@ -70,10 +83,18 @@ fn without_snapshots(host: &WmiHost, volume: &VolumeFacts, vms: &[&str]) -> Opti
     ))
 }
 
-/// Asks the host's own VSS, where it can be asked.
-fn refused(host: &WmiHost, volume: &VolumeFacts) -> Option<String> {
+/// Asks the host's own VSS, where it can be asked; that it cannot is told with its writer.
+fn refused(host: &WmiHost, volume: &VolumeFacts, not_looked: &mut NotLooked) -> Option<String> {
     let error = host.vss.as_ref()?.volume_of(&volume.mount).err()?;
-    (error.kind() == VssErrorKind::NotSupported).then(|| error.to_string())
+    if error.kind() == VssErrorKind::NotSupported {
+        return Some(error.to_string());
+    }
+    let what = format!(
+        "whether VSS makes snapshots of {}",
+        volume.mount.to_uppercase()
+    );
+    not_looked.add(&what, error);
+    None
 }
 
 fn storage_elsewhere(

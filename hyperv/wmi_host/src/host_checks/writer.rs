@@ -6,16 +6,25 @@ use vss::{
     VssService, WriterState, WriterStatus,
 };
 
+use super::not_looked::NotLooked;
 use crate::WmiHost;
 use crate::facts::HostState;
 
 /// Asks the writer how it is, where VSS of the host can be asked: nothing is frozen for that.
-pub(super) fn findings(host: &WmiHost, state: &HostState) -> Option<Finding> {
-    let service = host.vss.as_ref()?;
+pub(super) fn findings(
+    host: &WmiHost,
+    state: &HostState,
+    not_looked: &mut NotLooked,
+) -> Option<Finding> {
+    const WHAT: &str = "what VSS says of Hyper-V's writer and of volumes";
     // A Windows client has no such writer, which is told elsewhere.
     if state.windows.is_desktop {
         return None;
     }
+    let Some(service) = &host.vss else {
+        not_looked.add(WHAT, "VSS is local to its host (--host local there)");
+        return None;
+    };
     let needed = !state.windows.has_recovery_checkpoints();
     let severity = if needed {
         Severity::Block
@@ -37,7 +46,10 @@ pub(super) fn findings(host: &WmiHost, state: &HostState) -> Option<Finding> {
             )
         }
         Ok(None) => format!("Microsoft Hyper-V VSS Writer {{{HYPERV_WRITER}}} is not registered"),
-        Err(error) if error.kind() == VssErrorKind::Absent => return None,
+        Err(error) if error.kind() == VssErrorKind::Absent => {
+            not_looked.add(WHAT, error);
+            return None;
+        }
         Err(error) => format!("VSS does not answer: {error}"),
     };
     Some(Finding::new("HOST-VSS-WRITER", severity, text).cure(if needed {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// What is not shown by the tests beside this one: where it is, or why it cannot be.
-const ELSEWHERE: [(&str, &str); 24] = [
+const ELSEWHERE: [(&str, &str); 23] = [
     (
         "HOST-NO-BYTES",
         "tests/planning: the host is connected without its files",
@@ -29,10 +29,6 @@ const ELSEWHERE: [(&str, &str); 24] = [
     (
         "HOST-UNKNOWN-VERSION",
         "no simulated host is newer than the support matrix; its own tests",
-    ),
-    (
-        "HOST-VERSION-MIXED",
-        "unit test: nothing tells yet which version a node has",
     ),
     ("HOST-CSV-ELSEWHERE", "tests/cluster"),
     ("HOST-CSV-IN-BACKUP", "tests/cluster"),
