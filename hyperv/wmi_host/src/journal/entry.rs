@@ -70,6 +70,10 @@ pub(crate) struct JournalEntry {
     /// The VM's replication is paused by the run, or about to be.
     #[serde(default)]
     pub(crate) replication_paused: bool,
+    /// Pausing it was asked for at this time, and how that ended is not known: it may still come
+    /// about. `None` before, and once it is known.
+    #[serde(default)]
+    pub(crate) pause_asked: Option<Timestamp>,
     /// Files that the host's VSS writer may leave beside the VM's disks, none of which was there
     /// before: they stand in the way of the next backup.
     #[serde(default)]
@@ -131,6 +135,7 @@ impl JournalEntry {
             found: None,
             save_asked: None,
             replication_paused: false,
+            pause_asked: None,
             auto_recovery: Vec::new(),
         }
     }
