@@ -33,4 +33,4 @@ pub(crate) mod room_watch;
 pub(crate) use begin::{
     begin, journal_of, stop_if_cancelled, with_what_is_left, with_what_is_told,
 };
-pub(crate) use ready::{Asked, Ready};
+pub(crate) use ready::{Asked, Ready, block_error};

@@ -129,7 +129,7 @@ fn no_journal() -> HostError {
 }
 
 /// No room is a kind of its own: it passes.
-pub(super) fn block_error(block: &Finding) -> HostError {
+pub(crate) fn block_error(block: &Finding) -> HostError {
     if block.id != "VM-NO-ROOM" {
         return HostError::blocked(block);
     }

@@ -94,7 +94,12 @@ fn way_of(
     if may_save && is_too_old(vm) && windows.has_offline_checkpoints() {
         let guest = vm.guest.system.as_deref().unwrap_or("the guest");
         let reason = format!("{guest} is too old for checkpoints, and the VM may be saved");
-        return (Way::Saving, BackupMethod::SavedState, Some(reason));
+        // One that does not run is read as it lies.
+        let method = match vm.state {
+            PowerState::Running => BackupMethod::SavedState,
+            _ => BackupMethod::VssOffline,
+        };
+        return (Way::Saving, method, Some(reason));
     }
     if fails_without_scsi(vm, windows) {
         let reason = "it has no SCSI controller, and without one the host's VSS writer fails with a \

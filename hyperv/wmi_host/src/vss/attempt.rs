@@ -8,7 +8,7 @@ use ::vss::{
     VssBackup, VssError, VssErrorKind, VssService, Writer,
 };
 use disk_image::HostPaths;
-use hyperv_host::{GuestBackup, StepObserver};
+use hyperv_host::{BackupMethod, GuestBackup, HostErrorKind, StepObserver};
 use jiff::Timestamp;
 use uuid::Uuid;
 use wmi::Clock;
@@ -128,6 +128,7 @@ impl Attempt<'_> {
         self.add_components(backup, &chosen)?;
         let volumes = self.add_volumes(backup, &chosen)?;
         self.check_writer(backup, Step::Before)?;
+        look_again(vms)?;
         self.note(vms)?;
         self.observer
             .step("letting the host's VSS writer get ready");
@@ -210,13 +211,13 @@ impl Attempt<'_> {
     }
 
     /// Writes down what the writer is about to do: it may make a checkpoint of each VM, leave
-    /// files, and save those that it cannot freeze otherwise.
+    /// files, and save those that it cannot freeze otherwise and that may be saved.
     fn note(&self, vms: &mut [Candidate]) -> Result<(), Failure> {
         let now = self.clock.now();
         for vm in vms {
             let files = auto_recovery_paths(vm, self.windows);
             let was = before(&vm.vm);
-            let saves = !self.windows.has_offline_checkpoints();
+            let saves = vm.method == BackupMethod::SavedState;
             let found = FoundState::of(vm.vm.state).filter(|_| saves);
             let noted = vm.entry().and_then(|entry| {
                 entry.change(|entry| {
@@ -266,5 +267,22 @@ impl Attempt<'_> {
             .map_err(|error| classify(self.host, "finding the volume snapshots", error))?;
         let bytes = Some(Arc::clone(self.bytes));
         view_of(&snapshots, volumes, bytes, self.host).map_err(Failure::Retry)
+    }
+}
+
+/// Reads the VMs anew: what was planned may be some time ago.
+fn look_again(vms: &mut [Candidate]) -> Result<(), Failure> {
+    let failed = vms.iter_mut().filter_map(|vm| {
+        let error = vm.look_again().err()?;
+        let out = match error.kind() {
+            HostErrorKind::Busy => TakenOut::for_now(error),
+            _ => TakenOut::for_good(error),
+        };
+        Some((vm.id(), out))
+    });
+    let failed: Vec<_> = failed.collect();
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Vms(failed)),
     }
 }

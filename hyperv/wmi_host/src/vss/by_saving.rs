@@ -21,7 +21,7 @@ use super::by_writer::{may_save, service_of};
 use super::candidate::Candidate;
 use super::failure::vss_failure;
 use super::held_vm::{HeldVm, MERGE_LOOK};
-use super::power::{give_back, save};
+use super::power::Saved;
 use super::provider::provider_of;
 use super::snapshot_set::SnapshotSet;
 use super::snapshot_view::view_of;
@@ -30,8 +30,11 @@ use super::volumes::Volumes;
 use crate::backup::clean_up::kept_points;
 use crate::backup::freeze::before;
 use crate::backup::patience::Tries;
-use crate::backup::{Asked, Ready};
-use crate::plan::Way;
+use crate::backup::{Asked, Ready, block_error};
+use crate::plan::{Way, expected_through, missed, no_room_for_memory, saved_state_refused};
+
+/// How long a saved VM waits for its volumes to be snapped, by its host's clock.
+const SNAPSHOT_MAX: Duration = Duration::from_secs(300);
 
 /// Tries to save a VM whose backup failed in every other way, where its policy allows that
 /// (requirement MODE-14); else returns the error.
@@ -47,17 +50,22 @@ pub(crate) fn save_instead(
     }
     let kept = kept_points(previous);
     let ready = Ready::of(asked, Some(&kept))?;
+    // It was planned for another way.
+    let expected = expected_through(&ready.facts, Way::Saving, &asked.state.windows);
+    let missed = missed(&expected.reached, asked.request);
     let runs = ready.facts.state == PowerState::Running;
+    let no_room = no_room_for_memory(&ready.facts, asked.state, &asked.request.room);
+    let mut blocks = missed.iter().chain(no_room.iter().filter(|_| runs));
+    if let Some(block) = blocks.find(|own| own.severity == Severity::Block) {
+        let why = block_error(block);
+        let text = format!("{error}; the VM cannot be saved instead: {why}");
+        let both = HostError::new(why.kind(), text);
+        let hint = why.hint_text().or(error.hint_text()).unwrap_or_default();
+        return Err(both.hint(hint));
+    }
     let mut vm = Candidate::of(asked, ready, Way::Saving, previous)?;
-    let text = format!(
-        "the VM could not be frozen in another way, so it was {}: {error}",
-        if runs { "saved" } else { "read as it lies" }
-    );
-    vm.findings.push(
-        Finding::new("VM-SAVED-STATE-INSTEAD", Severity::Warn, text)
-            .cure("find out why the host refused: then the VM need not be saved"),
-    );
-    begin(asked, vm, previous)
+    vm.findings.extend(missed);
+    begin(asked, vm, previous, Some(&error))
 }
 
 /// Saves a VM of which the plan says so.
@@ -67,17 +75,21 @@ pub(crate) fn begin_by_saving(
     previous: Option<&PreviousBackup>,
 ) -> Result<Box<dyn FrozenVm>, HostError> {
     let vm = Candidate::of(asked, ready, Way::Saving, previous)?;
-    begin(asked, vm, previous)
+    begin(asked, vm, previous, None)
 }
 
+/// `why`: what the VM could not be frozen by.
 fn begin(
     asked: &Asked<'_>,
     mut vm: Candidate,
     previous: Option<&PreviousBackup>,
+    why: Option<&HostError>,
 ) -> Result<Box<dyn FrozenVm>, HostError> {
-    vm.method = BackupMethod::SavedState;
     match freeze(asked, &mut vm) {
         Ok((made, interruption)) => {
+            vm.resume_replication();
+            let was_saved = interruption.is_some();
+            vm.findings.extend(why.map(|why| instead(was_saved, why)));
             let set = SnapshotSet::of(made, [vm.id()]);
             let mut held = HeldVm {
                 vm,
@@ -134,6 +146,36 @@ fn freeze(asked: &Asked<'_>, vm: &mut Candidate) -> Result<(Made, Option<Duratio
     Ok((made, interruption))
 }
 
+fn instead(was_saved: bool, why: &HostError) -> Finding {
+    let text = format!(
+        "the VM could not be frozen in another way, so it was {}: {why}",
+        if was_saved {
+            "saved"
+        } else {
+            "read as it lies"
+        }
+    );
+    Finding::new("VM-SAVED-STATE-INSTEAD", Severity::Warn, text)
+        .cure("find out why the host refused: then the VM need not be saved")
+}
+
+/// Decides by what the VM is doing now: much may have been waited for since it was planned.
+fn look_again(asked: &Asked<'_>, vm: &mut Candidate) -> Result<bool, HostError> {
+    vm.look_again()?;
+    let runs = vm.vm.state == PowerState::Running;
+    if runs && !may_save(&vm.request) {
+        return Err(HostError::blocked(&saved_state_refused(&vm.vm)));
+    }
+    vm.method = match runs {
+        true => BackupMethod::SavedState,
+        false => BackupMethod::VssOffline,
+    };
+    vm.expected = expected_through(&vm.vm, Way::Saving, &asked.state.windows);
+    let was = before(&vm.vm);
+    vm.entry()?.change(|entry| entry.before = was)?;
+    Ok(runs)
+}
+
 /// Saves, snaps, brings back.
 fn snap(
     asked: &Asked<'_>,
@@ -142,31 +184,52 @@ fn snap(
     watch: &mut Stopwatch,
 ) -> Result<Option<Duration>, HostError> {
     let host = vm.link.host().to_owned();
-    let runs = vm.vm.state == PowerState::Running;
-    let began = vm.link.clock.now();
     crate::backup::stop_if_cancelled(asked.observer)?;
-    if runs {
+    let runs = look_again(asked, vm)?;
+    let clock = Arc::clone(&vm.link.clock);
+    let began = clock.now();
+    let saved = if runs {
         asked.observer.step("saving the VM");
         let (link, facts) = (vm.link.clone(), vm.vm.clone());
-        save(&link, &facts, vm.entry()?)?;
+        let saved = Saved::of(link, facts, vm.entry()?)?;
         watch.lap("saved");
-    }
+        Some(saved)
+    } else {
+        None
+    };
     asked.observer.step("making volume snapshots");
-    // Nobody is let wait now: the VM does not run.
-    let snapped = backup.snapshot(&|| false);
+    // A provider that hangs does not keep the VM from its users.
+    let until = clock.now() + SNAPSHOT_MAX;
+    let snapped = backup.snapshot(&|| asked.observer.cancelled() || clock.now() >= until);
     watch.lap("volume-snapshot");
-    if !runs {
-        snapped.map_err(|error| vss_failure(&host, "making volume snapshots", error))?;
-        return Ok(None);
-    }
+    let snapped = snapped.map_err(|error| {
+        let is_late = error.kind() == VssErrorKind::Cancelled && !asked.observer.cancelled();
+        match is_late {
+            true => too_slow(&host),
+            false => vss_failure(&host, "making volume snapshots", error),
+        }
+    });
+    let Some(saved) = saved else {
+        return snapped.map(|()| None);
+    };
     asked.observer.step("bringing the VM back");
-    let (link, facts) = (vm.link.clone(), vm.vm.clone());
-    let back = give_back(&link, &facts, vm.entry()?);
+    let back = saved.bring_back();
     watch.lap("resumed");
-    let interruption = link.clock.now().duration_since(began).unsigned_abs();
-    snapped.map_err(|error| vss_failure(&host, "making volume snapshots", error))?;
+    let interruption = clock.now().duration_since(began).unsigned_abs();
+    snapped?;
     back?;
     Ok(Some(interruption))
+}
+
+fn too_slow(host: &str) -> HostError {
+    let minutes = SNAPSHOT_MAX.as_secs() / 60;
+    let text = format!(
+        "{host}: making volume snapshots: they were not made in {minutes} minutes, and the VM was \
+         saved that long"
+    );
+    HostError::new(HostErrorKind::Refused, text).hint(
+        "see which provider makes them (`vssadmin list providers`), and how busy the volume is",
+    )
 }
 
 /// Begins a set of the VM's volumes, as patiently as the request says where another program makes
@@ -179,8 +242,6 @@ fn begun_set(
     let host = vm.link.host().to_owned();
     let provider = provider_of(&*service, &host, vm.request.snapshot_provider.as_deref())?;
     let volumes = Volumes::new(&*service, &host).of_vm(&vm.vm, &vm.file_paths(), [].into_iter())?;
-    let was = before(&vm.vm);
-    vm.entry()?.change(|entry| entry.before = was)?;
     let options = RequestOptions {
         kind: SnapshotKind::WithoutWriters,
         backup_type: BackupType::Copy,

@@ -7,14 +7,15 @@ use hyperv_host::{
     BackupMethod, BackupMode, BackupRequest, Finding, FrozenVm, HostError, HostErrorKind,
     PowerState, PreviousBackup, Retry, SavedState, Severity, SnapshotSets, VmEntry,
 };
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Made};
 use super::attempt_failure::TakenOut;
 use super::by_saving::{begin_by_saving, save_instead};
 use super::candidate::Candidate;
 use super::held_vm::{HeldVm, MERGE_LOOK};
-use super::make_set::{Outcome, make_set};
+use super::make_set::{Outcome, copy_of, make_set};
 use super::provider::provider_of;
 use super::run_sets::{RunState, Share};
 use super::snapshot_set::SnapshotSet;
@@ -100,20 +101,40 @@ fn share_of_run(
     if others.is_empty() {
         return Ok(None);
     }
+    // What fails with this VM is no reason to make no set for the others.
+    match make_for_run(asked, previous, &others) {
+        Ok(Some(made)) => {
+            made.keep_in(&mut run);
+            Ok(run.take(id))
+        }
+        Ok(None) => {
+            run.announce_again(others);
+            Ok(None)
+        }
+        Err(error) => {
+            run.announce_again(others);
+            Err(error)
+        }
+    }
+}
+
+/// Makes a set for a VM and the others of its run. `None`: the VM does not go through the writer.
+fn make_for_run(
+    asked: &Asked<'_>,
+    previous: Option<&PreviousBackup>,
+    others: &[(VmEntry, BackupRequest)],
+) -> Result<Option<MadeFor>, HostError> {
     let kept = kept_points(previous);
     let ready = Ready::of(asked, Some(&kept))?;
     if ready.choice.way != Way::Writer {
-        run.announce_again(others);
         return Ok(None);
     }
     let bytes = Arc::clone(&ready.bytes);
     let mut vms = vec![Candidate::of(asked, ready, Way::Writer, previous)?];
-    for (vm, request) in &others {
+    for (vm, request) in others {
         vms.extend(candidate(asked, vm, request));
     }
-    let made = make(asked, &bytes, vms, asked.request.retry)?;
-    made.keep_in(&mut run);
-    Ok(run.take(id))
+    make(asked, &bytes, vms, asked.request.retry).map(Some)
 }
 
 /// Takes another VM of the run into the set. One that cannot be taken now says why when its turn
@@ -165,6 +186,21 @@ fn make(
     vms: Vec<Candidate>,
     retry: Retry,
 ) -> Result<MadeFor, HostError> {
+    let request = asked.request;
+    let host = asked.host.session.host();
+    let found = service_of(asked.host, asked.state).and_then(|service| {
+        let provider = provider_of(&*service, host, request.snapshot_provider.as_deref())?;
+        Ok((service, provider))
+    });
+    let (service, provider) = match found {
+        Ok(found) => found,
+        Err(error) => {
+            for vm in vms {
+                let _ = vm.give_up(copy_of(&error));
+            }
+            return Err(error);
+        }
+    };
     let mut ready = Vec::new();
     let mut shares = Vec::new();
     for mut vm in vms {
@@ -173,17 +209,6 @@ fn make(
             Err(error) => shares.push(out_of(vm, TakenOut::for_good(error))),
         }
     }
-    let service = service_of(asked.host, asked.state)?;
-    let request = asked.request;
-    let host = asked.host.session.host();
-    let provider = match provider_of(&*service, host, request.snapshot_provider.as_deref()) {
-        Ok(provider) => provider,
-        Err(error) => {
-            let mut ready = ready.into_iter();
-            let first = ready.next().map(|vm| vm.give_up(error));
-            return Err(first.unwrap_or_else(|| nothing_made(asked)));
-        }
-    };
     let attempt = Attempt {
         service: &*service,
         host,
@@ -195,22 +220,45 @@ fn make(
         observer: asked.observer,
     };
     let Outcome { made, out } = make_set(&attempt, ready, retry);
-    shares.extend(out.into_iter().map(|(vm, why)| out_of(vm, why)));
     if let Some((made, vms)) = made {
-        let ids: Vec<Uuid> = vms.iter().map(Candidate::id).collect();
-        let set = Arc::new(SnapshotSet::of(made, ids));
         let until = asked.host.clock.now() + MERGE_LOOK;
-        for vm in vms {
-            let id = vm.id();
-            let mut held = held(vm, &set);
-            let share = match held.settle_down(until) {
-                Ok(()) => Share::In(Box::new(held)),
-                Err(error) => Share::Out(TakenOut::for_now(held.give_up(error))),
-            };
-            shares.push((id, share));
+        shares.extend(shares_of(made, vms, until));
+    }
+    shares.extend(out.into_iter().map(|(vm, why)| out_of(vm, why)));
+    Ok(MadeFor(shares))
+}
+
+/// Gives each VM its share of a set. All of them get back what was taken from them, and are looked
+/// at, before any merge is waited for: a VM's own turn to be read may be hours later.
+fn shares_of(made: Made, vms: Vec<Candidate>, until: Timestamp) -> Vec<(Uuid, Share)> {
+    let ids: Vec<Uuid> = vms.iter().map(Candidate::id).collect();
+    let set = Arc::new(SnapshotSet::of(made, ids));
+    let mut well = Vec::new();
+    let mut shares = Vec::new();
+    let mut all: Vec<HeldVm> = vms.into_iter().map(|vm| held(vm, &set)).collect();
+    let mut given: Vec<_> = all
+        .iter_mut()
+        .map(|held| held.vm.give_back_power())
+        .collect();
+    for (mut held, given) in all.into_iter().zip(given.drain(..)) {
+        held.vm.resume_replication();
+        match given.and_then(|()| held.look()) {
+            Ok(_) => well.push(held),
+            Err(error) => shares.push(out_of_set(held, error)),
         }
     }
-    Ok(MadeFor(shares))
+    for mut held in well {
+        match held.settle_down(until) {
+            Ok(()) => shares.push((held.vm.id(), Share::In(Box::new(held)))),
+            Err(error) => shares.push(out_of_set(held, error)),
+        }
+    }
+    shares
+}
+
+fn out_of_set(held: HeldVm, error: HostError) -> (Uuid, Share) {
+    let id = held.vm.id();
+    (id, Share::Out(TakenOut::for_now(held.give_up(error))))
 }
 
 fn held(mut vm: Candidate, set: &Arc<SnapshotSet>) -> HeldVm {

@@ -2,12 +2,13 @@
 
 use disk_image::WindowsPath;
 use hyperv_host::{
-    BackupMethod, BackupRequest, Finding, HostError, HostErrorKind, LeftOut, PreviousBackup,
-    StepObserver, VmEntry,
+    BackupMethod, BackupRequest, Finding, HostError, HostErrorKind, LeftOut, PowerState,
+    PreviousBackup, StepObserver, VmEntry,
 };
 use uuid::Uuid;
 
-use super::checkpoints::Checkpoints;
+use super::checkpoints::{Checkpoints, same_checkpoints};
+use super::power::give_back;
 use crate::backup::clean_up::{MERGE_WAIT, kept_points};
 use crate::backup::link::Link;
 use crate::backup::{Asked, Ready, with_what_is_left};
@@ -127,6 +128,59 @@ impl Candidate {
         }
     }
 
+    /// Gives the VM back what it was doing before it was saved for the run. What cannot be given
+    /// back now is in the journal: the run's end tries again, and tells.
+    pub(super) fn give_back_power(&mut self) -> Result<(), HostError> {
+        if let Some(entry) = &mut self.entry {
+            give_back(&self.link, &self.vm, entry)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the VM anew.
+    pub(super) fn read_again(&self) -> Result<VmFacts, HostError> {
+        let now = self.link.vm(self.vm.id)?;
+        let now = now.ok_or_else(|| {
+            let text = format!("{}: the VM {} is gone", self.link.host(), self.vm.name);
+            HostError::new(HostErrorKind::NoSuchVm, text)
+        })?;
+        Ok(VmFacts {
+            clustered: self.vm.clustered,
+            ..now
+        })
+    }
+
+    /// Reads the VM anew right before it is frozen.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` where its host is at work with it, or where its checkpoints or disks are not those
+    /// that were planned with: another program makes a checkpoint, or a person does.
+    pub(super) fn look_again(&mut self) -> Result<(), HostError> {
+        let now = self.read_again()?;
+        let leaves = |vm: &VmFacts| -> Vec<String> {
+            let paths = vm.disks.iter().map(|disk| disk.path.to_lowercase());
+            paths.collect()
+        };
+        let what = if let Some(operation) = now.operation {
+            Some(format!("the host is {}", operation.text()))
+        } else if now.state == PowerState::Other {
+            Some(format!("it is {}", now.state_text))
+        } else if !same_checkpoints(&self.vm, &now) || leaves(&self.vm) != leaves(&now) {
+            Some("its checkpoints or disks changed since it was planned".to_owned())
+        } else {
+            None
+        };
+        if let Some(what) = what {
+            let (host, name) = (self.link.host(), &self.vm.name);
+            let text = format!("{host}: the VM {name} is busy: {what}");
+            return Err(HostError::new(HostErrorKind::Busy, text)
+                .hint("run the backup again when nobody else works on the VM"));
+        }
+        self.vm = now;
+        Ok(())
+    }
+
     /// Removes what a try that failed has left, and reads the VM anew for the next one.
     pub(super) fn begin_anew(&mut self) -> Result<(), HostError> {
         let Some(entry) = &mut self.entry else {
@@ -136,15 +190,7 @@ impl Candidate {
         if let Some(left) = settled.left.iter().find(|left| left.blocks) {
             return Err(HostError::blocked(&left.finding));
         }
-        let now = self.link.vm(self.vm.id)?;
-        let now = now.ok_or_else(|| {
-            let text = format!("{}: the VM {} is gone", self.link.host(), self.vm.name);
-            HostError::new(HostErrorKind::NoSuchVm, text)
-        })?;
-        self.vm = VmFacts {
-            clustered: self.vm.clustered,
-            ..now
-        };
+        self.vm = self.read_again()?;
         self.checkpoints = Checkpoints::read(&self.link, &self.vm)?;
         Ok(())
     }

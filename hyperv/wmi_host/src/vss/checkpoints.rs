@@ -60,3 +60,12 @@ fn in_order(vm: &VmFacts) -> Vec<&SnapshotFacts> {
     }
     ordered
 }
+
+/// Returns whether people's checkpoints are those of before.
+pub(super) fn same_checkpoints(before: &VmFacts, now: &VmFacts) -> bool {
+    let ids = |vm: &VmFacts| -> Vec<_> {
+        let own = vm.user_snapshots().map(|own| own.id);
+        own.collect()
+    };
+    ids(before) == ids(now) && before.last_applied == now.last_applied
+}

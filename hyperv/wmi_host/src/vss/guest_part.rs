@@ -21,7 +21,8 @@ pub(super) fn guest_part(
     windows: &WindowsVersion,
 ) -> Result<(), HostError> {
     let planned = vm.expected.ask_guest;
-    let online = is_online(&component.caption).unwrap_or(planned);
+    // No level is claimed, and no VM saved unasked, on a word that is not understood.
+    let online = is_online(&component.caption).unwrap_or(false);
     let runs = vm.vm.state == PowerState::Running;
     vm.method = match (online, runs && !windows.has_offline_checkpoints()) {
         (true, _) => BackupMethod::VssOnline,

@@ -7,6 +7,7 @@ use hyperv_host::{Finding, HostError, PreviousBackup, Severity, Stage, VmSource}
 use jiff::Timestamp;
 
 use super::candidate::Candidate;
+use super::checkpoints::same_checkpoints;
 use super::frozen_volumes::FrozenVolumes;
 use super::reading::{self, Reading};
 use super::snapshot_set::SnapshotSet;
@@ -21,6 +22,9 @@ use crate::residue::{
 /// have ended then: what is read lies on the snapshots.
 pub(super) const MERGE_LOOK: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Stands in the journal for the id of the writer's checkpoint, which nobody has seen: it is gone,
+/// and its merge perhaps not done.
+const GONE: &str = "gone";
 
 /// A VM in a set of volume snapshots. Dropped without an end its run is given up.
 pub(super) struct HeldVm {
@@ -91,19 +95,16 @@ impl HeldVm {
         let clock = Arc::clone(&self.vm.link.clock);
         let began = clock.now();
         loop {
-            let now = self.vm.link.vm(self.vm.id())?;
-            let now = now.ok_or_else(|| self.changed("it is not on this host any more"))?;
-            if !same_checkpoints(&self.vm.vm, &now) {
-                return Err(self.changed("a checkpoint of it was made, applied or removed"));
-            }
-            let state = self.merge_state(&now);
+            let (now, state) = self.look()?;
             if state == MergeState::Done {
                 self.stages.push(Stage {
                     name: "checkpoint-merged".to_owned(),
                     duration: clock.now().duration_since(began).unsigned_abs(),
                 });
-                // Whatever checkpoint is seen from now on is another's.
-                return self.vm.entry()?.change(|entry| entry.asked = None);
+                return self.vm.entry()?.change(|entry| {
+                    entry.asked = None;
+                    entry.snapshot = None;
+                });
             }
             if clock.now() >= until {
                 let finding = merge_goes_on(&now, state, Severity::Info);
@@ -112,6 +113,26 @@ impl HeldVm {
             }
             clock.wait(LOOK_EVERY);
         }
+    }
+
+    /// Looks at the VM once. When the writer's checkpoint is gone that is written down at once:
+    /// whatever checkpoint is seen later is another's, however long the merge takes.
+    pub(super) fn look(&mut self) -> Result<(VmFacts, MergeState), HostError> {
+        let now = self.vm.link.vm(self.vm.id())?;
+        let now = now.ok_or_else(|| self.changed("it is not on this host any more"))?;
+        if !same_checkpoints(&self.vm.vm, &now) {
+            return Err(self.changed("a checkpoint of it was made, applied or removed"));
+        }
+        let state = self.merge_state(&now);
+        let entry = self.vm.entry()?;
+        let asked = entry.entry().asked.is_some();
+        if asked && matches!(find_checkpoint(entry.entry(), &now), Found::Nothing) {
+            entry.change(|entry| {
+                entry.asked = None;
+                entry.snapshot = Some(GONE.to_owned());
+            })?;
+        }
+        Ok((now, state))
     }
 
     /// Ends the run of a VM that is not read after all.
@@ -171,13 +192,4 @@ fn was_saved(interruption: Duration) -> Finding {
     );
     Finding::new("VM-SAVED-STATE", Severity::Info, text)
         .cure("let its guest take part (`lifeboat vm plan` says how): then it need not be saved")
-}
-
-/// Returns whether people's checkpoints are those of before.
-fn same_checkpoints(before: &VmFacts, now: &VmFacts) -> bool {
-    let ids = |vm: &VmFacts| -> Vec<_> {
-        let own = vm.user_snapshots().map(|own| own.id);
-        own.collect()
-    };
-    ids(before) == ids(now) && before.last_applied == now.last_applied
 }

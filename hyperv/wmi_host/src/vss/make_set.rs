@@ -96,31 +96,56 @@ impl Trying<'_> {
     }
 
     /// Takes VMs out that failed by themselves, and lets the others begin anew at once. One that is
-    /// alone and may succeed is tried again as the set is.
+    /// alone and may succeed is tried again as the set is; so are all where those that failed are
+    /// not among them.
     fn take_out(&mut self, failed: Vec<(Uuid, TakenOut)>) {
+        // One that is taken out does not wait for the others' next tries.
+        self.give_back_power();
         let is_alone = self.vms.len() == 1;
+        let mut pause = None;
+        let mut is_shorter = false;
+        let mut stranger = None;
         for (id, why) in failed {
             let Some(at) = self.vms.iter().position(|vm| vm.id() == id) else {
+                stranger = Some(why.error);
                 continue;
             };
-            if is_alone
-                && why.is_retryable
-                && let Some(pause) = self.writer.next_pause()
-            {
-                self.attempt
-                    .observer
-                    .step("waiting: the host's writer failed with the VM");
-                self.pause(pause);
-                continue;
+            if is_alone && why.is_retryable {
+                pause = self.writer.next_pause();
+                if pause.is_some() {
+                    continue;
+                }
             }
             let vm = self.vms.remove(at);
             self.out.push((vm, why));
+            is_shorter = true;
+        }
+        if !is_shorter && pause.is_none() {
+            pause = self.writer.next_pause();
+            if pause.is_none() {
+                let error = stranger.unwrap_or_else(nobody_failed);
+                return self.all_out(&error, self.vms.len() > 1);
+            }
         }
         self.begin_anew();
+        if let Some(pause) = pause {
+            let text = "waiting: the host's writer failed with the VM";
+            self.attempt.observer.step(text);
+            self.pause(pause);
+        }
+    }
+
+    /// Lets all VMs that were saved run again, before anything else is waited for. What cannot be
+    /// given back is tried again, and told, as each ends or begins anew.
+    fn give_back_power(&mut self) {
+        for vm in &mut self.vms {
+            let _ = vm.give_back_power();
+        }
     }
 
     /// Nothing is stacked on what a failed try has left (requirement X-01).
     fn begin_anew(&mut self) {
+        self.give_back_power();
         let vms = std::mem::take(&mut self.vms);
         for mut vm in vms {
             match vm.begin_anew() {
@@ -131,6 +156,7 @@ impl Trying<'_> {
     }
 
     fn all_out(&mut self, error: &HostError, is_retryable: bool) {
+        self.give_back_power();
         for vm in self.vms.drain(..) {
             let error = copy_of(error);
             let why = match is_retryable {
@@ -142,8 +168,13 @@ impl Trying<'_> {
     }
 }
 
+fn nobody_failed() -> HostError {
+    let text = "the writer failed, and named none of the VMs";
+    HostError::new(HostErrorKind::Busy, text)
+}
+
 /// Says the same to another VM of the set.
-fn copy_of(error: &HostError) -> HostError {
+pub(super) fn copy_of(error: &HostError) -> HostError {
     let copy = HostError::new(error.kind(), error.to_string());
     match error.hint_text() {
         Some(hint) => copy.hint(hint),

@@ -31,7 +31,8 @@ pub(super) enum Share {
 }
 
 impl RunSets {
-    /// Hears of a run. What was made for the run before, and was not used, is given up.
+    /// Hears of a run. What was made for the run before, and was not used, is given up: its
+    /// snapshots go, and its VMs' entries are settled. A run without VMs ends the last one.
     pub(crate) fn announce(&self, run: &[(&VmEntry, BackupRequest)]) {
         let mut state = self.lock();
         state.shares.clear();
@@ -39,6 +40,11 @@ impl RunSets {
             .iter()
             .map(|(vm, request)| ((*vm).clone(), request.clone()))
             .collect();
+    }
+
+    /// Returns whether a set holds a VM that has not begun. Waits for one that is just made.
+    pub(crate) fn holds(&self, vm: Uuid) -> bool {
+        matches!(self.lock().shares.get(&vm), Some(Share::In(_)))
     }
 
     /// Returns the run, for as long as nobody else may look at it: a set is made once.

@@ -66,7 +66,9 @@ pub(super) fn view_of(
     let mut taken = None;
     let refused = |text: String| HostError::new(HostErrorKind::Refused, text);
     for volume in volumes {
-        let same = |own: &&Snapshot| own.volume.eq_ignore_ascii_case(&volume.name);
+        // Not all of Windows ends a volume's name with a backslash.
+        let plain = |name: &str| name.trim_end_matches('\\').to_ascii_lowercase();
+        let same = |own: &&Snapshot| plain(&own.volume) == plain(&volume.name);
         let own = snapshots.iter().find(same);
         let own =
             own.ok_or_else(|| refused(format!("{host}: {} was not snapped", volume.mount)))?;
