@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use block_io::{BlockDevice as _, DiskError, DiskErrorKind, NewImage as _, flush_folder};
-use disk_image::{CopyObserver, ImageFormat, NewImageOptions, OpenOptions, create, open};
+use disk_image::{
+    CopyObserver, HostPaths, ImageFormat, NewImageOptions, OpenOptions, create, open,
+};
 use repository::StreamRole;
 use serde::Serialize;
 use vm_config::{DiskSlot, with_disk_paths};
@@ -32,6 +35,23 @@ pub struct VmRestoreReport {
     pub written_bytes: u64,
     /// What the person should know.
     pub notes: Vec<String>,
+    /// Images that do not find their parents in the new place, and what to do: until then their
+    /// disks do not open on a host.
+    pub lost_parents: Vec<String>,
+}
+
+/// A folder in which no absolute path leads anywhere.
+#[derive(Debug)]
+struct RelativeOnly(PathBuf);
+
+impl HostPaths for RelativeOnly {
+    fn locate(&self, _: &str) -> Option<PathBuf> {
+        None
+    }
+
+    fn roots(&self) -> Vec<PathBuf> {
+        vec![self.0.clone()]
+    }
 }
 
 impl VmRestorePlan {
@@ -43,6 +63,7 @@ impl VmRestorePlan {
             size_bytes: 0,
             written_bytes: 0,
             notes: self.checkpoint_note().into_iter().collect(),
+            lost_parents: Vec::new(),
         };
         let mut folders = Vec::new();
         let result = self.make_all(observer, &mut report, &mut folders);
@@ -57,7 +78,7 @@ impl VmRestorePlan {
         }
         match result {
             Ok(()) => {
-                report.notes.extend(self.lost_parents());
+                report.lost_parents = self.lost_parents();
                 Ok(report)
             }
             Err(error) => Err(RestoreError::of_vm(&self.vm, &self.folder, error)),
@@ -83,7 +104,9 @@ impl VmRestorePlan {
         })
     }
 
-    /// Says which restored images do not find their parents by the paths that are inside of them.
+    /// Says which restored images do not find their parents as a host looks for them: by the path
+    /// that is relative to the child. The absolute one is that of the VM's first place, where there
+    /// is nothing, or what the VM there goes on with.
     fn lost_parents(&self) -> Vec<String> {
         let Some(tree) = &self.checkpoints else {
             return Vec::new();
@@ -92,7 +115,7 @@ impl VmRestorePlan {
         let mut leaves: Vec<&str> = nodes.chain(&tree.active).map(|disk| &*disk.image).collect();
         leaves.sort_unstable();
         leaves.dedup();
-        let options = OpenOptions::below(&self.folder);
+        let options = OpenOptions::on_host(Arc::new(RelativeOnly(self.folder.clone())));
         let opened = leaves.into_iter().filter_map(|leaf| {
             let path = target_path(&self.folder, leaf).ok()?;
             open(&path, &options).err()

@@ -135,7 +135,7 @@ fn vm(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, CliError> {
     let progress = ui.progress("restore", Some(&point.vm.name), total);
     let report = plan.execute(&progress)?;
     progress.finish();
-    for note in &report.notes {
+    for note in report.notes.iter().chain(&report.lost_parents) {
         ui.warning(note);
     }
     ui.data(format!(
@@ -147,6 +147,11 @@ fn vm(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, CliError> {
         size(report.written_bytes)
     ));
     let fields = json!({ "point": point.id, "vm": point.vm.name, "report": report });
-    ui.summary("success", ExitCode::Success, fields);
+    let outcome = if report.lost_parents.is_empty() {
+        "success"
+    } else {
+        "warning"
+    };
+    ui.summary(outcome, ExitCode::Success, fields);
     Ok(ExitCode::Success)
 }

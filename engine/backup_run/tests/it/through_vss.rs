@@ -152,6 +152,7 @@ fn a_branched_tree_goes_through_the_writer_into_a_point_and_back() {
         let plan = plan_vm_restore(&scene.repository, &point, &target).unwrap();
         let done = plan.execute(&()).unwrap();
         assert_eq!(done.notes.len(), 1, "{profile}: {:?}", done.notes);
+        assert!(done.lost_parents.is_empty(), "{profile}: {done:?}");
         let restored = files(&target);
         for path in &restored {
             let name = path.to_str().unwrap().to_lowercase();

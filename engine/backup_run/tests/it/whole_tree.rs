@@ -175,6 +175,7 @@ impl Scene {
         let report = plan.execute(&()).unwrap();
         assert_eq!(report.notes.len(), 1, "{:?}", report.notes);
         assert!(report.notes[0].contains("came back"), "{:?}", report.notes);
+        assert!(report.lost_parents.is_empty(), "{report:?}");
         target
     }
 }
@@ -436,4 +437,23 @@ fn a_file_of_the_tree_that_changes_while_it_is_read_makes_no_point() {
         );
         assert!(scene.points().is_empty());
     }
+}
+
+#[test]
+fn an_image_that_only_an_absolute_path_leads_on_from_has_lost_its_parent() {
+    let scene = Scene::branched("os_run.avhdx");
+    // Its relative path leads nowhere from here. Backups look the absolute one up; a host that the
+    // tree is restored to has nothing there, or something else.
+    fs::create_dir_all(scene.disk("deep")).unwrap();
+    fs::rename(scene.disk("os_b.avhdx"), scene.disk("deep/os_b.avhdx")).unwrap();
+    let file = format!("Snapshots/{}.vmcx", Uuid::from_u128(11));
+    scene.configuration(&file, &configuration(11, "web", r"deep\os_b.avhdx"));
+    let report = scene.back_up(BackupMode::AllCheckpoints, &Quiet);
+    assert!(report.items[0].point.is_some(), "{report:?}");
+    let target = scene.folder.path().join("lost");
+    let plan = plan_vm_restore(&scene.repository, &scene.last_point(), &target).unwrap();
+    let report = plan.execute(&()).unwrap();
+    assert_eq!(report.lost_parents.len(), 1, "{report:?}");
+    assert!(report.lost_parents[0].contains("os_b.avhdx"), "{report:?}");
+    assert!(report.lost_parents[0].contains("Set-VHD"), "{report:?}");
 }
