@@ -13,6 +13,8 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+#[cfg(test)]
+mod arguments_named;
 mod cli_error;
 mod cmd;
 mod exit_code;
