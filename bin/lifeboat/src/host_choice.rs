@@ -122,10 +122,7 @@ impl HostArgs {
     fn remote_nodes(&self) -> Result<Option<Remote>, CliError> {
         let user = self.node_user.as_deref();
         let remote = user.map(|user| {
-            let user = user
-                .replace('%', "%25")
-                .replace('@', "%40")
-                .replace('\\', "%5C");
+            let user = remote::encoded_user(user);
             Remote::new(&format!("winrm://{user}@localhost"), self.host_basic)
         });
         remote.transpose()

@@ -62,10 +62,27 @@ impl Remote {
     fn command(&self, node: &str) -> String {
         let own = &self.0.address;
         let scheme = if own.tls { "winrms" } else { "winrm" };
-        let user = own.user.replace('\\', "%5C");
+        let user = encoded_user(&own.user);
         let host = in_domain_of(node, &own.host);
         format!("lifeboat vm list --host {scheme}://{user}@{host}")
     }
+}
+
+/// Writes a user's name as it is written in an address: `DOMAIN%5Cname`, `name%40example.com`.
+pub(super) fn encoded_user(user: &str) -> String {
+    let mut encoded = String::with_capacity(user.len());
+    for character in user.chars() {
+        match character {
+            '%' => encoded.push_str("%25"),
+            '@' => encoded.push_str("%40"),
+            '\\' => encoded.push_str("%5C"),
+            '/' => encoded.push_str("%2F"),
+            ':' => encoded.push_str("%3A"),
+            ' ' => encoded.push_str("%20"),
+            other => encoded.push(other),
+        }
+    }
+    encoded
 }
 
 /// A cluster names its nodes without their domain. Where the one that it is reached through was
@@ -111,7 +128,23 @@ pub(super) fn connector(
 
 #[cfg(test)]
 mod tests {
-    use super::in_domain_of;
+    use super::{encoded_user, in_domain_of};
+
+    #[test]
+    fn users_are_read_from_an_address_as_they_were_named() {
+        for user in [
+            r"DOM\admin",
+            "admin@example.com",
+            "100%@x",
+            r"a%5Cb",
+            "a b:c/d",
+        ] {
+            let url = format!("winrm://{}@hv1", encoded_user(user));
+            let options = wmi::wsman::WsmanOptions::new(&url, String::new().into()).unwrap();
+            assert_eq!(options.address.user, user, "{url}");
+            assert_eq!(options.address.host, "hv1", "{url}");
+        }
+    }
 
     #[test]
     fn nodes_have_the_domain_of_the_one_that_was_named() {
