@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use hyperv_host::{HostError, HostErrorKind, PowerState};
+use hyperv_host::{Finding, HostError, HostErrorKind, PowerState, Severity};
 use wmi::{CLUSTER, Instance, MethodError, ObjectPath, Value, WmiError};
 
 use crate::backup::link::Link;
@@ -34,7 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 ///
-/// `Busy` where another operation stands in the way, else what the host or the cluster says. What
+/// `Blocked` where the cluster would not save the VM: then nothing was asked for. `Busy` where
+/// another operation stands in the way, else what the host or the cluster says. What
 /// the VM is doing after an error has to be looked at.
 pub(crate) fn change_power(
     link: &Link,
@@ -49,6 +50,9 @@ pub(crate) fn change_power(
     };
     let resource = link.patiently(|| cluster_vm_resource(&*link.session, vm.id));
     let resource = resource.map_err(|error| host_failure(link.host(), &doing, error))?;
+    if let (Some(resource), PowerChange::Save) = (&resource, change) {
+        refuse_other_than_saving(vm, resource)?;
+    }
     let result = match (resource, change) {
         // A paused VM is online to its cluster, and only Hyper-V itself pauses or wakes one.
         (Some(resource), PowerChange::Save) => take_offline(link, &resource),
@@ -80,24 +84,35 @@ fn bring_online(link: &Link, resource: &Instance) -> Result<(), MethodError> {
     call_cluster(link, resource, "BringOnline", &parameters)
 }
 
-/// Takes a VM's resource offline, which saves it: as its own setting says, or as the call does.
+/// Takes a VM's resource offline, which saves it: see [`refuse_other_than_saving`].
 fn take_offline(link: &Link, resource: &Instance) -> Result<(), MethodError> {
-    if offline_action(resource) == Some(SAVE) {
-        let parameters = [
-            ("TimeOut", Value::from(timeout_seconds())),
-            ("Flags", Value::from(0_u32)),
-        ];
-        return call_cluster(link, resource, "TakeOffline", &parameters);
-    }
     let parameters = [
         ("TimeOut", Value::from(timeout_seconds())),
-        (
-            "Parameters",
-            Value::from(property_list("Virtual Machine", SAVE)),
-        ),
         ("Flags", Value::from(0_u32)),
     ];
-    call_cluster(link, resource, "TakeOfflineParams", &parameters)
+    call_cluster(link, resource, "TakeOffline", &parameters)
+}
+
+/// Refuses to save a VM whose resource does anything else when it is taken offline: it would be
+/// shut down or turned off, and nothing would start it again. `TakeOfflineParams` may say otherwise
+/// for one call; how is a guess until it is seen on a real cluster, so it is not used.
+fn refuse_other_than_saving(vm: &VmFacts, resource: &Instance) -> Result<(), HostError> {
+    let does = match offline_action(resource) {
+        Some(SAVE) => return Ok(()),
+        Some(0) => "turn it off".to_owned(),
+        Some(2 | 3) => "shut it down".to_owned(),
+        Some(other) => format!("do something else (OfflineAction {other})"),
+        None => "do what it does not tell".to_owned(),
+    };
+    let text = format!(
+        "the VM {} is a role of a cluster, which would {does} instead of saving it",
+        vm.name
+    );
+    let finding = Finding::new("VM-SAVED-STATE-REFUSED", Severity::Block, text);
+    Err(HostError::blocked(&finding.cure(
+        "let the cluster save it: Get-ClusterResource | ? ResourceType -eq 'Virtual Machine' | \
+         Set-ClusterParameter OfflineAction 1, for this VM's resource",
+    )))
 }
 
 /// `VmResdllContextSave` of `VM_RESDLL_CONTEXT` (resapi.h), which is also what the private property
@@ -116,31 +131,6 @@ fn offline_action(resource: &Instance) -> Option<u32> {
 /// Seconds, as the cluster's methods count. Contract: 6 [M]
 fn timeout_seconds() -> u32 {
     u32::try_from(TIMEOUT.as_secs()).unwrap_or(u32::MAX)
-}
-
-/// Writes a property list (clusapi.h) with one number. Named after a type of resource it tells
-/// resources of that type what to do, as `VM_RESDLL_CONTEXT` documents it for a move. That going
-/// offline takes it as well: Contract: 6 [M]
-fn property_list(name: &str, number: u32) -> Vec<u8> {
-    const SYNTAX_NAME: u32 = 0x0004_0003;
-    const SYNTAX_DWORD: u32 = 0x0001_0002;
-    const END: u32 = 0;
-    let mut utf16: Vec<u8> = name
-        .encode_utf16()
-        .chain([0])
-        .flat_map(u16::to_le_bytes)
-        .collect();
-    let len_bytes = u32::try_from(utf16.len()).unwrap_or(0);
-    utf16.resize(utf16.len().next_multiple_of(4), 0);
-    let mut list = Vec::new();
-    for number in [1, SYNTAX_NAME, len_bytes] {
-        list.extend(u32::to_le_bytes(number));
-    }
-    list.extend(utf16);
-    for number in [SYNTAX_DWORD, 4, number, END] {
-        list.extend(u32::to_le_bytes(number));
-    }
-    list
 }
 
 /// Calls a method of a resource. Clusters tell of failures by errors, not by return values, and of
@@ -178,7 +168,9 @@ fn wait_for(link: &Link, vm: &VmFacts, change: PowerChange, doing: &str) -> Resu
         if state == Some(wanted) {
             return Ok(());
         }
-        if waited >= TIMEOUT || role_failed(link, vm) {
+        // A VM that is off is not saved later.
+        let is_lost = change == PowerChange::Save && state == Some(PowerState::Off);
+        if is_lost || waited >= TIMEOUT || role_failed(link, vm) {
             let is = now.map_or("gone", |now| now.state_text);
             let text = format!("{}: {doing}: it was done, and the VM is {is}", link.host());
             let error = HostError::new(HostErrorKind::Refused, text);
@@ -195,23 +187,4 @@ fn role_failed(link: &Link, vm: &VmFacts) -> bool {
     resource.is_ok_and(|resource| {
         resource.is_some_and(|own| ResourceState::of(own.number("State")) == ResourceState::Failed)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_property_list_is_laid_out_as_the_cluster_reads_it() {
-        let list = property_list("VM", 1);
-        let expected: Vec<u8> = [
-            &[1, 0, 0, 0][..],
-            &[3, 0, 4, 0, 6, 0, 0, 0],
-            &[b'V', 0, b'M', 0, 0, 0, 0, 0],
-            &[2, 0, 1, 0, 4, 0, 0, 0, 1, 0, 0, 0],
-            &[0, 0, 0, 0],
-        ]
-        .concat();
-        assert_eq!(list, expected);
-    }
 }

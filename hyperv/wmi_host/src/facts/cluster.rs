@@ -1,7 +1,7 @@
 //! The failover cluster that a host may be a node of (contract 6).
 
 use uuid::Uuid;
-use wmi::{CLUSTER, Instance, WmiError, WmiErrorKind, WmiSession};
+use wmi::{CIMV2, CLUSTER, Instance, WmiError, WmiErrorKind, WmiSession};
 
 /// Asks for the VMs of a cluster.
 const VM_RESOURCES: &str = "SELECT * FROM MSCluster_Resource WHERE Type = \"Virtual Machine\"";
@@ -112,16 +112,49 @@ pub(crate) fn cluster_vms(session: &dyn WmiSession) -> Result<Vec<ClusterVm>, Wm
 }
 
 /// Returns the resource that is a VM; `None` where no cluster has it.
+///
+/// # Errors
+///
+/// Also where that cannot be told: a cluster takes a VM that it has, and that stops without its
+/// order, for one that failed.
 pub(crate) fn cluster_vm_resource(
     session: &dyn WmiSession,
     id: Uuid,
 ) -> Result<Option<Instance>, WmiError> {
     let resources = match session.query_all(CLUSTER, VM_RESOURCES) {
+        Err(error) if says_no_cluster(error.kind()) && cluster_service_runs(session)? => {
+            let text = "the cluster service runs, and the cluster does not say which VMs it has";
+            return Err(WmiError::new(WmiErrorKind::Unavailable, text));
+        }
         Err(error) if says_no_cluster(error.kind()) => return Ok(None),
         other => other?,
     };
-    let mut resources = resources.into_iter();
-    Ok(resources.find(|own| ClusterVm::of(own).is_some_and(|vm| vm.id == id)))
+    let mut unread = None;
+    for resource in resources {
+        match ClusterVm::of(&resource) {
+            Some(vm) if vm.id == id => return Ok(Some(resource)),
+            Some(_) => {}
+            None => unread = unread.or(Some(resource.text("Name").unwrap_or_default())),
+        }
+    }
+    match unread {
+        None => Ok(None),
+        Some(name) => {
+            let text = format!("the cluster does not say which VM its resource {name:?} is");
+            Err(WmiError::new(WmiErrorKind::Protocol, text))
+        }
+    }
+}
+
+/// Returns whether the host's cluster service runs, whatever the cluster says of itself.
+fn cluster_service_runs(session: &dyn WmiSession) -> Result<bool, WmiError> {
+    let wql = "SELECT * FROM Win32_Service WHERE Name = \"ClusSvc\"";
+    let services = match session.query_all(CIMV2, wql) {
+        Err(error) if says_no_cluster(error.kind()) => return Ok(false),
+        other => other?,
+    };
+    let mut states = services.iter().filter_map(|service| service.text("State"));
+    Ok(states.any(|state| state.eq_ignore_ascii_case("Running")))
 }
 
 impl NodeFacts {

@@ -7,6 +7,7 @@ mod lists;
 mod moves;
 mod moving_session;
 mod nodes;
+mod odd_resources;
 mod power;
 mod replicas;
 mod run;

@@ -13,7 +13,7 @@ use crate::stage::{Stage, entry, list};
 const VOLUME: &str = r"C:\ClusterStorage\Volume1";
 
 /// Makes a VM whose guest is too old for anything but being saved.
-fn old_guest(stage: &Stage, node: &str) -> Uuid {
+pub(crate) fn old_guest(stage: &Stage, node: &str) -> Uuid {
     let vm = stage.add(node, "old");
     let host = stage.host_of(vm);
     let silent = Component {
@@ -29,7 +29,7 @@ fn old_guest(stage: &Stage, node: &str) -> Uuid {
     vm
 }
 
-fn saving() -> BackupRequest {
+pub(crate) fn saving() -> BackupRequest {
     let mut request = request("run", BackupMode::Standard);
     request.saved_state = SavedState::Allow;
     request

@@ -133,7 +133,7 @@ impl Stage {
         ClusterHost::connect(first, connector)
     }
 
-    fn journal(&self) -> PathBuf {
+    pub(crate) fn journal(&self) -> PathBuf {
         self.folder.path().join("journal")
     }
 
@@ -214,6 +214,15 @@ pub(crate) fn connect_node(
         Some(plan) => Arc::new(MovingSession::new(session, plan)),
         None => session,
     };
+    connect_through(sim, session, journal)
+}
+
+/// Connects to one node through a session of its.
+pub(crate) fn connect_through(
+    sim: &Arc<SimHost>,
+    session: Arc<dyn WmiSession>,
+    journal: PathBuf,
+) -> WmiHost {
     let options = WmiHostOptions {
         journal: Some(journal),
         ..WmiHostOptions::default()
