@@ -22,6 +22,8 @@ use crate::facts::{SharedVolume, shared_volumes};
 
 /// `ERROR_CLUSTER_BACKUP_IN_PROGRESS` (5949) as an HRESULT.
 const BACKUP_IN_PROGRESS: u32 = 0x8007_173D;
+/// What a failure says where a writer does not know the VM.
+const NO_COMPONENT: &str = "the Hyper-V VSS writer has no component for the VM";
 /// Pauses are cut into pieces of this length, so that a person can stop the run.
 const PIECE: Duration = Duration::from_secs(5);
 
@@ -113,9 +115,9 @@ impl Begin<'_> {
             "making snapshots on {name}, which coordinates the volume"
         ));
         let begun = host.begin_backup(self.vm, self.request, self.previous, self.observer);
-        begun.map_err(|error| match error.kind() {
-            HostErrorKind::Cancelled | HostErrorKind::Busy => error,
-            _ => elsewhere(&error.to_string()),
+        begun.map_err(|error| match is_of_place(&error) {
+            true => elsewhere(&error.to_string()),
+            false => error,
         })
     }
 
@@ -167,6 +169,32 @@ fn is_not_local(error: &HostError) -> bool {
     cause(error).is_some_and(|cause| cause.kind() == VssErrorKind::NotLocal)
 }
 
+/// Returns whether a failure of the coordinator comes from the VM being on another node: the volume
+/// is not its to snap after all, or its writer does not know the VM. Room, consistency and the like
+/// have kinds and cures of their own.
+fn is_of_place(error: &HostError) -> bool {
+    let knows_not = error.to_string().contains(NO_COMPONENT);
+    let kind = cause(error).map(VssError::kind);
+    knows_not || matches!(kind, Some(VssErrorKind::NotLocal | VssErrorKind::NotFound))
+}
+
 fn is_in_backup(error: &HostError) -> bool {
     cause(error).is_some_and(|cause| cause.code() == Some(BACKUP_IN_PROGRESS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_nodes_snapshots_fail_of_keeps_its_kind_unless_it_is_the_place() {
+        for kind in [HostErrorKind::NoRoom, HostErrorKind::Busy] {
+            assert!(!is_of_place(&HostError::new(kind, "the volume is full")));
+        }
+        let text = format!("HV1: {NO_COMPONENT} vm");
+        assert!(is_of_place(&HostError::new(HostErrorKind::Refused, text)));
+        let not_local = VssError::new(VssErrorKind::NotLocal, vss::VssStep::AddVolume, "not here");
+        let error = HostError::new(HostErrorKind::Refused, "HV1: no").caused_by(not_local);
+        assert!(is_of_place(&error));
+    }
 }
