@@ -7,7 +7,16 @@ use hyperv_host::HostError;
 
 use super::cluster_host::ClusterHost;
 use crate::WmiHost;
-use crate::residue::{Residue, fix_residue, residue_of_node, used_files};
+use crate::residue::{Residue, fix_residue, node_not_looked_at, residue_of_node, used_files};
+
+/// A node that cannot be asked any more.
+fn not_looked_at(host: &WmiHost, error: &HostError) -> Residue {
+    Residue {
+        vm: None,
+        finding: node_not_looked_at(host.session.host(), error),
+        fixable: true,
+    }
+}
 
 impl ClusterHost {
     /// Finds what runs have left on any node. Nothing is changed. A run's entry belongs to the node
@@ -15,7 +24,8 @@ impl ClusterHost {
     ///
     /// # Errors
     ///
-    /// Those of the cluster. A node that does not answer is left out: the inventory tells of it.
+    /// Those of the cluster. A node that does not answer is left out: the inventory tells of it. One that
+    /// stops answering is a finding.
     pub fn find_residue(&self) -> Result<Vec<Residue>, HostError> {
         let facts = self.nodes.cluster()?;
         let (hosts, all) = self.answering(&facts);
@@ -27,7 +37,8 @@ impl ClusterHost {
             .map(|all| all.into_iter().flatten().collect());
         let mut found: Vec<Residue> = Vec::new();
         for host in &hosts {
-            for residue in residue_of_node(host, used.as_ref())? {
+            let of_node = residue_of_node(host, used.as_ref());
+            for residue in of_node.unwrap_or_else(|error| vec![not_looked_at(host, &error)]) {
                 // Nodes share a journal and volumes.
                 let told = found
                     .iter()
@@ -48,10 +59,17 @@ impl ClusterHost {
     /// As [`ClusterHost::find_residue`].
     pub fn fix_residue(&self) -> Result<Vec<Residue>, HostError> {
         let facts = self.nodes.cluster()?;
+        let mut failed: Vec<Residue> = Vec::new();
         for host in self.answering(&facts).0 {
-            fix_residue(&host)?;
+            // One node that goes away is no reason to leave what is on the others.
+            if let Err(error) = fix_residue(&host) {
+                failed.push(not_looked_at(&host, &error));
+            }
         }
-        self.find_residue()
+        let mut left = self.find_residue()?;
+        failed.retain(|own| left.iter().all(|other| other.finding != own.finding));
+        left.extend(failed);
+        Ok(left)
     }
 
     /// Returns the nodes that can be asked, and whether these are all.

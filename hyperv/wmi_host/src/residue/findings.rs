@@ -318,6 +318,12 @@ pub(super) fn not_looked_at(vm: &VmFacts, error: &HostError) -> Finding {
     Finding::new("RESIDUE-UNSETTLED", Severity::Warn, text).cure(FIX)
 }
 
+/// A node of a cluster could not be looked at.
+pub(crate) fn node_not_looked_at(node: &str, error: &HostError) -> Finding {
+    let text = format!("what is left on the node {node} is not known: {error}");
+    Finding::new("RESIDUE-UNSETTLED", Severity::Warn, text).cure(FIX)
+}
+
 /// An entry of a dead run of which nothing is left.
 pub(super) fn unsettled_entry(entry: &JournalEntry) -> Finding {
     let text = format!(

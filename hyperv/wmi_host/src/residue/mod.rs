@@ -24,6 +24,6 @@ pub use find::{Residue, find_residue, fix_residue};
 pub(crate) use find::{residue_of_node, used_files};
 
 pub(crate) use examine::{Found, MergeState, find_checkpoint, merge_state};
-pub(crate) use findings::{merge_goes_on, owed_elsewhere};
+pub(crate) use findings::{merge_goes_on, node_not_looked_at, owed_elsewhere};
 pub(crate) use settle::{Fate, Left, settle, undo};
 pub(crate) use whose::Asker;
