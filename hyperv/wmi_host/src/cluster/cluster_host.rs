@@ -70,6 +70,19 @@ impl ClusterHost {
         self.covered(node, vm)
     }
 
+    /// Returns the node that was listed, where a set of the run that was made there holds the VM: it
+    /// is in no other, wherever it is by now, and its link follows it.
+    fn holder(&self, vm: &VmEntry) -> Result<Option<Owner>, HostError> {
+        let Some(node) = vm.node.clone() else {
+            return Ok(None);
+        };
+        // Who is not connected has made nothing.
+        let mut hosts = self.nodes.hosts().into_iter();
+        let id = id_of(vm)?;
+        let host = hosts.find(|host| host.run_sets.holds(id));
+        Ok(host.map(|host| Owner { node, host }))
+    }
+
     /// Connects to the node of a VM, or says how it is made to answer.
     fn covered(&self, node: String, vm: &VmEntry) -> Result<Owner, HostError> {
         match self.nodes.host(&node) {
@@ -177,9 +190,8 @@ impl HypervHost for ClusterHost {
                 .filter(|(vm, _)| on_host(vm))
                 .map(|(vm, request)| (*vm, request.clone()))
                 .collect();
-            if !own.is_empty() {
-                host.announce(&own);
-            }
+            // Also to those without a VM: that ends their last run.
+            host.announce(&own);
         }
     }
 
@@ -197,7 +209,7 @@ impl HypervHost for ClusterHost {
             return Err(HostError::blocked(block));
         }
         let before = vm.node.as_deref();
-        self.on_owner(vm, |owner, vm| {
+        let begin = |owner: &Owner, vm: &VmEntry| {
             let begin = Begin {
                 nodes: &self.nodes,
                 vm,
@@ -209,7 +221,11 @@ impl HypervHost for ClusterHost {
             let nodes = Arc::clone(&self.nodes);
             let followed = FollowedVm::new(frozen, nodes, id_of(vm)?, &owner.node, before);
             Ok(Box::new(followed) as Box<dyn FrozenVm>)
-        })
+        };
+        match self.holder(vm)? {
+            Some(holder) => begin(&holder, vm),
+            None => self.on_owner(vm, begin),
+        }
     }
 }
 

@@ -222,6 +222,63 @@ fn a_vm_that_moved_since_it_was_listed_is_backed_up_where_it_is() {
 }
 
 #[test]
+fn a_vm_that_moves_between_the_runs_set_and_its_turn_is_read_from_the_set() {
+    let stage = Stage::new(2);
+    let vms = [stage.add("HV1", "one"), stage.add("HV1", "two")];
+    let before = stage.ledger();
+    let host = stage.connect();
+    let mut request = request("run", BackupMode::AllCheckpoints);
+    request.snapshot_sets = hyperv_host::SnapshotSets::Shared;
+    let listed = list(&host);
+    let entries = vms.map(|vm| entry(&listed, vm));
+    let run: Vec<_> = entries.iter().map(|own| (own, request.clone())).collect();
+    host.announce(&run);
+    for (nth, entry) in entries.iter().enumerate() {
+        if nth == 1 {
+            stage.sim.move_vm(vms[1], "HV2").unwrap();
+        }
+        let mut frozen = host.begin_backup(entry, &request, None, &Silent).unwrap();
+        assert!(!frozen.source().images.is_empty());
+        let mut findings = frozen.seal().unwrap().findings;
+        findings.extend(frozen.commit());
+        let moved = findings.iter().any(|own| own.id == "VM-MOVED");
+        assert_eq!(moved, nth == 1, "{findings:?}");
+    }
+    assert_eq!(stage.differences(&before), []);
+    assert_eq!(stage.journal_entries(), 0);
+    stage.assert_no_surprises();
+}
+
+#[test]
+fn a_node_that_goes_away_does_not_end_the_cleanup_of_the_others() {
+    use hyperv_sim::{Effect, Fault, FaultPoint};
+    let mut told = 0;
+    for nth in [1, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39] {
+        let stage = Stage::new(3);
+        let vm = stage.add("HV3", "vm");
+        let before = stage.ledger();
+        let host = stage.connect();
+        let entry = entry(&list(&host), vm);
+        let request = request("dead", BackupMode::Tracked);
+        let frozen = host.begin_backup(&entry, &request, None, &Silent).unwrap();
+        stage.forget(frozen);
+        let host = stage.connect();
+        let node = stage.sim.node("HV2").unwrap();
+        let fault = Fault::new(FaultPoint::Any, Effect::HostDies).nth(nth);
+        node.plan_fault(fault).unwrap();
+        let left = host.fix_residue().unwrap();
+        node.clear_faults().unwrap();
+        told += left
+            .iter()
+            .filter(|own| own.finding.text.contains("HV2"))
+            .count();
+        assert_eq!(stage.differences(&before), [], "call {nth}: {left:?}");
+        assert_eq!(stage.journal_entries(), 0, "call {nth}");
+    }
+    assert!(told > 0, "the node was never told of");
+}
+
+#[test]
 fn what_a_dead_run_left_is_settled_on_the_node_that_has_the_vm_now() {
     let stage = Stage::new(3);
     let vm = stage.add("HV1", "vm");
