@@ -8,13 +8,14 @@ mod repository;
 mod restore;
 
 use clap::{Args, Subcommand};
-use hyperv_host::{Finding, HypervHost as _};
+use hyperv_host::{Finding, HypervHost as _, Severity};
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::host_choice::{HostArgs, OpenHost};
 use crate::invocation::Invocation;
 use report::Report;
+use wmi_host::WmiHost;
 
 #[derive(Debug, Args)]
 #[command(
@@ -74,11 +75,12 @@ pub(crate) fn run(invocation: &Invocation, args: &DoctorArgs) -> Result<ExitCode
     let mut report = Report::default();
     if let Some(host) = &host {
         match args.fix.as_deref() {
-            Some(id) if !fix::is_residue(id) => fix::run(invocation, host, id)?,
+            Some(id) if !id.is_empty() => fix::run(invocation, host, id)?,
             _ => {}
         }
         let with_disks = !args.no_disks;
-        look_at_host(host, with_disks, args.fix.as_deref(), &mut report)?;
+        let fixes_residue = args.fix.as_deref() == Some("");
+        look_at_host(host, with_disks, fixes_residue, &mut report)?;
     } else if args.fix.is_some() {
         return Err(CliError::usage("--fix needs a host").hint("name it with --host"));
     }
@@ -89,10 +91,9 @@ pub(crate) fn run(invocation: &Invocation, args: &DoctorArgs) -> Result<ExitCode
 fn look_at_host(
     host: &OpenHost,
     with_disks: bool,
-    fix: Option<&str>,
+    fixes_residue: bool,
     report: &mut Report,
 ) -> Result<(), CliError> {
-    let fixes_residue = fix.is_some_and(fix::is_residue);
     let (found, residue) = match host {
         OpenHost::Folder(host) => {
             let inventory = host.inventory()?;
@@ -108,8 +109,11 @@ fn look_at_host(
         OpenHost::Wmi(host) => {
             let mut found = host.doctor()?;
             if with_disks {
-                found.extend(host.look_inside().unwrap_or_default());
+                found.extend(inside(host));
             }
+            // What the inventory said, doctor has told: this is for the VMs' names alone.
+            let listed = host.inventory().map(|inventory| inventory.vms);
+            report.know_vms(&listed.unwrap_or_default());
             let residue = match fixes_residue {
                 true => wmi_host::fix_residue(host)?,
                 false => wmi_host::find_residue(host)?,
@@ -119,10 +123,10 @@ fn look_at_host(
         OpenHost::Cluster(host) => {
             let mut found = host.doctor()?;
             let listed = host.inventory().map(|inventory| inventory.vms);
-            report.know_nodes(&listed.unwrap_or_default());
+            report.know_vms(&listed.unwrap_or_default());
             if with_disks {
                 for node in host.connected() {
-                    found.extend(node.look_inside().unwrap_or_default());
+                    found.extend(inside(&node));
                 }
             }
             let residue = match fixes_residue {
@@ -139,4 +143,19 @@ fn look_at_host(
         report.add_residue(left);
     }
     Ok(())
+}
+
+/// Looks at the partitions of a host's VMs; that this fails is a finding.
+fn inside(host: &WmiHost) -> Vec<(Option<String>, Finding)> {
+    host.look_inside().unwrap_or_else(|error| {
+        let text = format!(
+            "not looked at: partitions of the VMs' disks on {}, because {error}",
+            host.name()
+        );
+        vec![(
+            None,
+            Finding::new("HOST-NOT-LOOKED", Severity::Info, text)
+                .cure("see why, with `lifeboat explain`; or leave that out: --no-disks"),
+        )]
+    })
 }

@@ -168,6 +168,39 @@ fn what_a_dead_run_left_is_found_and_removed() {
 }
 
 #[test]
+fn one_kind_of_residue_is_told_first_and_removed_when_that_is_said() {
+    let sandbox = Sandbox::with_repository();
+    with_vm(&sandbox, "SQL01", "windows");
+    sandbox.ok(&["sim", "fault", "sim", "CreateSnapshot dies after"]);
+    sandbox.run(&["backup", "--host", "sim:sim", "SQL01"]);
+    sandbox.ok(&["sim", "fault", "sim", "--clear"]);
+    sandbox.ok(&["sim", "settle", "sim"]);
+    let fix = |args: &[&str]| {
+        let output = sandbox.run(&[&["doctor", "--host", "sim:sim", "--fix"], args].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), text)
+    };
+    let (code, text) = fix(&["RESIDUE-CHECKPOINT"]);
+    assert_eq!(code, Some(25), "nothing was done: {text}");
+    assert!(
+        text.contains("SQL01: ") && text.contains("(planned)"),
+        "{text}"
+    );
+    // Another kind is not there, and what is there is left alone.
+    for id in ["RESIDUE-REPLICATION", "LB-2214"] {
+        let (code, text) = fix(&[id, "--yes"]);
+        assert_eq!(code, Some(25), "{text}");
+        assert!(text.contains("nothing is to be done"), "{text}");
+    }
+    let (_, text) = fix(&["VM-LEFTOVER-CHECKPOINT", "--yes"]);
+    assert!(text.contains("(done)"), "{text}");
+    sandbox.ok(&["sim", "settle", "sim"]);
+    sandbox.ok(&["doctor", "--host", "sim:sim"]);
+    let item = back_up(&sandbox, "SQL01");
+    assert_eq!(item["outcome"], "success", "{item}");
+}
+
+#[test]
 fn a_host_that_is_not_there_or_is_no_host_says_so() {
     let sandbox = Sandbox::with_repository();
     sandbox.fails(21, &["vm", "list", "--host", "sim:nowhere"]);

@@ -1,22 +1,16 @@
 //! `lifeboat doctor --fix ID`: what is safe about a finding, told first.
 
-use finding_catalog::find;
+use std::collections::BTreeMap;
+
+use finding_catalog::{Explanation, find};
 use serde_json::json;
-use wmi_host::{Fix, WmiHost, plan_fixes};
+use wmi_host::{Fix, Residue, WmiHost, plan_fixes};
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::host_choice::OpenHost;
 use crate::invocation::Invocation;
-
-/// Returns whether what dead runs left is meant: no id, or one of its findings.
-pub(super) fn is_residue(id: &str) -> bool {
-    id.is_empty()
-        || find(id).is_some_and(|page| {
-            page.id == "VM-LEFTOVER-CHECKPOINT"
-                || (page.code.starts_with("LB-22") && !page.fix.is_empty())
-        })
-}
+use crate::ui::count;
 
 /// Says what can be done about a finding, and does it where that is asked for.
 pub(super) fn run(invocation: &Invocation, host: &OpenHost, id: &str) -> Result<(), CliError> {
@@ -30,6 +24,9 @@ pub(super) fn run(invocation: &Invocation, host: &OpenHost, id: &str) -> Result<
             page.id
         );
         return Err(CliError::usage(text).hint(page.cure));
+    }
+    if page.settles_residue {
+        return settle(invocation, host, page);
     }
     let ui = &invocation.ui;
     let mut planned = 0_u64;
@@ -49,6 +46,10 @@ pub(super) fn run(invocation: &Invocation, host: &OpenHost, id: &str) -> Result<
     } else if !invocation.says_yes() {
         ui.data("nothing was done; say --yes to do it");
     }
+    failed_of(failed, planned)
+}
+
+fn failed_of(failed: u64, planned: u64) -> Result<(), CliError> {
     match failed {
         0 => Ok(()),
         count => Err(CliError::new(
@@ -57,6 +58,85 @@ pub(super) fn run(invocation: &Invocation, host: &OpenHost, id: &str) -> Result<
             format!("{count} of {planned} could not be put right"),
         )),
     }
+}
+
+/// Says what dead runs left of one kind, and settles those runs where that is asked for. What one
+/// run left belongs together: there is no settling a part of it.
+fn settle(invocation: &Invocation, host: &OpenHost, page: &Explanation) -> Result<(), CliError> {
+    let ui = &invocation.ui;
+    let is_meant = |left: &Residue| {
+        // A VM's plan calls the same thing by a name of its own.
+        let is_checkpoint =
+            page.id == "VM-LEFTOVER-CHECKPOINT" && left.finding.id == "RESIDUE-CHECKPOINT";
+        left.fixable && (left.finding.id == page.id || is_checkpoint)
+    };
+    let found = residue(host)?;
+    let (meant, others): (Vec<Residue>, Vec<Residue>) = found.into_iter().partition(is_meant);
+    if meant.is_empty() {
+        ui.data(format!(
+            "no run has left anything of {}: nothing is to be done",
+            page.id
+        ));
+        return Ok(());
+    }
+    let names = names(host);
+    let along = others.iter().filter(|left| left.fixable).count();
+    let acts = invocation.says_yes();
+    let left: Vec<Residue> = if acts { fixed(host)? } else { Vec::new() };
+    let mut failed = 0_u64;
+    for own in &meant {
+        let is_left = |other: &Residue| other.vm == own.vm && other.finding.id == own.finding.id;
+        let done = match acts {
+            false => "planned",
+            true if left.iter().any(is_left) => {
+                failed += 1;
+                "failed"
+            }
+            true => "done",
+        };
+        let vm = own.vm.as_deref().unwrap_or_default();
+        let name = names.get(vm).map_or(vm, String::as_str);
+        let text = &own.finding.text;
+        ui.record(
+            "fix",
+            json!({ "id": page.id, "vm": name, "text": text, "outcome": done }),
+        );
+        ui.data(format!("{name}: {text} ({done})"));
+    }
+    if along > 0 {
+        ui.data(format!(
+            "what dead runs left is settled as a whole, with {} of other kinds",
+            count(along as u64, "thing")
+        ));
+    }
+    if !acts {
+        ui.data("nothing was done; say --yes to do it");
+    }
+    failed_of(failed, meant.len() as u64)
+}
+
+fn residue(host: &OpenHost) -> Result<Vec<Residue>, CliError> {
+    Ok(match host {
+        OpenHost::Folder(_) => Vec::new(),
+        OpenHost::Wmi(host) => wmi_host::find_residue(host)?,
+        OpenHost::Cluster(host) => host.find_residue()?,
+    })
+}
+
+/// Settles what dead runs left. Returns what is there still.
+fn fixed(host: &OpenHost) -> Result<Vec<Residue>, CliError> {
+    Ok(match host {
+        OpenHost::Folder(_) => Vec::new(),
+        OpenHost::Wmi(host) => wmi_host::fix_residue(host)?,
+        OpenHost::Cluster(host) => host.fix_residue()?,
+    })
+}
+
+/// Returns the names of VMs by identity; without them they are called by that.
+fn names(host: &OpenHost) -> BTreeMap<String, String> {
+    let inventory = host.as_host().inventory();
+    let vms = inventory.map(|inventory| inventory.vms).unwrap_or_default();
+    vms.into_iter().map(|vm| (vm.identity, vm.name)).collect()
 }
 
 /// Tells what is planned, and does it where that was agreed to. Returns whether nothing failed.

@@ -1,7 +1,7 @@
 //! `lifeboat doctor restore`: what a restore depends on, looked at ahead (requirement PRE-33).
 
 use clap::Args;
-use hyperv_host::{Finding, Severity};
+use hyperv_host::{Finding, HostError, HypervHost as _, Severity};
 use repository::{Consistency, RestorePoint, StreamRole};
 use support_matrix::matrix;
 use wmi_host::RestoreTarget;
@@ -29,23 +29,81 @@ pub(super) struct RestoreArgs {
 
 pub(super) fn run(invocation: &Invocation, args: &RestoreArgs) -> Result<ExitCode, CliError> {
     let point = invocation.open_repository()?.find_point(&args.point)?;
-    let target = match args.host.as_ref().map(HostArgs::open).transpose()? {
-        Some(OpenHost::Wmi(host)) => Some(host.restore_target()?),
-        Some(OpenHost::Cluster(host)) => {
-            hyperv_host::HypervHost::inventory(&*host)?;
-            let nodes = host.connected();
-            let first = nodes.first().map(|node| node.restore_target());
-            first.transpose()?
-        }
-        Some(OpenHost::Folder(_)) | None => None,
-    };
     let mut report = Report::default();
-    let own = of_point(&point).into_iter();
-    let there = target.iter().flat_map(|target| on_target(&point, target));
-    for finding in own.chain(there) {
-        report.add(Some(point.vm.name.clone()), finding);
+    let vm = || Some(point.vm.name.clone());
+    for finding in of_point(&point) {
+        report.add(vm(), finding);
+    }
+    match args.host.as_ref().map(HostArgs::open).transpose()? {
+        Some(OpenHost::Wmi(host)) => {
+            for finding in on_target(&point, &host.restore_target()?) {
+                report.add(vm(), finding);
+            }
+        }
+        Some(OpenHost::Cluster(cluster)) => {
+            // Nodes that do not answer are told of here, too.
+            let inventory = cluster.inventory()?;
+            let uncovered = inventory.findings.into_iter();
+            for finding in uncovered.filter(|own| own.id == "HOST-NODE-NOT-COVERED") {
+                report.add(None, finding);
+            }
+            let mut of_nodes = Vec::new();
+            for node in cluster.connected() {
+                match node.restore_target() {
+                    Ok(target) => {
+                        of_nodes.push((node.name().to_owned(), on_target(&point, &target)));
+                    }
+                    Err(error) => report.add(None, node_not_looked(node.name(), &error)),
+                }
+            }
+            for finding in of_all_nodes(of_nodes) {
+                report.add(vm(), finding);
+            }
+        }
+        Some(OpenHost::Folder(_)) | None => {}
     }
     Ok(report.show(&invocation.ui))
+}
+
+fn node_not_looked(node: &str, error: &HostError) -> Finding {
+    let text = format!("not looked at: what a restore would find on {node}, because {error}");
+    let finding = Finding::new("HOST-NOT-LOOKED", Severity::Info, text);
+    match error.hint_text() {
+        Some(hint) => finding.cure(hint),
+        None => finding,
+    }
+}
+
+/// Puts together what the nodes of a cluster would say to it: the VM can be restored to any of
+/// them, so what stands in the way on some alone is a warning.
+fn of_all_nodes(of_nodes: Vec<(String, Vec<Finding>)>) -> Vec<Finding> {
+    let count = of_nodes.len();
+    let mut all: Vec<(Finding, Vec<String>)> = Vec::new();
+    for (node, findings) in of_nodes {
+        for finding in findings {
+            match all.iter_mut().find(|(own, _)| *own == finding) {
+                Some((_, nodes)) => nodes.push(node.clone()),
+                None => all.push((finding, vec![node.clone()])),
+            }
+        }
+    }
+    // Nodes of several versions say the same in their own words.
+    let blocked = |id: &str| -> usize {
+        let own = all.iter().filter(|(own, _)| own.id == id);
+        let own = own.filter(|(own, _)| own.severity == Severity::Block);
+        own.map(|(_, nodes)| nodes.len()).sum()
+    };
+    let told = all.iter().map(|(finding, nodes)| {
+        let mut finding = finding.clone();
+        if nodes.len() < count {
+            finding.text = format!("{}: {}", nodes.join(", "), finding.text);
+        }
+        if finding.severity == Severity::Block && blocked(&finding.id) < count {
+            finding.severity = Severity::Warn;
+        }
+        finding
+    });
+    told.collect()
 }
 
 /// What the point alone tells.
@@ -103,7 +161,7 @@ fn of_point(point: &RestorePoint) -> Vec<Finding> {
 /// What a host would say to it.
 fn on_target(point: &RestorePoint, target: &RestoreTarget) -> Vec<Finding> {
     [
-        version(point, target),
+        version_of(point.vm.configuration_version.as_deref(), target),
         old_disks(point, target),
         same_vm(point, target),
         room(point, target),
@@ -113,9 +171,23 @@ fn on_target(point: &RestorePoint, target: &RestoreTarget) -> Vec<Finding> {
     .collect()
 }
 
-fn version(point: &RestorePoint, target: &RestoreTarget) -> Option<Finding> {
-    let wanted = point.vm.configuration_version.as_deref()?;
-    let row = matrix().host(target.version, target.is_desktop)?;
+fn version_of(wanted: Option<&str>, target: &RestoreTarget) -> Option<Finding> {
+    let wanted = wanted?;
+    let known = matrix()
+        .host(target.version, target.is_desktop)
+        .filter(|_| !matrix().is_newer_than_known(target.version, target.is_desktop));
+    let Some(row) = known else {
+        let (major, minor, build) = target.version;
+        let text = format!(
+            "{} ({major}.{minor}.{build}) is not in the support matrix: whether it runs the VM's \
+             configuration version {wanted} is not known",
+            target.caption
+        );
+        let finding = Finding::new("HOST-UNKNOWN-VERSION", Severity::Info, text);
+        return Some(finding.cure(
+            "ask the host, with Get-VMHostSupportedVersion; or look for a newer version of lifeboat",
+        ));
+    };
     if row.runs(wanted) {
         return None;
     }
@@ -146,8 +218,10 @@ fn old_disks(point: &RestorePoint, target: &RestoreTarget) -> Option<Finding> {
             target.caption,
             names.join(", ")
         );
-        Finding::new("POINT-OLD-DISK", Severity::Warn, text)
-            .cure("restore them with --format vhd, or to a newer host")
+        Finding::new("POINT-OLD-DISK", Severity::Warn, text).cure(
+            "restore the disks one by one, as VHD (`lifeboat restore disk POINT --disk N -o \
+                   FILE --format vhd`), and make a new VM for them; or choose a newer host",
+        )
     })
 }
 
@@ -182,4 +256,58 @@ fn room(point: &RestorePoint, target: &RestoreTarget) -> Option<Finding> {
         Finding::new("POINT-NO-ROOM", Severity::Warn, text)
             .cure("make room, or spread the disks over several volumes")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_some_nodes_alone_cannot_do_does_not_stand_in_the_way() {
+        let blocks = |text| Finding::new("POINT-VERSION", Severity::Block, text);
+        let known = Finding::new("POINT-SAME-VM", Severity::Info, "it is there");
+        let two = |one: Vec<Finding>, other: Vec<Finding>| {
+            let found = of_all_nodes(vec![("N1".to_owned(), one), ("N2".to_owned(), other)]);
+            let told = found.into_iter().map(|own| (own.severity, own.text));
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            two(vec![blocks("old")], vec![known.clone()]),
+            [
+                (Severity::Warn, "N1: old".to_owned()),
+                (Severity::Info, "N2: it is there".to_owned())
+            ]
+        );
+        assert_eq!(
+            two(vec![blocks("2016")], vec![blocks("2019"), known]),
+            [
+                (Severity::Block, "N1: 2016".to_owned()),
+                (Severity::Block, "N2: 2019".to_owned()),
+                (Severity::Info, "N2: it is there".to_owned())
+            ]
+        );
+        let same = two(vec![blocks("old")], vec![blocks("old")]);
+        assert_eq!(same, [(Severity::Block, "old".to_owned())]);
+    }
+
+    #[test]
+    fn a_host_that_nobody_knows_is_told_to_be_unknown() {
+        let target = |version| RestoreTarget {
+            caption: "Windows".to_owned(),
+            version,
+            is_desktop: false,
+            volumes: Vec::new(),
+            vms: Vec::new(),
+        };
+        let said = |version| {
+            let finding = version_of(Some("9.0"), &target(version));
+            finding.map(|own| (own.id, own.severity))
+        };
+        let unknown = Some(("HOST-UNKNOWN-VERSION".to_owned(), Severity::Info));
+        assert_eq!(said((5, 2, 3790)), unknown);
+        assert_eq!(said((99, 0, 0)), unknown);
+        let refused = Some(("POINT-VERSION".to_owned(), Severity::Block));
+        assert_eq!(said((6, 3, 9600)), refused);
+        assert_eq!(said((10, 0, 20348)), None);
+    }
 }
