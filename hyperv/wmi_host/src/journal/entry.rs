@@ -78,6 +78,9 @@ pub(crate) struct JournalEntry {
     /// before: they stand in the way of the next backup.
     #[serde(default)]
     pub(crate) auto_recovery: Vec<String>,
+    /// When the writer was asked that may leave them, by this machine's clock, as files' times are.
+    #[serde(default)]
+    pub(crate) writer_asked: Option<Timestamp>,
 }
 
 /// What a VM was doing before it was saved.
@@ -137,6 +140,7 @@ impl JournalEntry {
             replication_paused: false,
             pause_asked: None,
             auto_recovery: Vec::new(),
+            writer_asked: None,
         }
     }
 

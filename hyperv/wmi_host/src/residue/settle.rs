@@ -170,7 +170,8 @@ impl Settling<'_> {
         if !self.settled.left.is_empty() || self.entry.entry().auto_recovery.is_empty() {
             return Ok(());
         }
-        let left = remove_auto_recovery(self.link, &self.entry.entry().auto_recovery);
+        let entry = self.entry.entry();
+        let left = remove_auto_recovery(self.link, &entry.auto_recovery, entry.writer_asked);
         for path in &left {
             self.leave(true, findings::auto_recovery_left(path));
         }

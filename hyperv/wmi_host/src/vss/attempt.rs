@@ -224,6 +224,7 @@ impl Attempt<'_> {
                     entry.before = was;
                     entry.asked = Some(now);
                     entry.auto_recovery = files;
+                    entry.writer_asked = Some(Timestamp::now());
                     entry.found = found;
                 })
             });

@@ -5,14 +5,21 @@
 //! one (requirement VSS-19).
 
 use std::fs;
+use std::path::Path;
 
 use disk_image::OpenOptions;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::backup::link::Link;
 
 /// What the names of such files end with, before the extension.
 const SUFFIX: &str = "-AutoRecovery";
+
+/// The host's clock, which gives its files their times, and ours may differ by this much.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// Such a file is made within this time after the writer was asked, or not at all.
+const MAKING: SignedDuration = SignedDuration::from_mins(30);
 
 /// Returns the files that may belong to a frozen disk, as the host names them: named after it, or
 /// after the disk that it is a checkpoint of. Contract: 5.1 [M]
@@ -56,20 +63,41 @@ pub(crate) fn those_there(link: &Link, paths: impl IntoIterator<Item = String>) 
 ///
 /// They are ours beyond doubt: the run's journal says that none of this name was there before it
 /// asked the writer, the name is one that only the writer gives, and what is removed is a child of
-/// the disk that it is named after. Anything else is left where it is. Contract: 7 [M]
-pub(crate) fn remove_auto_recovery(link: &Link, paths: &[String]) -> Vec<String> {
+/// the disk that it is named after. It was made when the writer was `asked`, too: between then and
+/// now another program may have left one. Anything else is left where it is. Contract: 7 [M]
+pub(crate) fn remove_auto_recovery(
+    link: &Link,
+    paths: &[String],
+    asked: Option<Timestamp>,
+) -> Vec<String> {
     let mut left = those_there(link, paths.iter().cloned());
-    left.retain(|path| !is_auto_recovery(path) || !remove(link, path));
+    left.retain(|path| !is_auto_recovery(path) || !remove(link, path, asked));
     left
 }
 
-fn remove(link: &Link, path: &str) -> bool {
+/// Returns whether a file was made by a writer that was asked at a time. `None`: nobody knows when.
+fn is_made_then(local: &Path, asked: Option<Timestamp>) -> bool {
+    let Some(asked) = asked else {
+        return false;
+    };
+    let made = fs::metadata(local).and_then(|file| file.created().or_else(|_| file.modified()));
+    let made = made.ok().and_then(|made| Timestamp::try_from(made).ok());
+    made.is_some_and(|made| {
+        let after = made.duration_since(asked);
+        after >= -SKEW && after <= MAKING
+    })
+}
+
+fn remove(link: &Link, path: &str, asked: Option<Timestamp>) -> bool {
     let Some(bytes) = &link.bytes else {
         return false;
     };
     let Some(local) = bytes.locate(path) else {
         return true;
     };
+    if !is_made_then(&local, asked) {
+        return false;
+    }
     let options = OpenOptions::on_host(std::sync::Arc::clone(bytes));
     let Ok(image) = disk_image::open(&local, &options) else {
         return false;
@@ -109,5 +137,17 @@ mod tests {
         assert!(is_auto_recovery(r"C:\a\web-autorecovery.AVHDX"));
         assert!(!is_auto_recovery(r"C:\a-AutoRecovery.x\web.avhdx"));
         assert!(!is_auto_recovery(r"C:\a\web-AutoRecovery_1.avhdx"));
+    }
+
+    #[test]
+    fn a_file_is_ours_only_if_it_was_made_when_the_writer_was_asked() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let now = Timestamp::now();
+        let hours_ago = now - SignedDuration::from_hours(2);
+        let later = now + SignedDuration::from_hours(2);
+        assert!(is_made_then(file.path(), Some(now)));
+        assert!(!is_made_then(file.path(), Some(hours_ago)));
+        assert!(!is_made_then(file.path(), Some(later)));
+        assert!(!is_made_then(file.path(), None));
     }
 }
