@@ -1,6 +1,7 @@
 //! `lifeboat sim`: a Hyper-V host, or a cluster of them, that does not exist.
 
 mod add_vm;
+mod ailing;
 mod change;
 mod cluster;
 mod cluster_state;
@@ -20,6 +21,8 @@ use crate::invocation::Invocation;
 pub(crate) enum SimCommand {
     /// Make a host, or a cluster, in an empty folder
     New(new::NewArgs),
+    /// Make a cluster on which about everything is wrong that doctor knows
+    Ailing(ailing::AilingArgs),
     /// Add a VM
     AddVm(add_vm::AddVmArgs),
     /// Write into a running disk, as the guest would, what differs from an image
@@ -65,6 +68,7 @@ pub(crate) enum SimCommand {
 pub(crate) fn run(invocation: &Invocation, command: &SimCommand) -> Result<ExitCode, CliError> {
     match command {
         SimCommand::New(args) => new::run(invocation, args),
+        SimCommand::Ailing(args) => ailing::run(invocation, args),
         SimCommand::AddVm(args) => add_vm::run(invocation, args),
         SimCommand::Apply(args) => change::apply(invocation, args),
         SimCommand::Write(args) => change::write(invocation, args),

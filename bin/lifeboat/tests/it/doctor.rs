@@ -287,3 +287,28 @@ fn every_node_of_a_cluster_is_looked_at() {
     assert!(done.contains("WEB01") && done.contains("(done)"), "{done}");
     assert!(!ids(&findings(&sandbox, &["--host", "sim:cluster"])).contains("VM-IC-BACKUP"));
 }
+
+/// What doctor finds on the cluster that `sim ailing` makes.
+const AILMENTS: &str = "
+    HOST-CLUSTER-MIXED HOST-NODE-NOT-COVERED HOST-NOT-LOOKED HOST-SHADOW-STORAGE HOST-VMCOMPUTE
+    HOST-VOLUME-LOW HOST-VSS-SERVICE HOST-VSS-VOLUME RESIDUE-CHECKPOINT-FOREIGN VM-BUSY
+    VM-CHECKPOINT-TYPE VM-DATA-EXCHANGE VM-DISK-UNREACHABLE VM-DISK-UNREADABLE
+    VM-DOMAIN-CONTROLLER VM-DYNAMIC-DISK VM-FS VM-GUEST-DISK-UNREAD VM-GUEST-ISCSI VM-IC-BACKUP
+    VM-IC-MISSING VM-INTEGRATION VM-LEFTOVER-CHECKPOINT VM-LONG-CHAIN VM-MERGE-PENDING
+    VM-MERGE-RUNNING VM-NO-DISKS VM-NO-SCSI VM-NOBACKUP-TAG VM-NODE-NOT-COVERED VM-NOT-CLUSTERED
+    VM-NOT-RUNNING VM-OLD-CHECKPOINTS VM-OLD-GUEST VM-OLD-VERSION VM-OTHER-VOLUME VM-PARENT-MISSING
+    VM-PASS-THROUGH VM-REPLICA VM-SAME-NAME VM-SHARED-DISK VM-STORAGE-LOST VM-VHD-DISK VM-VHD-SET
+    VM-VTPM";
+
+#[test]
+fn an_ailing_cluster_shows_what_doctor_knows() {
+    let sandbox = Sandbox::empty();
+    sandbox.ok(&["sim", "ailing", "ailing"]);
+    let found = findings(&sandbox, &["--host", "sim:ailing"]);
+    let found = ids(&found);
+    let missing: Vec<_> = AILMENTS
+        .split_whitespace()
+        .filter(|id| !found.contains(id))
+        .collect();
+    assert!(missing.is_empty(), "missing {missing:?} among {found:?}");
+}
