@@ -19,8 +19,7 @@ use crate::invocation::Invocation;
   lifeboat sim move DIR SQL01 HV2
   lifeboat sim move DIR SQL01 HV2 --after 30
 
-To let a VM move when something is called:
-  lifeboat sim fault DIR/nodes/HV1 \"CreateSnapshot vm=SQL01 nth=1 moves=HV2\"")]
+`lifeboat sim fault` lets a VM move when something is called.")]
 pub(crate) struct MoveArgs {
     #[command(flatten)]
     role: RoleArgs,
