@@ -76,6 +76,14 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<DiskImage, DiskError> 
     DiskImage::stacked(Chain::open(path, &bounds)?.whole()?)
 }
 
+/// Resolves all links of a path that `host` located, for what is opened beside images.
+///
+/// Errors: `OutsideRoot` where it lies in none of the host's folders, `NotFound` and the like where
+/// it is not there.
+pub fn contained(host: &Arc<dyn HostPaths>, path: &Path) -> Result<PathBuf, DiskError> {
+    Bounds::on_host(Arc::clone(host))?.contain(path)
+}
+
 /// Stacks files that are known to be a chain, leaf first, wherever their bytes come from. The
 /// formats are told by content and by the files' names.
 ///

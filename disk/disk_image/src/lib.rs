@@ -75,7 +75,7 @@ pub use convert::convert;
 pub use copy::{CopyObserver, CopyReport, copy};
 pub use description::{ChainFile, Description};
 pub use differencing::{DifferencingOptions, create_differencing};
-pub use disk_image::{DiskImage, OpenOptions, open, open_files};
+pub use disk_image::{DiskImage, OpenOptions, contained, open, open_files};
 pub use extent_map::{ExtentMap, MappedExtent, map};
 pub use host_paths::{DriveMap, HostPaths};
 pub use image_format::ImageFormat;

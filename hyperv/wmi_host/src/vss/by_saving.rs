@@ -241,7 +241,8 @@ fn begun_set(
     let service = service_of(asked.host, asked.state)?;
     let host = vm.link.host().to_owned();
     let provider = provider_of(&*service, &host, vm.request.snapshot_provider.as_deref())?;
-    let volumes = Volumes::new(&*service, &host).of_vm(&vm.vm, &vm.file_paths(), [].into_iter())?;
+    let (files, folders) = vm.file_paths();
+    let volumes = Volumes::new(&*service, &host).of_vm(&vm.vm, &files, folders.into_iter())?;
     let options = RequestOptions {
         kind: SnapshotKind::WithoutWriters,
         backup_type: BackupType::Copy,

@@ -8,11 +8,11 @@ use hyperv_host::{
 use uuid::Uuid;
 
 use super::checkpoints::{Checkpoints, same_checkpoints};
+use super::parent_paths::parent_paths;
 use super::power::give_back;
 use crate::backup::clean_up::{MERGE_WAIT, kept_points};
 use crate::backup::link::Link;
 use crate::backup::{Asked, Ready, with_what_is_left};
-use crate::disk_files::open_on_host;
 use crate::facts::VmFacts;
 use crate::journal::OpenEntry;
 use crate::plan::{Expected, Way, expected_through};
@@ -87,23 +87,23 @@ impl Candidate {
         disks.map(|disk| disk.path.clone()).collect()
     }
 
-    /// As [`Candidate::disk_paths`], with the parents of all chains, as far as the files can be
-    /// opened: what a running VM writes to cannot, and is a checkpoint's child or a disk by itself.
-    pub(super) fn file_paths(&self) -> Vec<String> {
+    /// As [`Candidate::disk_paths`], with the parents of all chains, as the host tells them, and with
+    /// the folders of the checkpoints' own files.
+    pub(super) fn file_paths(&self) -> (Vec<String>, Vec<String>) {
         let mut paths = self.disk_paths();
-        if let Some(bytes) = &self.link.bytes {
-            let parents = paths.iter().flat_map(|path| {
-                let image = open_on_host(path, bytes).ok();
-                let chain = image.map_or_else(Vec::new, |image| image.chain().to_vec());
-                chain.into_iter().flat_map(|file| file.parent_paths)
-            });
-            let absolute: Vec<String> = parents
-                .filter(|path| WindowsPath::parse(path).is_absolute())
-                .filter(|path| bytes.locate(path).is_some())
-                .collect();
-            paths.extend(absolute);
-        }
-        paths
+        let parents = paths.iter().flat_map(|path| parent_paths(&self.link, path));
+        let absolute: Vec<String> = parents
+            .filter(|path| WindowsPath::parse(path).is_absolute())
+            .collect();
+        paths.extend(absolute);
+        paths.sort_by_key(|path| path.to_lowercase());
+        paths.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+        let settings = self.checkpoints.iter().map(|(own, _)| &own.settings);
+        let roots = settings.flat_map(|own| {
+            let roots = [&own.configuration_root, &own.snapshot_root];
+            roots.into_iter().flatten().cloned()
+        });
+        (paths, roots.collect())
     }
 
     /// Pauses the VM's replication where that is asked for.

@@ -5,31 +5,32 @@ use std::collections::HashMap;
 /// Folder of images below a VM's own, as Hyper-V's import expects it.
 const FOLDER: &str = "Virtual Hard Disks";
 
-/// Gives each image a name of its own. Files of different folders may have the same name on the
-/// host; in a point all are in one folder.
+/// Gives each image a place of its own. Files of different folders may have the same name on the
+/// host; in a point such files lie in different folders, each with its children: images are kept
+/// byte for byte, and a child that says that its parent is beside it is right about that.
 #[derive(Debug, Default)]
 pub(super) struct ImageNames {
-    /// Names that are taken, in lower case, with the file that has it.
+    /// Places that are taken, in lower case, with the file that has it.
     taken: HashMap<String, String>,
 }
 
 impl ImageNames {
     /// Returns the path in a point of a file that the host names, always the same for one file.
-    pub(super) fn of(&mut self, host_path: &str) -> String {
+    /// `parent` is that of its parent.
+    pub(super) fn of(&mut self, host_path: &str, parent: Option<&str>) -> String {
         let key = host_path.to_lowercase();
         let name = host_path.rsplit(['\\', '/']).next().unwrap_or(host_path);
-        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        let beside = parent.and_then(|parent| parent.rsplit_once('/'));
+        let mut folder = beside.map_or(FOLDER, |(folder, _)| folder).to_owned();
         let mut number = 1_u32;
         loop {
-            let own = match number {
-                1 => name.to_owned(),
-                number => format!("{stem}-{number}.{extension}"),
-            };
+            let own = format!("{folder}/{name}");
             let holder = self.taken.entry(own.to_lowercase());
             if *holder.or_insert_with(|| key.clone()) == key {
-                return format!("{FOLDER}/{own}");
+                return own;
             }
             number = number.saturating_add(1);
+            folder = format!("{FOLDER}/{number}");
         }
     }
 }
@@ -39,21 +40,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_names_from_different_folders_do_not_collide() {
+    fn equal_names_from_different_folders_lie_apart_each_with_its_children() {
         let mut names = ImageNames::default();
-        assert_eq!(names.of(r"C:\a\disk.vhdx"), "Virtual Hard Disks/disk.vhdx");
+        let first = names.of(r"C:\a\disk.vhdx", None);
+        assert_eq!(first, "Virtual Hard Disks/disk.vhdx");
+        let second = names.of(r"D:\b\Disk.vhdx", None);
+        assert_eq!(second, "Virtual Hard Disks/2/Disk.vhdx");
         assert_eq!(
-            names.of(r"D:\b\Disk.vhdx"),
-            "Virtual Hard Disks/Disk-2.vhdx"
-        );
-        assert_eq!(names.of(r"c:\A\DISK.vhdx"), "Virtual Hard Disks/DISK.vhdx");
-        assert_eq!(
-            names.of(r"E:\disk-2.vhdx"),
-            "Virtual Hard Disks/disk-2-2.vhdx"
+            names.of(r"D:\b\disk_1.avhdx", Some(&second)),
+            "Virtual Hard Disks/2/disk_1.avhdx"
         );
         assert_eq!(
-            names.of(r"D:\b\Disk.vhdx"),
-            "Virtual Hard Disks/Disk-2.vhdx"
+            names.of(r"C:\a\disk_1.avhdx", Some(&first)),
+            "Virtual Hard Disks/disk_1.avhdx"
+        );
+        assert_eq!(
+            names.of(r"E:\c\disk_1.avhdx", Some(&second)),
+            "Virtual Hard Disks/3/disk_1.avhdx"
+        );
+        assert_eq!(
+            names.of(r"d:\B\DISK.vhdx", None),
+            "Virtual Hard Disks/2/DISK.vhdx"
         );
     }
 }

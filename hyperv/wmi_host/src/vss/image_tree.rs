@@ -110,7 +110,7 @@ impl ImageTree {
                 continue;
             }
             let host_path = if at == 0 { named } else { host_path };
-            let relative_path = self.names.of(host_path);
+            let relative_path = self.names.of(host_path, parent.as_deref());
             let opened = OsFile::open_held_still(&file.path).map_err(HostError::of_disk)?;
             self.images.push(ImageSource {
                 relative_path: relative_path.clone(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use block_io::{ImageFile, OsFile};
-use disk_image::HostPaths;
+use disk_image::{HostPaths, contained};
 use hyperv_host::{FileRole, FileSource, Finding, PowerState, Severity};
 use uuid::Uuid;
 use vm_config::VmConfiguration;
@@ -165,6 +165,9 @@ impl Keeping<'_> {
 
     fn file(&self, path: &str) -> Option<Arc<dyn ImageFile>> {
         let local = self.view.locate(path)?;
+        // A link on the host's volume may lead out of the snapshot.
+        let view: Arc<dyn HostPaths> = Arc::<SnapshotView>::clone(self.view);
+        let local = contained(&view, &local).ok()?;
         let file = OsFile::open_held_still(&local).ok()?;
         Some(Arc::new(file))
     }

@@ -35,6 +35,7 @@ mod image_tree;
 mod kept_tree;
 mod leaf;
 mod make_set;
+mod parent_paths;
 mod power;
 mod provider;
 mod reading;

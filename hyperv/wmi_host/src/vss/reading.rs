@@ -32,6 +32,7 @@ pub(super) fn open(
     vm: &mut Candidate,
     recovers: bool,
 ) -> Result<Reading, HostError> {
+    let recovers = recovers && vm.method == hyperv_host::BackupMethod::VssOnline;
     let all = vm.request.mode == BackupMode::AllCheckpoints;
     let has_memory = was_saved(vm);
     let kept = KeptTree::open(view, vm, has_memory, all);
@@ -46,7 +47,7 @@ pub(super) fn open(
         .cloned()
         .collect();
     for disk in &wanted {
-        let leaf = open_leaf(view, disk, kept.configuration.as_ref())?;
+        let leaf = open_leaf(view, disk, kept.configuration.as_ref(), recovers)?;
         all_recovered &= leaf.is_recovered;
         if all {
             tree.add_active(disk.slot, &leaf)?;
@@ -63,8 +64,7 @@ pub(super) fn open(
             changes,
         ));
     }
-    let online = vm.method == hyperv_host::BackupMethod::VssOnline;
-    if online && recovers && !all_recovered {
+    if recovers && !all_recovered {
         not_recovered(vm)?;
     }
     let (images, tree) = match all {

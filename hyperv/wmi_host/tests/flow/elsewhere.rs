@@ -65,3 +65,26 @@ fn what_a_run_owes_is_given_back_by_whatever_name_the_host_is_reached() {
         assert_eq!(stage.journal_entries(), 0);
     }
 }
+
+#[test]
+fn a_vm_that_runs_is_not_told_to_be_saved() {
+    let stage = Stage::new(Profile::Server2022);
+    let vm = stage.add_two_disks("vm");
+    let (_, host) = stage.connect();
+    let text = format!(
+        r#"{{"version": 1, "vm": "{vm}", "vm_name": "vm", "run": "dead",
+            "host": "{}", "found": "running",
+            "before": {{"snapshots": [], "reference_points": [], "leaves": []}}}}"#,
+        host.name()
+    );
+    stage.write_journal(&format!("{vm}.dead.json"), &text);
+    let found = find_residue(&host).unwrap();
+    let [only] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(only.finding.id, "RESIDUE-POWER");
+    let told = &only.finding.text;
+    assert!(told.ends_with("the VM is running"), "{told}");
+    assert!(fix_residue(&host).unwrap().is_empty());
+    assert_eq!(stage.journal_entries(), 0);
+}

@@ -6,6 +6,8 @@ mod elsewhere;
 mod images;
 mod kinds;
 mod matrix;
+mod meanwhile;
+mod odd_writer;
 mod ordinary;
 mod reasons;
 mod residue;

@@ -136,7 +136,8 @@ fn vms_that_never_begin_leave_nothing() {
     host.announce(&announced);
     back_up(&run.stage, &host, run.vms[0], &run.request, None).unwrap();
     assert_eq!(run.stage.journal_entries(), VMS - 1);
-    drop(host);
+    // A run without VMs ends the last one.
+    host.announce(&[]);
     assert_eq!(run.stage.journal_entries(), 0);
     assert_eq!(run.stage.differences(&before), []);
 }
@@ -197,4 +198,28 @@ fn vms_that_begin_at_the_same_time_share_one_set() {
     assert_eq!(run.volume_snapshots(), 1);
     assert_eq!(run.stage.differences(&before), []);
     assert_eq!(run.stage.journal_entries(), 0);
+}
+
+#[test]
+fn a_first_vm_that_cannot_be_backed_up_leaves_the_others_their_common_set() {
+    let run = Run::new(SnapshotSets::Shared);
+    run.stage.sim.stop(run.vms[0]).unwrap();
+    run.stage.sim.clear_trace().unwrap();
+    let (_, host) = run.stage.connect();
+    let entries: Vec<VmEntry> = run.vms.iter().map(|vm| run.stage.entry(*vm)).collect();
+    let mut demanding = run.request.clone();
+    demanding.require = Some(hyperv_host::Consistency::Application);
+    demanding.on_missed = hyperv_host::OnMissed::Fail;
+    let requests = [&demanding, &run.request, &run.request, &run.request];
+    let announced: Vec<_> = entries
+        .iter()
+        .zip(requests)
+        .map(|(own, request)| (own, request.clone()))
+        .collect();
+    host.announce(&announced);
+    for (vm, request) in run.vms.iter().zip(requests) {
+        let point = back_up(&run.stage, &host, *vm, request, None);
+        assert_eq!(point.is_ok(), request.require.is_none(), "{point:?}");
+    }
+    assert_eq!(run.volume_snapshots(), 1);
 }
