@@ -90,7 +90,7 @@ fn share_of_run(
     asked: &Asked<'_>,
     previous: Option<&PreviousBackup>,
 ) -> Result<Option<Share>, HostError> {
-    let mut run = asked.host.run_sets.lock();
+    let mut run = asked.host.run_sets.lock_patiently(asked.observer)?;
     let Ok(id) = Uuid::parse_str(&asked.vm.identity) else {
         return Ok(None);
     };

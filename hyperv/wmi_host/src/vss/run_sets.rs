@@ -1,13 +1,18 @@
 //! The sets of snapshots that serve the VMs of a run (requirement VSS-17).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
-use hyperv_host::{BackupRequest, VmEntry};
+use hyperv_host::{BackupRequest, HostError, StepObserver, VmEntry};
 use uuid::Uuid;
 
 use super::attempt_failure::TakenOut;
 use super::held_vm::HeldVm;
+use crate::backup::stop_if_cancelled;
+
+/// Pause between two looks whether the set is made.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What serves the VMs of a run: made when the first of them begins.
 #[derive(Default)]
@@ -47,8 +52,31 @@ impl RunSets {
         matches!(self.lock().shares.get(&vm), Some(Share::In(_)))
     }
 
+    /// As [`RunSets::lock`], while another VM of the run may be making the set, with all its tries:
+    /// who waits says so, and can be stopped. What is waited for is another thread, so it is this
+    /// machine's time that passes, not the host's.
+    pub(super) fn lock_patiently(
+        &self,
+        observer: &dyn StepObserver,
+    ) -> Result<MutexGuard<'_, RunState>, HostError> {
+        let mut is_told = false;
+        loop {
+            match self.0.try_lock() {
+                Ok(run) => return Ok(run),
+                Err(TryLockError::Poisoned(run)) => return Ok(run.into_inner()),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            stop_if_cancelled(observer)?;
+            if !is_told {
+                observer.step("waiting: volume snapshots are made for this VM and others");
+                is_told = true;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
     /// Returns the run, for as long as nobody else may look at it: a set is made once.
-    pub(super) fn lock(&self) -> MutexGuard<'_, RunState> {
+    fn lock(&self) -> MutexGuard<'_, RunState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -219,3 +219,28 @@ fn a_writer_that_fails_with_vms_that_nobody_asked_for_is_not_tried_for_ever() {
     assert_eq!(stage.differences(&before), []);
     assert_eq!(stage.journal_entries(), 0);
 }
+
+#[test]
+fn the_volumes_of_all_parents_are_snapped_while_a_vm_is_saved() {
+    let stage = Stage::new(Profile::Server2022);
+    stage.sim.add_volume("D:\\", 1 << 40).unwrap();
+    let base = stage.add(&VmSpec::new("base").with_disk(DiskSpec::empty(DISK_BYTES)));
+    stage.sim.stop(base).unwrap();
+    let path = stage.sim.vm(base).unwrap().disks[0].path.clone();
+    let child = DiskSpec::new(hyperv_sim::DiskContent::ChildOf(path));
+    let mut spec = VmSpec::new("clone").with_disk(child);
+    spec.folder = Some("D:\\VMs\\clone".to_owned());
+    let vm = stage.add(&spec);
+    let fault = "CreateSnapshot code=32768".parse().unwrap();
+    stage.sim.plan_fault(fault).unwrap();
+    stage.sim.clear_trace().unwrap();
+    let (_, host) = stage.connect();
+    let entry = stage.entry(vm);
+    let begun = host.begin_backup(&entry, &allowed("1"), None, &Steps::default());
+    assert_eq!(begun.unwrap().abandon(), []);
+    assert!(was_saved(&stage));
+    let trace = stage.sim.trace().unwrap();
+    let snapped = |kind: &TraceKind| matches!(kind, TraceKind::VolumeSnapshot { .. });
+    let count = trace.iter().filter(|event| snapped(&event.kind)).count();
+    assert_eq!(count, 2, "the parent's volume, too");
+}

@@ -223,3 +223,62 @@ fn a_first_vm_that_cannot_be_backed_up_leaves_the_others_their_common_set() {
     }
     assert_eq!(run.volume_snapshots(), 1);
 }
+
+#[test]
+fn a_vm_that_waits_for_the_set_of_its_run_can_be_stopped() {
+    struct Waits<'a> {
+        host: &'a wmi_host::WmiHost,
+        other: &'a VmEntry,
+        request: &'a BackupRequest,
+        was_stopped: std::sync::atomic::AtomicBool,
+    }
+    impl hyperv_host::StepObserver for Waits<'_> {
+        fn step(&self, text: &str) {
+            if !text.starts_with("making volume snapshots") {
+                return;
+            }
+            // Another thread asks while this one makes the set.
+            std::thread::scope(|scope| {
+                let asks = scope.spawn(|| {
+                    let steps = Steps::default();
+                    steps
+                        .cancelled
+                        .store(true, std::sync::atomic::Ordering::Relaxed);
+                    let begun = self
+                        .host
+                        .begin_backup(self.other, self.request, None, &steps);
+                    let error = begun.err().unwrap();
+                    assert_eq!(error.kind(), hyperv_host::HostErrorKind::Cancelled);
+                });
+                asks.join().unwrap();
+            });
+            self.was_stopped
+                .store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+
+        fn cancelled(&self) -> bool {
+            false
+        }
+    }
+    let run = Run::new(SnapshotSets::Shared);
+    let (_, host) = run.stage.connect();
+    let entries: Vec<VmEntry> = run.vms.iter().map(|vm| run.stage.entry(*vm)).collect();
+    let announced: Vec<_> = entries
+        .iter()
+        .map(|own| (own, run.request.clone()))
+        .collect();
+    host.announce(&announced);
+    let observer = Waits {
+        host: &host,
+        other: &entries[1],
+        request: &run.request,
+        was_stopped: false.into(),
+    };
+    let begun = host.begin_backup(&entries[0], &run.request, None, &observer);
+    assert_eq!(begun.unwrap().abandon(), []);
+    assert!(
+        observer
+            .was_stopped
+            .load(std::sync::atomic::Ordering::Relaxed)
+    );
+}
