@@ -34,8 +34,11 @@ fn save(link: &Link, vm: &VmFacts, entry: &mut OpenEntry) -> Result<(), HostErro
     saved
 }
 
-/// Returns whether the host itself said that it does not save the VM.
+/// Returns whether the host itself said that it does not save the VM, or was not even asked.
 fn is_refusal(error: &HostError) -> bool {
+    if error.kind() == HostErrorKind::Blocked {
+        return true;
+    }
     let cause = error.source().and_then(|cause| cause.downcast_ref());
     cause.is_some_and(is_answer)
 }
