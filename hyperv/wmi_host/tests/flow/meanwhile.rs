@@ -91,7 +91,7 @@ fn a_provider_that_hangs_does_not_keep_a_saved_vm_from_its_users() {
     let (stage, vm) = refusing();
     let before = stage.ledger();
     let (_, host) = stage.connect();
-    let host = host.with_vss(OddVss::new(&stage.sim, Oddity::Hangs));
+    let host = host.with_vss(OddVss::of(&stage.sim, Oddity::Hangs));
     let error = back_up(&stage, &host, vm, &allowed("1"), None).unwrap_err();
     assert_eq!(error.kind(), HostErrorKind::Refused, "{error}");
     assert!(error.to_string().contains("5 minutes"), "{error}");
@@ -195,13 +195,13 @@ fn a_caption_in_words_that_are_not_understood_promises_nothing() {
     let stage = Stage::new(Profile::Server2012R2);
     let vm = stage.add_two_disks("vm");
     let (_, host) = stage.connect();
-    let host = host.with_vss(OddVss::new(&stage.sim, Oddity::Captions));
+    let host = host.with_vss(OddVss::of(&stage.sim, Oddity::Captions));
     let point = back_up(&stage, &host, vm, &request("1"), None).unwrap();
     assert_eq!(point.consistency.level, Consistency::Crash);
     let stage = Stage::new(Profile::Server2012);
     let vm = stage.add_two_disks("vm");
     let (_, host) = stage.connect();
-    let host = host.with_vss(OddVss::new(&stage.sim, Oddity::Captions));
+    let host = host.with_vss(OddVss::of(&stage.sim, Oddity::Captions));
     let error = back_up(&stage, &host, vm, &request("1"), None).unwrap_err();
     assert!(error.to_string().contains("SAVED-STATE-REFUSED"), "{error}");
 }
@@ -212,7 +212,7 @@ fn a_writer_that_fails_with_vms_that_nobody_asked_for_is_not_tried_for_ever() {
     let vm = stage.add_two_disks("vm");
     let before = stage.ledger();
     let (_, host) = stage.connect();
-    let host = host.with_vss(OddVss::new(&stage.sim, Oddity::FailsWithStrangers));
+    let host = host.with_vss(OddVss::of(&stage.sim, Oddity::FailsWithStrangers));
     let began = stage.sim.now().unwrap();
     back_up(&stage, &host, vm, &request("1"), None).unwrap_err();
     assert!(stage.sim.now().unwrap().duration_since(began).as_secs() > 0);
@@ -243,4 +243,24 @@ fn the_volumes_of_all_parents_are_snapped_while_a_vm_is_saved() {
     let snapped = |kind: &TraceKind| matches!(kind, TraceKind::VolumeSnapshot { .. });
     let count = trace.iter().filter(|event| snapped(&event.kind)).count();
     assert_eq!(count, 2, "the parent's volume, too");
+}
+
+#[test]
+fn a_save_of_which_nothing_is_known_is_waited_for_and_one_that_is_refused_is_not() {
+    for (fault, waits) in [
+        ("RequestStateChange first=1 lost", true),
+        ("RequestStateChange first=1 code=32775", false),
+    ] {
+        let (stage, vm) = refusing();
+        let before = stage.ledger();
+        stage.sim.plan_fault(fault.parse().unwrap()).unwrap();
+        let (_, host) = stage.connect();
+        let began = stage.sim.now().unwrap();
+        back_up(&stage, &host, vm, &allowed("1"), None).unwrap_err();
+        let took = stage.sim.now().unwrap().duration_since(began);
+        assert_eq!(took.as_secs() >= 60, waits, "{fault}: {took:?}");
+        assert_eq!(stage.sim.vm(vm).unwrap().power, PowerState::Running);
+        assert_eq!(stage.differences(&before), [], "{fault}");
+        assert_eq!(stage.journal_entries(), 0, "{fault}");
+    }
 }

@@ -30,7 +30,7 @@ pub(crate) struct OddVss {
 }
 
 impl OddVss {
-    pub(crate) fn new(sim: &Arc<SimHost>, oddity: Oddity) -> Arc<dyn VssService> {
+    pub(crate) fn of(sim: &Arc<SimHost>, oddity: Oddity) -> Arc<dyn VssService> {
         Arc::new(Self {
             own: SimVss::new(Arc::clone(sim)),
             sim: Arc::clone(sim),
