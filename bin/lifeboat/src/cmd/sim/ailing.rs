@@ -114,10 +114,10 @@ fn spoil_volumes(host: &SimHost) -> Result<(), SimError> {
         })
     };
     host.change_volume("F:\\", |volume| {
-        volume.shadow_storage = storage("C:\\", 1 << 40)
+        volume.shadow_storage = storage("C:\\", 1 << 40);
     })?;
     host.change_volume("G:\\", |volume| {
-        volume.shadow_storage = storage("G:\\", 320 << 20)
+        volume.shadow_storage = storage("G:\\", 320 << 20);
     })?;
     host.change_behavior(|behavior| {
         for (service, state) in [("vmcompute", "Stopped"), ("swprv", "Disabled")] {
@@ -223,7 +223,7 @@ fn spoil_files(host: &Arc<SimHost>) -> Result<(), CliError> {
     let done = std::fs::write(&damaged, b"no disk at all")
         .and_then(|()| std::fs::remove_file(&gone))
         .and_then(|()| std::fs::remove_file(&parent));
-    done.map_err(|error| CliError::io(&host.dir().display().to_string(), error))
+    done.map_err(|error| CliError::io(host.dir().display().to_string(), error))
 }
 
 /// Windows Server 2012 R2, with a VM that it cannot back up while it runs.
