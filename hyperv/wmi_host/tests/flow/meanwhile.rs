@@ -264,3 +264,22 @@ fn a_save_of_which_nothing_is_known_is_waited_for_and_one_that_is_refused_is_not
         assert_eq!(stage.journal_entries(), 0, "{fault}");
     }
 }
+
+#[test]
+fn another_programs_checkpoint_is_never_ours_however_long_our_merge_takes() {
+    let stage = Stage::new(Profile::Server2022);
+    let vm = stage.add_two_disks("vm");
+    let fails = "any first=1 merge=fail".parse().unwrap();
+    stage.sim.plan_fault(fails).unwrap();
+    let (_, host) = stage.connect();
+    let mut request = request("1");
+    request.mode = BackupMode::AllCheckpoints;
+    let entry = stage.entry(vm);
+    let begun = host.begin_backup(&entry, &request, None, &Steps::default());
+    let frozen = begun.unwrap();
+    let foreign = stage.sim.plant_foreign_checkpoint(vm, "vm - another");
+    let foreign = foreign.unwrap();
+    frozen.abandon();
+    let now = stage.sim.vm(vm).unwrap();
+    assert!(now.snapshots.iter().any(|own| own.id == foreign));
+}
