@@ -282,3 +282,27 @@ fn a_vm_that_waits_for_the_set_of_its_run_can_be_stopped() {
             .load(std::sync::atomic::Ordering::Relaxed)
     );
 }
+
+#[test]
+fn replication_of_all_vms_goes_on_as_soon_as_their_set_is_made() {
+    let mut run = Run::new(SnapshotSets::Shared);
+    run.request.pause_replication = true;
+    for vm in &run.vms {
+        let mut replication = hyperv_sim::Replication::default();
+        (replication.mode, replication.state, replication.health) = (1, 3, 1);
+        run.stage.sim.set_replication(*vm, replication).unwrap();
+    }
+    let (_, host) = run.stage.connect();
+    let entries: Vec<VmEntry> = run.vms.iter().map(|vm| run.stage.entry(*vm)).collect();
+    let announced: Vec<_> = entries
+        .iter()
+        .map(|own| (own, run.request.clone()))
+        .collect();
+    host.announce(&announced);
+    let begun = host.begin_backup(&entries[0], &run.request, None, &Steps::default());
+    let frozen = begun.unwrap();
+    let paused = run.count(|kind| *kind == TraceKind::ReplicationPaused);
+    let resumed = run.count(|kind| *kind == TraceKind::ReplicationResumed);
+    assert_eq!((paused, resumed), (VMS, VMS));
+    frozen.abandon();
+}
