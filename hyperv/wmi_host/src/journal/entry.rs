@@ -44,6 +44,9 @@ pub(crate) struct JournalEntry {
     /// `InstanceID` of the checkpoint.
     #[serde(default)]
     pub(crate) snapshot: Option<String>,
+    /// The checkpoint that the host's VSS writer made is gone, and its merge perhaps not done.
+    #[serde(default)]
+    pub(crate) merging: bool,
     /// The checkpoint is about to become a reference point, or has.
     #[serde(default)]
     pub(crate) converting: bool,
@@ -130,6 +133,7 @@ impl JournalEntry {
             asked: None,
             job: None,
             snapshot: None,
+            merging: false,
             converting: false,
             reference_point: None,
             without_cursors: false,
@@ -176,7 +180,10 @@ impl JournalEntry {
     /// Returns whether the host was never asked for anything that is not undone.
     pub(crate) fn is_untouched(&self) -> bool {
         let asked = self.asked.is_some() || self.job.is_some();
-        let made = self.snapshot.is_some() || self.reference_point.is_some() || self.converting;
+        let made = self.snapshot.is_some()
+            || self.merging
+            || self.reference_point.is_some()
+            || self.converting;
         let owes = self.committed && !self.obsolete.is_empty();
         let takes =
             self.replication_paused || self.found.is_some() || !self.auto_recovery.is_empty();

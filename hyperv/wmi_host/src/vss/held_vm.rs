@@ -22,9 +22,6 @@ use crate::residue::{
 /// have ended then: what is read lies on the snapshots.
 pub(super) const MERGE_LOOK: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Stands in the journal for the id of the writer's checkpoint, which nobody has seen: it is gone,
-/// and its merge perhaps not done.
-const GONE: &str = "gone";
 
 /// A VM in a set of volume snapshots. Dropped without an end its run is given up.
 pub(super) struct HeldVm {
@@ -103,7 +100,7 @@ impl HeldVm {
                 });
                 return self.vm.entry()?.change(|entry| {
                     entry.asked = None;
-                    entry.snapshot = None;
+                    entry.merging = false;
                 });
             }
             if clock.now() >= until {
@@ -129,7 +126,7 @@ impl HeldVm {
         if asked && matches!(find_checkpoint(entry.entry(), &now), Found::Nothing) {
             entry.change(|entry| {
                 entry.asked = None;
-                entry.snapshot = Some(GONE.to_owned());
+                entry.merging = true;
             })?;
         }
         Ok((now, state))
