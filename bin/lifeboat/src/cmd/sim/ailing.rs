@@ -27,10 +27,10 @@ const OLD_LEVEL: u32 = 8;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lifeboat sim ailing DIR
-  lifeboat doctor --host sim:DIR
 
 A cluster of four nodes, one of them old and one that does not answer, on which about everything is
-wrong that doctor knows: to see what it says of each, and to try its cures.")]
+wrong that doctor knows: `lifeboat doctor --host sim:DIR` says what of each, and can be asked for its
+cures.")]
 pub(crate) struct AilingArgs {
     /// A folder that is empty or not there
     #[arg(value_name = "DIR")]
