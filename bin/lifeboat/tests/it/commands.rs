@@ -39,7 +39,7 @@ fn every_command_speaks_json() {
     let lsmod = "Module Size Used by\nhv_vmbus 1 0\nhv_utils 1 0\n";
     std::fs::write(sandbox.path("lsmod"), lsmod).unwrap();
     // In an order in which each finds what it needs.
-    let commands: [(&str, &[&str]); 40] = [
+    let commands: [(&str, &[&str]); 41] = [
         ("version", &[]),
         (
             "repo init",
@@ -63,6 +63,7 @@ fn every_command_speaks_json() {
         ("sim crash", &["sim"]),
         ("sim settle", &["sim"]),
         ("sim state", &["sim"]),
+        ("sim ailing", &["ailing"]),
         ("sim new", &["cluster", "--nodes", "2"]),
         ("sim node", &["cluster", "HV2", "paused"]),
         (
