@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// What is not shown by the tests beside this one: where it is, or why it cannot be.
-const ELSEWHERE: [(&str, &str); 23] = [
+const ELSEWHERE: [(&str, &str); 24] = [
     (
         "HOST-NO-BYTES",
         "tests/planning: the host is connected without its files",
@@ -60,6 +60,10 @@ const ELSEWHERE: [(&str, &str); 23] = [
     (
         "VM-ROLE-FAILED",
         "no test: simulated roles do not fail by themselves",
+    ),
+    (
+        "VM-SAVED-STATE-REFUSED",
+        "tests/planning: the table of methods; tests/cluster: another offline action",
     ),
     (
         "VM-SHIELDED",
