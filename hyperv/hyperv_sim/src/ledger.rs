@@ -96,6 +96,19 @@ impl Ledger {
             .collect()
     }
 
+    /// As [`Ledger::difference`], but for what a backup is meant to leave: a reference point, and
+    /// Hyper-V's own tracking files.
+    pub fn left_behind(before: &Self, after: &Self) -> Vec<LedgerDifference> {
+        let mut left = Self::difference(before, after);
+        left.retain(|thing| {
+            !matches!(
+                thing.kind,
+                LedgerKind::ReferencePoint | LedgerKind::TrackingFile
+            )
+        });
+        left
+    }
+
     /// Lists the things of a kind: name and state.
     pub fn of_kind(&self, kind: LedgerKind) -> impl Iterator<Item = (&str, &str)> {
         let entries = self.entries.iter();

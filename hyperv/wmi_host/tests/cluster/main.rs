@@ -11,4 +11,6 @@ mod odd_resources;
 mod power;
 mod replicas;
 mod run;
+#[path = "../scenarios/mod.rs"]
+mod scenarios;
 mod stage;

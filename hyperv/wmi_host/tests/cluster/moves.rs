@@ -5,19 +5,17 @@
 //! a failure named.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use hyperv_host::{BackupMode, HypervHost as _};
 
 use crate::moving_session::MovePlan;
 use crate::run::{Point, Silent, back_up, finish, request};
+use crate::scenarios::play_all;
 use crate::stage::{Stage, entry, list};
 
 /// Scenarios that run by default.
 const SAMPLE: usize = 40;
-/// What the sample is drawn with.
-const SEED: u64 = 20_261_121;
 
 const NODES: [usize; 3] = [2, 4, 16];
 const MODES: [BackupMode; 2] = [BackupMode::Tracked, BackupMode::Standard];
@@ -138,63 +136,16 @@ fn all() -> Vec<Scenario> {
     scenarios
 }
 
-/// Draws `count` of them; each run of the test draws the same. Few are of sixteen nodes, which take
-/// longer to make than to use.
-fn sample(mut scenarios: Vec<Scenario>, count: usize) -> Vec<Scenario> {
-    let mut state = SEED;
-    let mut sample: Vec<Scenario> = Vec::new();
-    while sample.len() < count && !scenarios.is_empty() {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        let at = usize::try_from(state >> 33).unwrap() % scenarios.len();
-        let drawn = scenarios.swap_remove(at);
-        let many = sample.iter().filter(|own| own.nodes == 16).count();
-        if drawn.nodes < 16 || many < 4 {
-            sample.push(drawn);
-        }
-    }
-    sample
+/// Few of the sample are of sixteen nodes, which take longer to make than to use.
+fn fits(sample: &[Scenario], drawn: &Scenario) -> bool {
+    drawn.nodes < 16 || sample.iter().filter(|own| own.nodes == 16).count() < 4
 }
 
 #[test]
 fn a_vm_that_moves_at_any_time_is_backed_up_and_nothing_stays_behind() {
-    let all = all();
-    let total = all.len();
-    let whole = std::env::var_os("LIFEBOAT_SLOW_TESTS").is_some();
-    let scenarios: Vec<Scenario> = match std::env::var("LIFEBOAT_SCENARIO") {
-        Ok(text) => all
-            .into_iter()
-            .filter(|own| own.to_string().contains(&text))
-            .collect(),
-        Err(_) if whole => all,
-        Err(_) => sample(all, SAMPLE),
-    };
-    println!("{} of {total} scenarios", scenarios.len());
-    let next = AtomicUsize::new(0);
-    let failed = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(panic) = std::panic::catch_unwind(|| scenario.play()) {
-                        let text = panic
-                            .downcast_ref::<String>()
-                            .cloned()
-                            .unwrap_or_else(|| format!("{:?}", panic.downcast_ref::<&str>()));
-                        failed.lock().unwrap().push(format!("{scenario} {text}"));
-                    }
-                }
-            });
-        }
+    play_all(all(), SAMPLE, fits, |scenario| {
+        scenario.play();
     });
-    let failed = failed.into_inner().unwrap();
-    assert!(
-        failed.is_empty(),
-        "{} failed:\n{}",
-        failed.len(),
-        failed.join("\n")
-    );
 }
 
 #[test]

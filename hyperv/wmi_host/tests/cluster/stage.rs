@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use hyperv_host::{FrozenVm, HostError, HostErrorKind, HypervHost as _, Inventory, VmEntry};
 use hyperv_sim::{
-    ClusterOptions, DiskSpec, Ledger, LedgerDifference, LedgerKind, Profile, SimClock, SimCluster,
-    SimHost, SimPaths, SimSession, SimVss, TraceKind, VmSpec,
+    ClusterOptions, DiskSpec, Ledger, LedgerDifference, Profile, SimClock, SimCluster, SimHost,
+    SimPaths, SimSession, SimVss, TraceKind, VmSpec,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -170,14 +170,7 @@ impl Stage {
     /// Returns what is there that was not, and what is not there any more, but for reference points
     /// and files of tracking.
     pub(crate) fn differences(&self, before: &Ledger) -> Vec<LedgerDifference> {
-        let mut differences = Ledger::difference(before, &self.ledger());
-        differences.retain(|difference| {
-            !matches!(
-                difference.kind,
-                LedgerKind::ReferencePoint | LedgerKind::TrackingFile
-            )
-        });
-        differences
+        Ledger::left_behind(before, &self.ledger())
     }
 
     /// Returns whether a VM's replication was paused, and resumed as often.

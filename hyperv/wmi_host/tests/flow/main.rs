@@ -13,6 +13,8 @@ mod reasons;
 mod residue;
 mod run;
 mod saved_state;
+#[path = "../scenarios/mod.rs"]
+mod scenarios;
 mod snapshot_sets;
 mod stage;
 mod traced;

@@ -6,8 +6,6 @@
 //! a failure named.
 
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyperv_host::{BackupMode, BackupRequest, HostError, HypervHost as _};
 use hyperv_sim::{
@@ -17,12 +15,11 @@ use uuid::Uuid;
 use wmi_host::{WmiHost, fix_residue};
 
 use crate::run::{Point, Steps, back_up, note, read, request};
+use crate::scenarios::play_all;
 use crate::stage::{DISK_BYTES, Stage};
 
 /// Scenarios that run by default.
 const SAMPLE: usize = 120;
-/// What the sample is drawn with.
-const SEED: u64 = 20_261_121;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -305,67 +302,7 @@ fn all() -> Vec<Scenario> {
     scenarios
 }
 
-/// Draws `count` of them; each run of the test draws the same.
-fn sample<T>(mut scenarios: Vec<T>, count: usize) -> Vec<T> {
-    let mut state = SEED;
-    let mut sample = Vec::new();
-    while sample.len() < count && !scenarios.is_empty() {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        let at = usize::try_from(state >> 33).unwrap() % scenarios.len();
-        sample.push(scenarios.swap_remove(at));
-    }
-    sample
-}
-
 #[test]
 fn whatever_goes_wrong_the_host_ends_as_it_was() {
-    play_all(all(), SAMPLE, Scenario::play);
-}
-
-/// Plays a sample of the scenarios, all of them, or those that are named, and prints how many there
-/// are.
-#[expect(clippy::print_stdout, reason = "how many there are is worth knowing")]
-pub(crate) fn play_all<T: fmt::Display + Sync>(
-    mut all: Vec<T>,
-    count: usize,
-    play: impl Fn(&T) + Sync,
-) {
-    let total = all.len();
-    let whole = std::env::var_os("LIFEBOAT_SLOW_TESTS").is_some();
-    let scenarios = match std::env::var("LIFEBOAT_SCENARIO") {
-        Ok(text) => {
-            all.retain(|scenario| scenario.to_string().contains(&text));
-            all
-        }
-        Err(_) if whole => all,
-        Err(_) => sample(all, count),
-    };
-    println!("{} of {total} scenarios", scenarios.len());
-    let next = AtomicUsize::new(0);
-    let failed = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let play = std::panic::AssertUnwindSafe(|| play(scenario));
-                    if let Err(panic) = std::panic::catch_unwind(play) {
-                        let text = panic
-                            .downcast_ref::<String>()
-                            .cloned()
-                            .unwrap_or_else(|| format!("{:?}", panic.downcast_ref::<&str>()));
-                        failed.lock().unwrap().push(format!("{scenario}: {text}"));
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().unwrap();
-    assert!(
-        failed.is_empty(),
-        "{} failed:\n{}",
-        failed.len(),
-        failed.join("\n")
-    );
+    play_all(all(), SAMPLE, |_, _| true, Scenario::play);
 }

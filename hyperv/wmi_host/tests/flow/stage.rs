@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use hyperv_host::{HypervHost as _, VmEntry};
 use hyperv_sim::{
-    DiskKind, DiskSpec, Ledger, LedgerDifference, LedgerKind, Profile, SimClock, SimHost,
-    SimOptions, SimPaths, SimSession, SimVss, VmSpec,
+    DiskKind, DiskSpec, Ledger, LedgerDifference, Profile, SimClock, SimHost, SimOptions, SimPaths,
+    SimSession, SimVss, VmSpec,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -158,14 +158,7 @@ impl Stage {
     /// Returns what is there that was not, and what is not there any more, but for reference points
     /// and files of tracking.
     pub(crate) fn differences(&self, before: &Ledger) -> Vec<LedgerDifference> {
-        let mut differences = Ledger::difference(before, &self.ledger());
-        differences.retain(|difference| {
-            !matches!(
-                difference.kind,
-                LedgerKind::ReferencePoint | LedgerKind::TrackingFile
-            )
-        });
-        differences
+        Ledger::left_behind(before, &self.ledger())
     }
 
     /// Returns the reference points of a VM.

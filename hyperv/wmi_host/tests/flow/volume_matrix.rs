@@ -14,8 +14,8 @@ use hyperv_sim::{
 use uuid::Uuid;
 use wmi_host::{WmiHost, fix_residue};
 
-use crate::matrix::play_all;
 use crate::run::{Steps, request};
+use crate::scenarios::play_all;
 use crate::stage::{DISK_BYTES, Stage};
 
 /// Scenarios that run by default.
@@ -372,5 +372,5 @@ fn all() -> Vec<Scenario> {
 
 #[test]
 fn whatever_goes_wrong_host_and_power_end_as_they_were() {
-    play_all(all(), SAMPLE, Scenario::play);
+    play_all(all(), SAMPLE, |_, _| true, Scenario::play);
 }

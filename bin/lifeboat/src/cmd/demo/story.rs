@@ -8,7 +8,7 @@ use block_io::MemoryDisk;
 use disk_image::{ImageFormat, OpenOptions, open};
 use folder_host::FolderHost;
 use hyperv_host::{BackupMode, HypervHost};
-use hyperv_sim::{Ledger, LedgerKind};
+use hyperv_sim::Ledger;
 use object_store::FolderStore;
 use repository::{InitOptions, RecoveryKey, Repository, Unlock};
 use serde_json::{Value, json};
@@ -278,12 +278,7 @@ impl<'a> Story<'a> {
     fn look_for_residue(&self, scene: &Scene, before: &Ledger) -> Result<(), CliError> {
         scene.cluster.settle().map_err(failed)?;
         let after = scene.cluster.ledger().map_err(failed)?;
-        // What stays is meant to: a reference point for each VM, and Hyper-V's own tracking files.
-        let meant = [LedgerKind::ReferencePoint, LedgerKind::TrackingFile];
-        let left = Ledger::difference(before, &after)
-            .into_iter()
-            .find(|thing| !meant.contains(&thing.kind));
-        if let Some(thing) = left {
+        if let Some(thing) = Ledger::left_behind(before, &after).first() {
             let message = format!("something is left on the host: {thing}");
             return Err(CliError::new(ExitCode::Residue, "residue", message));
         }
