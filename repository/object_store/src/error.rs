@@ -20,6 +20,12 @@ pub enum StoreErrorKind {
     Denied,
     /// The name is not one that a store takes.
     BadName,
+    /// The store keeps the object until a later time.
+    Locked,
+    /// The store cannot do this at all.
+    Unsupported,
+    /// The store did not answer, or asked to be left alone for a while: the same may work later.
+    Unavailable,
     /// Anything else that reading or writing can meet.
     Io,
 }

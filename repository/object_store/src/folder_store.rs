@@ -209,6 +209,7 @@ impl<S: FolderSystem> FolderStore<S> {
                 visit(ObjectInfo {
                     name,
                     size_bytes: metadata.len(),
+                    modified: metadata.modified()?,
                 });
             }
         }
@@ -290,6 +291,26 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
         self.system
             .remove(&path)
             .map_err(|error| StoreError::io(name, "cannot remove this object", error))
+    }
+
+    /// A new file's time is told by the machine that keeps the folder.
+    fn now(&self) -> Result<SystemTime, StoreError> {
+        let look = || {
+            let temporary = self.temporary_path()?;
+            match self.system.write_new(&temporary, &[]) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.system.create_folder(&self.root.join(TEMPORARY))?;
+                    self.system.write_new(&temporary, &[])?;
+                }
+                result => result?,
+            }
+            let modified = fs::metadata(&temporary).and_then(|metadata| metadata.modified());
+            drop(self.system.remove(&temporary));
+            modified
+        };
+        look().map_err(|error| {
+            StoreError::io(TEMPORARY, "cannot make a file to tell the time by", error)
+        })
     }
 }
 

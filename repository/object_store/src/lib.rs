@@ -23,4 +23,4 @@ pub use error::{StoreError, StoreErrorKind};
 pub use folder_store::FolderStore;
 pub use folder_system::{FolderSystem, OsFolderSystem};
 pub use object_name::check_object_name;
-pub use store::{ObjectInfo, ObjectStore};
+pub use store::{ObjectInfo, ObjectRetention, ObjectStore};

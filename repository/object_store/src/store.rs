@@ -1,5 +1,7 @@
 //! The contract of a store.
 
+use std::time::SystemTime;
+
 use crate::StoreError;
 
 /// Objects under names, written once.
@@ -29,8 +31,36 @@ pub trait ObjectStore: Send + Sync {
     /// empty or ends with `/`. An object that comes or goes meanwhile may be seen or not.
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo)) -> Result<(), StoreError>;
 
-    /// Removes an object; one that is not there is no error.
+    /// Removes an object; one that is not there is no error. `Locked` where the store keeps it
+    /// until a later time, whoever asks.
     fn remove(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Returns the time by the clock that [`ObjectInfo::modified`] is told by: the store's own,
+    /// which all hosts share, not this machine's.
+    fn now(&self) -> Result<SystemTime, StoreError>;
+
+    /// Returns how many bytes can still be written, where the store tells.
+    fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
+    /// Returns what locks objects against removal, where the store can.
+    fn retention(&self) -> Option<&dyn ObjectRetention> {
+        None
+    }
+}
+
+/// Keeps objects from being removed before a time, by anybody.
+pub trait ObjectRetention: Send + Sync {
+    /// Returns until when an object that is written now will be locked.
+    fn new_objects_until(&self) -> Result<SystemTime, StoreError>;
+
+    /// Returns until when an object is locked; `None` where it is not.
+    fn locked_until(&self, name: &str) -> Result<Option<SystemTime>, StoreError>;
+
+    /// Locks an object until `until`, or longer where it is locked for longer already: a lock is
+    /// never shortened.
+    fn extend(&self, name: &str, until: SystemTime) -> Result<(), StoreError>;
 }
 
 /// An object of a listing.
@@ -40,4 +70,6 @@ pub struct ObjectInfo {
     pub name: String,
     /// Its length in bytes.
     pub size_bytes: u64,
+    /// When it was written, by the clock of [`ObjectStore::now`].
+    pub modified: SystemTime,
 }

@@ -168,6 +168,13 @@ impl From<StoreError> for RepositoryError {
             ),
             StoreErrorKind::NoSpace => (RepositoryErrorKind::NoSpace, "the repository is full"),
             StoreErrorKind::Denied => (RepositoryErrorKind::Denied, "access was refused"),
+            StoreErrorKind::Locked => (
+                RepositoryErrorKind::Denied,
+                "the store keeps this object until a later time",
+            ),
+            StoreErrorKind::Unavailable => {
+                (RepositoryErrorKind::Store, "the store does not answer")
+            }
             _ => (RepositoryErrorKind::Store, "the store failed"),
         };
         Self::new(kind, message)

@@ -1,8 +1,9 @@
 //! A store that counts what it is asked.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
-use object_store::{ObjectInfo, ObjectStore, StoreError};
+use object_store::{ObjectInfo, ObjectRetention, ObjectStore, StoreError};
 
 /// What a store was asked, in requests and bytes.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -95,5 +96,17 @@ impl<S: ObjectStore> ObjectStore for CountingStore<S> {
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         self.store.remove(name)
+    }
+
+    fn now(&self) -> Result<SystemTime, StoreError> {
+        self.store.now()
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        self.store.free_bytes()
+    }
+
+    fn retention(&self) -> Option<&dyn ObjectRetention> {
+        self.store.retention()
     }
 }

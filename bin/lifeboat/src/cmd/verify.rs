@@ -5,7 +5,7 @@ use serde_json::json;
 use vm_restore::check_tree;
 
 use crate::cli_error::CliError;
-use crate::cmd::repo::{outcome, show_damage};
+use crate::cmd::repo::damage::{outcome, show_damage};
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
 use crate::ui::{count, size};

@@ -101,6 +101,9 @@ impl ObjectStore for Watching {
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         self.store.remove(name)
     }
+    fn now(&self) -> Result<std::time::SystemTime, StoreError> {
+        self.store.now()
+    }
 }
 
 /// Stores the disk, or what changed of it in each leaf; returns whether that worked, and how many

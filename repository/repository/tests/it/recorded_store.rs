@@ -69,4 +69,8 @@ impl<S: ObjectStore> ObjectStore for RecordedStore<S> {
         self.add("remove", name, 0);
         self.store.remove(name)
     }
+    fn now(&self) -> Result<std::time::SystemTime, StoreError> {
+        self.add("now", "", 0);
+        self.store.now()
+    }
 }

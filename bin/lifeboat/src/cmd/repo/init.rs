@@ -1,0 +1,92 @@
+//! `lifeboat repo init`: make a repository in an empty place.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use object_store::FolderStore;
+use repository::{InitOptions, RecoveryKey, Repository, RepositoryErrorKind, Unlock};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::cli_error::CliError;
+use crate::exit_code::ExitCode;
+use crate::invocation::Invocation;
+use crate::recovery_key_file;
+use crate::ui::Ui;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lifeboat repo init --repo /backup --recovery-key-file /safe/lifeboat-key.txt
+  lifeboat repo init --repo E:\\Backup
+
+The password comes from LIFEBOAT_PASSWORD_FILE, LIFEBOAT_PASSWORD_COMMAND, LIFEBOAT_PASSWORD (last
+resort), or is asked for.")]
+pub(crate) struct InitArgs {
+    /// Write the recovery key to this new file, outside the repository
+    #[arg(long, value_name = "FILE")]
+    recovery_key_file: Option<PathBuf>,
+    /// Say what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(invocation: &Invocation, args: &InitArgs) -> Result<ExitCode, CliError> {
+    let ui = &invocation.ui;
+    let folder = invocation.repository_folder()?;
+    if args.dry_run {
+        ui.data(format!("would make a repository in {}", folder.display()));
+        let fields = json!({ "repository": folder, "dry_run": true });
+        ui.summary("success", ExitCode::Success, fields);
+        return Ok(ExitCode::Success);
+    }
+    let password = invocation.new_password()?;
+    let key = RecoveryKey::generate()?;
+    // Durable before the repository is: nobody can end up with backups and no key to them.
+    if let Some(file) = &args.recovery_key_file {
+        recovery_key_file::write(file, &key, folder)?;
+    }
+    let unlocks = [Unlock::Password(&password), Unlock::RecoveryKey(&key)];
+    let store = FolderStore::create(folder)?;
+    let made = Repository::init(Arc::new(store), &unlocks, InitOptions::default());
+    if let (Err(error), Some(file)) = (&made, &args.recovery_key_file)
+        && error.kind() == RepositoryErrorKind::Exists
+    {
+        // Nothing was made, so the key opens nothing. After any other failure it may open what is
+        // there, and stays.
+        drop(std::fs::remove_file(file));
+    }
+    let repository = made?;
+    ui.data(format!(
+        "made repository {} in {}",
+        repository.id(),
+        repository.location()
+    ));
+    match &args.recovery_key_file {
+        Some(file) => ui.message(format!(
+            "The recovery key is in {}. Move it to a safe place: without it and without the \
+             password nobody can read the backups.",
+            file.display()
+        )),
+        None => show_key(ui, &key),
+    }
+    let fields = json!({ "repository": repository.location(), "id": repository.id(),
+                         "recovery_key_file": args.recovery_key_file });
+    ui.summary("success", ExitCode::Success, fields);
+    Ok(ExitCode::Success)
+}
+
+/// Shows the key, even where only data was asked for: it cannot be shown again.
+fn show_key(ui: &Ui, key: &RecoveryKey) {
+    ui.notice("Recovery key, shown this once and stored nowhere:");
+    ui.notice("");
+    ui.notice(&Zeroizing::new(format!(
+        "  {}",
+        *Zeroizing::new(key.to_text())
+    )));
+    ui.notice("");
+    ui.notice(
+        "Write it down and keep it in a safe place, not with the repository. Without it and \
+         without the password nobody can read the backups.",
+    );
+}
