@@ -16,8 +16,8 @@ impl ByteRanges {
     pub const RANGES_MAX: usize = 1 << 20;
 
     /// Makes an empty set.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { ranges: Vec::new() }
     }
 
     /// Adds `offset .. offset + len_bytes`; an end beyond `u64` counts as its largest value.
@@ -89,6 +89,32 @@ impl ByteRanges {
             .is_some_and(|own| own.start < range.end && range.start < range.end)
     }
 
+    /// Returns whether all bytes of `range` are in the set; of an empty range they are.
+    pub fn covers(&self, range: Range<u64>) -> bool {
+        let first = self.ranges.partition_point(|own| own.end <= range.start);
+        let own = self.ranges.get(first);
+        range.is_empty() || own.is_some_and(|own| own.start <= range.start && range.end <= own.end)
+    }
+
+    /// Returns the set shrunk to whole units of `unit_bytes` inside a disk of `size_bytes`. The
+    /// last unit may be shorter: it counts as whole where all of it that is on the disk is in the
+    /// set.
+    #[must_use]
+    pub fn shrunk(&self, unit_bytes: u64, size_bytes: u64) -> Self {
+        let unit = unit_bytes.max(1);
+        let mut shrunk = Self::new();
+        for range in self.iter() {
+            let start = range.start.div_ceil(unit).saturating_mul(unit);
+            let end = if range.end >= size_bytes {
+                size_bytes
+            } else {
+                range.end / unit * unit
+            };
+            shrunk.insert(start, end.saturating_sub(start));
+        }
+        shrunk
+    }
+
     /// Returns the set grown to whole units of `unit_bytes` inside a disk of `size_bytes`; what
     /// lies beyond its end is dropped.
     #[must_use]
@@ -149,6 +175,15 @@ mod tests {
                 set.intersects(probe..probe + len),
                 (probe..probe + len).any(|byte| model.contains(&byte))
             );
+            prop_assert_eq!(
+                set.covers(probe..probe + len),
+                (probe..probe + len).all(|byte| model.contains(&byte))
+            );
+            let shrunk: BTreeSet<u64> = set.shrunk(16, 150).iter().flatten().collect();
+            let expected: BTreeSet<u64> =
+                (0..150).filter(|byte| (byte / 16 * 16..(byte / 16 * 16 + 16).min(150))
+                    .all(|byte| model.contains(&byte))).collect();
+            prop_assert_eq!(shrunk, expected);
             let rounded: BTreeSet<u64> = set.rounded(16, 150).iter().flatten().collect();
             let expected: BTreeSet<u64> =
                 (0..150).filter(|byte| (byte / 16 * 16..byte / 16 * 16 + 16)

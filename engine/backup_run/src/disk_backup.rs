@@ -113,6 +113,7 @@ impl DiskBackup<'_> {
             cursor: None,
             read: Some(read),
             proof: stored.proof,
+            skipped: Vec::new(),
         };
         Ok((stream, item))
     }

@@ -32,6 +32,12 @@
 //! source again; a lost pack that no index lists, or wrong bytes, only show to `check`, to
 //! `verify_point`, and to the proof when its window comes by.
 //!
+//! # Leaving out
+//!
+//! `store_stream_skipping` and `store_changed_skipping` leave out ranges that the caller says need
+//! not be kept. The map says so of each chunk. What was left out and is not any more is read,
+//! whatever the source calls changed.
+//!
 //! # What a crash leaves
 //!
 //! Packs and index objects that no restore point needs. The next run uses them.
@@ -67,5 +73,7 @@ pub use point_selector::PointSelector;
 pub use read::RepositoryDisk;
 pub use repository::{InitOptions, Repository};
 pub use restore_point::{Consistency, LeftOutDisk, PointKind, PointStage, PointVm, RestorePoint};
-pub use stream::{Proof, Stream, StreamRead, StreamRole, StreamRoot, StreamStatistics};
+pub use stream::{
+    Proof, SkippedContent, Stream, StreamRead, StreamRole, StreamRoot, StreamStatistics,
+};
 pub use write::{ProofReport, RunWriter, SampleBudget, StoredStream, StreamObserver};

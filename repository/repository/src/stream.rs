@@ -69,6 +69,23 @@ pub struct Stream {
     /// How far what the source calls unchanged was proved, where that is done.
     #[serde(default)]
     pub proof: Option<Proof>,
+    /// What was left out on purpose, as far as it was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedContent>,
+}
+
+/// What was left out of one volume of a disk, of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedContent {
+    /// Where in the disk the volume begins, in bytes.
+    pub volume: u64,
+    /// What the volume is, such as `NTFS`.
+    pub file_system: String,
+    /// Why it could be left out: a word such as `free-space` or `page-file`.
+    pub reason: String,
+    /// Bytes of the ranges, before they were cut to whole chunks; also where the disk holds
+    /// nothing anyway.
+    pub bytes: u64,
 }
 
 /// How a source was read.
@@ -159,6 +176,7 @@ impl Stream {
             cursor: None,
             read: None,
             proof: None,
+            skipped: Vec::new(),
         }
     }
 }

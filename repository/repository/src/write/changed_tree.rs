@@ -1,11 +1,12 @@
 //! The part of an earlier map that a change touches.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use block_io::ByteRanges;
 
 use crate::RepositoryError;
-use crate::format::{Codec, Entry, MapNode};
+use crate::format::{Codec, Entry, EntryKind, MapNode};
 use crate::read::{MapReader, MapRoot};
 use crate::write::RunWriter;
 use crate::write::known_chunks::KnownChunks;
@@ -20,6 +21,34 @@ pub(crate) struct ChangedTree<'a> {
     pub(crate) leaves: Vec<u64>,
 }
 
+/// Which parts of an earlier map are looked at.
+pub(crate) struct Touch<'a> {
+    /// What the source calls changed.
+    pub(crate) changed: &'a ByteRanges,
+    /// Whole chunks that are left out now: what is stored of them is let go.
+    pub(crate) skip: &'a ByteRanges,
+    /// The earlier stream left something out: what is not left out any more is read, and only the
+    /// map says where that is.
+    pub(crate) skipped_before: bool,
+}
+
+impl Touch<'_> {
+    /// Says whether what the source calls changed is all that is looked at.
+    pub(crate) fn is_change_alone(&self) -> bool {
+        self.skip.is_empty() && !self.skipped_before
+    }
+
+    /// Says whether anything may have to be looked at in `span`, of which the map has `entry`.
+    fn reaches(&self, span: Range<u64>, entry: &Entry) -> bool {
+        self.changed.intersects(span.clone())
+            || match entry.kind() {
+                EntryKind::Stored => self.skipped_before || self.skip.intersects(span),
+                EntryKind::Skipped => !self.skip.covers(span),
+                EntryKind::NotAllocated | EntryKind::Zero => false,
+            }
+    }
+}
+
 /// A node above the leaves, some of whose children are touched.
 struct OpenNode {
     index: u64,
@@ -29,15 +58,11 @@ struct OpenNode {
 }
 
 impl<'a> ChangedTree<'a> {
-    /// Reads the nodes.
+    /// Reads the nodes on the way to what `touch` names.
     ///
     /// `None`: one of them cannot be read, or a child that would be shared lies in a pack that is
     /// not there, so the map cannot be trusted unread.
-    pub(crate) fn open(
-        map: &'a MapReader,
-        ranges: &ByteRanges,
-        known: &KnownChunks,
-    ) -> Option<Self> {
+    pub(crate) fn open(map: &'a MapReader, touch: &Touch<'_>, known: &KnownChunks) -> Option<Self> {
         let mut tree = Self {
             map,
             nodes: Vec::new(),
@@ -48,7 +73,7 @@ impl<'a> ChangedTree<'a> {
                 name: root.name,
                 locator: root.locator,
             };
-            tree.open_below(root.level, 0, entry, ranges, known)?;
+            tree.open_below(root.level, 0, entry, touch, known)?;
         }
         Some(tree)
     }
@@ -59,10 +84,10 @@ impl<'a> ChangedTree<'a> {
         level: u8,
         index: u64,
         entry: Entry,
-        ranges: &ByteRanges,
+        touch: &Touch<'_>,
         known: &KnownChunks,
     ) -> Option<()> {
-        if !ranges.intersects(self.map.shape.span(level, index)) {
+        if !touch.reaches(self.map.shape.span(level, index), &entry) {
             return known.holds(&entry).then_some(());
         }
         let Some(below) = level.checked_sub(1) else {
@@ -80,7 +105,7 @@ impl<'a> ChangedTree<'a> {
             },
         };
         for (slot, child) in node.entries.iter().enumerate() {
-            self.open_below(below, index * 256 + slot as u64, *child, ranges, known)?;
+            self.open_below(below, index * 256 + slot as u64, *child, touch, known)?;
         }
         self.nodes.push(OpenNode { index, entry, node });
         Some(())

@@ -12,6 +12,12 @@
 //! Only nodes on the way to changed chunks are read, and only these chunks are read from the
 //! source; so the cost is that of the change, whatever the size of the disk.
 //!
+//! # What is left out
+//!
+//! What is skipped now becomes so in the map, though nobody calls it changed; what was skipped
+//! before and is not now is read. Only the map says where that is, so a map in which anything is
+//! skipped is read down to its leaves.
+//!
 //! # What is looked through
 //!
 //! When the earlier point was published, all of its map was durable and whole. Packs can be lost
@@ -31,7 +37,7 @@ use block_io::{BlockDevice, ByteRanges};
 
 use crate::read::MapReader;
 use crate::stream::{Stream, StreamRoot, StreamStatistics};
-use crate::write::changed_tree::ChangedTree;
+use crate::write::changed_tree::{ChangedTree, Touch};
 use crate::write::chunk_source::ChunkSource;
 use crate::write::stream_job::{LeafNumbers, Selection, StreamJob};
 use crate::write::stream_writer::shape_to_store;
@@ -55,13 +61,36 @@ impl RunWriter {
         changed: &ByteRanges,
         observer: &dyn StreamObserver,
     ) -> Result<StoredStream, RepositoryError> {
+        self.store_changed_skipping(device, previous, changed, &ByteRanges::new(), observer)
+    }
+
+    /// Does what [`RunWriter::store_changed`] does, but leaves out the chunks that lie wholly in
+    /// `skip`, whatever `changed` says: the map says that they were skipped, and what was stored of
+    /// them is let go. What `previous` left out and `skip` does not is read, whatever `changed`
+    /// says. A chunk that holds nothing stays what it is.
+    ///
+    /// Where `previous` left something out all of its map is read, which takes about 10 KiB for
+    /// each leaf that is not uniform. `skip` as for [`RunWriter::store_stream_skipping`].
+    pub fn store_changed_skipping(
+        &self,
+        device: &dyn BlockDevice,
+        previous: &Stream,
+        changed: &ByteRanges,
+        skip: &ByteRanges,
+        observer: &dyn StreamObserver,
+    ) -> Result<StoredStream, RepositoryError> {
         let _turn = self.begin_stream();
         let shape = shape_to_store(self, device)?;
         check_same_size(previous, device)?;
+        let skip = skip.shrunk(shape.chunk_bytes, shape.size_bytes);
         let map = self.repository().open_map(previous).ok();
         let job = |look_through| StreamJob {
             run: self,
-            source: ChunkSource { device, shape },
+            source: ChunkSource {
+                device,
+                shape,
+                skip: &skip,
+            },
             previous: map.as_ref(),
             selection: Selection::Changed {
                 ranges: changed,
@@ -92,16 +121,29 @@ impl RunWriter {
         changed: &ByteRanges,
         before: &StreamStatistics,
     ) -> Result<Touched, RepositoryError> {
-        let Some(tree) = ChangedTree::open(map, changed, self.known()) else {
+        let touch = Touch {
+            changed,
+            skip: job.source.skip,
+            skipped_before: before.skipped_bytes > 0,
+        };
+        let Some(tree) = ChangedTree::open(map, &touch, self.known()) else {
             return Ok(Touched::Amiss(StreamStatistics::default()));
         };
+        let size_bytes = map.shape.size_bytes;
+        // What is looked at for other reasons is known only when the leaves were.
+        let at_once = touch.is_change_alone().then(|| {
+            let looked_at = changed.rounded(map.shape.chunk_bytes, size_bytes);
+            job.observer
+                .advanced(size_bytes - looked_at.total_bytes(), 0);
+        });
         let leaves = job.store(&LeafNumbers::Some(&tree.leaves))?;
         if leaves.amiss {
             return Ok(Touched::Amiss(leaves.tally.run));
         }
-        let looked_at = changed.rounded(map.shape.chunk_bytes, map.shape.size_bytes);
-        let taken_over = map.shape.size_bytes - looked_at.total_bytes();
-        job.observer.advanced(taken_over, 0);
+        if at_once.is_none() {
+            let taken_over = size_bytes.saturating_sub(leaves.tally.looked_at_bytes());
+            job.observer.advanced(taken_over, 0);
+        }
         let (root, stored) = tree.close(self, leaves.entries)?;
         let mut statistics = leaves.tally.after(before);
         statistics.stored_bytes += stored;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use block_io::{BlockDevice, ExtentKind};
+use block_io::{BlockDevice, ByteRanges, ExtentKind};
 
 use crate::RepositoryError;
 use crate::format::EntryKind;
@@ -16,6 +16,8 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(crate) struct ChunkSource<'a> {
     pub(crate) device: &'a dyn BlockDevice,
     pub(crate) shape: MapShape,
+    /// Whole chunks that are left out.
+    pub(crate) skip: &'a ByteRanges,
 }
 
 impl ChunkSource<'_> {
@@ -40,7 +42,13 @@ impl ChunkSource<'_> {
         start..start.saturating_add(self.shape.chunk_len(chunk) as u64)
     }
 
-    /// Says of each chunk whether it must be read (`Stored`), or what the device says it is.
+    /// Says whether a chunk is left out.
+    pub(crate) fn skips(self, chunk: u64) -> bool {
+        self.skip.intersects(self.span(chunk))
+    }
+
+    /// Says of each chunk whether it must be read (`Stored`), is left out, or what the device says
+    /// it is. Of what holds nothing nothing is left out.
     pub(crate) fn classify(self, chunks: Range<u64>) -> Result<Vec<EntryKind>, RepositoryError> {
         let chunk_bytes = self.shape.chunk_bytes;
         // A batch.
@@ -72,6 +80,11 @@ impl ChunkSource<'_> {
                 };
             }
             position = extent_end;
+        }
+        for (kind, chunk) in kinds.iter_mut().zip(chunks) {
+            if *kind == EntryKind::Stored && self.skips(chunk) {
+                *kind = EntryKind::Skipped;
+            }
         }
         Ok(kinds)
     }

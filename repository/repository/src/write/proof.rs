@@ -17,6 +17,9 @@ use crate::{RepositoryError, RepositoryErrorKind};
 /// Places that a report lists; what is wrong in more is counted.
 const PLACES_MAX: usize = 64;
 
+/// What a proof leaves out by itself: what the earlier stream has left out it skips anyway.
+static NOTHING: ByteRanges = ByteRanges::new();
+
 /// What a proof found.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ProofReport {
@@ -55,7 +58,11 @@ impl RunWriter {
     ) -> Result<ProofReport, RepositoryError> {
         let shape = shape_to_store(self, device)?;
         check_same_size(previous, device)?;
-        let source = ChunkSource { device, shape };
+        let source = ChunkSource {
+            device,
+            shape,
+            skip: &NOTHING,
+        };
         let map = self.repository().open_map(previous).ok();
         let pieces = Pieces {
             ranges: budget.choose(shape, changed).into_iter(),

@@ -92,9 +92,10 @@ impl<'a> SpanWorker<'a> {
         self.job.source.shape.chunk_len(first_chunk + slot as u64)
     }
 
-    /// Says which chunks of a leaf are read; the others are as they were.
+    /// Says which chunks of a leaf are looked at; the others are as they were.
     ///
-    /// A chunk that the repository has lost is read, whoever calls it unchanged.
+    /// A chunk that the repository has lost is read, whoever calls it unchanged, and so is one that
+    /// was left out and is not any more. Data that is left out now is let go.
     fn wanted(&mut self, index: u64, previous: Option<&Leaf>) -> Option<Vec<bool>> {
         let source = self.job.source;
         let count = source.shape.entries(0, index);
@@ -107,12 +108,20 @@ impl<'a> SpanWorker<'a> {
         };
         let mut wanted = Vec::with_capacity(count);
         for slot in 0..count {
-            let there = previous.is_some_and(|leaf| self.job.run.known().holds(&leaf.entry(slot)));
+            let old = previous.map(|leaf| leaf.entry(slot));
+            let there = old.is_some_and(|old| self.job.run.known().holds(&old));
             if !there && !look_through {
                 return None;
             }
-            let span = source.span(index * 256 + slot as u64);
-            let changed = ranges.intersects(span.clone());
+            let chunk = index * 256 + slot as u64;
+            let span = source.span(chunk);
+            let skipped = source.skips(chunk);
+            let changed = ranges.intersects(span.clone())
+                || match old.map(|old| old.kind()) {
+                    Some(EntryKind::Stored) => skipped,
+                    Some(EntryKind::Skipped) => !skipped,
+                    _ => false,
+                };
             if !there && !changed {
                 self.tally.mended_bytes += span.end - span.start;
             }
@@ -174,7 +183,8 @@ impl<'a> SpanWorker<'a> {
             found.push(match kinds[number] {
                 EntryKind::NotAllocated => Found::Entry(Entry::NotAllocated),
                 EntryKind::Stored => self.store_chunk(number * source.chunk_bytes(), len, old),
-                EntryKind::Zero | EntryKind::Skipped => Found::Entry(Entry::Zero),
+                EntryKind::Zero => Found::Entry(Entry::Zero),
+                EntryKind::Skipped => Found::Entry(Entry::Skipped),
             });
         }
         if !self.staged.frames.is_empty() {

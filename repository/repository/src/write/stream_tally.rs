@@ -31,6 +31,12 @@ impl StreamTally {
         }
     }
 
+    /// Returns how much was looked at and not taken over.
+    pub(crate) fn looked_at_bytes(&self) -> u64 {
+        let run = &self.run;
+        run.data_bytes + run.zero_bytes + run.not_allocated_bytes + run.skipped_bytes
+    }
+
     /// Returns the statistics of a stream of which every leaf was visited.
     pub(crate) fn of_all(self) -> StreamStatistics {
         let mut all = self.run;

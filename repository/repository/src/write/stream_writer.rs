@@ -1,6 +1,6 @@
 //! Stores a block device as a stream, reading all of it.
 
-use block_io::BlockDevice;
+use block_io::{BlockDevice, ByteRanges};
 
 use crate::read::MapShape;
 use crate::stream::{Stream, StreamRoot, StreamStatistics};
@@ -62,13 +62,33 @@ impl RunWriter {
         previous: Option<&Stream>,
         observer: &dyn StreamObserver,
     ) -> Result<StoredStream, RepositoryError> {
+        self.store_stream_skipping(device, previous, &ByteRanges::new(), observer)
+    }
+
+    /// Does what [`RunWriter::store_stream`] does, but leaves out the chunks that lie wholly in
+    /// `skip`: they are not read, and the map says that they were skipped. A chunk of which the
+    /// device says that it holds nothing is not skipped, since nothing is left out with it.
+    ///
+    /// `skip` must never have held [`ByteRanges::RANGES_MAX`] ranges: then gaps were closed.
+    pub fn store_stream_skipping(
+        &self,
+        device: &dyn BlockDevice,
+        previous: Option<&Stream>,
+        skip: &ByteRanges,
+        observer: &dyn StreamObserver,
+    ) -> Result<StoredStream, RepositoryError> {
         let _turn = self.begin_stream();
         let shape = shape_to_store(self, device)?;
+        let skip = skip.shrunk(shape.chunk_bytes, shape.size_bytes);
         // A map that cannot be read is no reason to fail: all is looked up instead.
         let previous = previous.and_then(|stream| self.repository().open_map(stream).ok());
         let job = StreamJob {
             run: self,
-            source: ChunkSource { device, shape },
+            source: ChunkSource {
+                device,
+                shape,
+                skip: &skip,
+            },
             previous: previous.as_ref(),
             selection: Selection::Everything,
             observer,

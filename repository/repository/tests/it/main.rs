@@ -13,4 +13,5 @@ mod proving;
 mod recorded_store;
 mod round_trip;
 mod sharing;
+mod skipping;
 mod support;

@@ -140,6 +140,7 @@ pub(crate) fn stream(device: &dyn BlockDevice) -> Stream {
         cursor: None,
         read: None,
         proof: None,
+        skipped: Vec::new(),
     }
 }
 
@@ -166,7 +167,7 @@ pub(crate) fn store_changed_point(
     publish(run, vm, device, stored)
 }
 
-fn publish(
+pub(crate) fn publish(
     run: &RunWriter,
     vm: &str,
     device: &dyn BlockDevice,
