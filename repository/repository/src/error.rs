@@ -18,6 +18,8 @@ pub enum RepositoryErrorKind {
     WrongKey,
     /// Stored bytes are missing, changed or not where they belong.
     Damaged,
+    /// It belongs to a domain whose keys this key does not open. It may be as good as new.
+    OtherDomain,
     /// Valid, but made by a newer version or with a feature that we lack.
     Unsupported,
     /// No restore point fits what was asked for.
@@ -46,6 +48,7 @@ impl RepositoryErrorKind {
             Self::Exists => "exists",
             Self::WrongKey => "wrong-key",
             Self::Damaged => "damaged",
+            Self::OtherDomain => "other-domain",
             Self::Unsupported => "unsupported",
             Self::NoSuchPoint => "no-such-point",
             Self::AmbiguousPoint => "ambiguous-point",

@@ -14,6 +14,7 @@ fn domain() -> Domain {
     let key = || Secret::new([7; 32]);
     Domain {
         id: [1; 16],
+        name: String::new(),
         naming_key: key(),
         map_key: key(),
     }
@@ -54,7 +55,7 @@ pub fn frame(bytes: &[u8]) {
 pub fn index_directory(bytes: &[u8]) {
     let pages = bytes.first().copied().unwrap_or(0).into();
     let key = Aead::new(&Secret::new([7; 32]));
-    if let Some(directory) = IndexDirectory::parse(key, bytes, pages) {
+    if let Some(directory) = IndexDirectory::parse(key, domain().id, bytes, pages) {
         let name = Naming::of(&domain()).chunk(bytes);
         assert!(directory.candidate_pages(&name).end <= pages);
     }

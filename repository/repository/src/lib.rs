@@ -60,6 +60,7 @@ mod point_selector;
 mod read;
 mod repository;
 mod restore_point;
+mod shared;
 mod stream;
 mod write;
 

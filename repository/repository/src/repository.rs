@@ -1,22 +1,17 @@
 //! Making and opening a repository.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use object_store::{ObjectStore, StoreErrorKind};
 
-use crate::cache::Cache;
 use crate::format::{
-    Aead, HEADER_BYTES, Header, Naming, PackId, PackKind, RepositoryFile, SEALED_BYTES_MAX,
-    SealedKind, open_sealed, random_bytes, seal,
+    RepositoryFile, SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal,
 };
 use crate::hex;
-use crate::keys::{Domain, KeyRing, KeySlot, PasswordCost, Secret, Unlock};
-use crate::read::NodeWindows;
+use crate::keys::{KeyRing, KeySlot, PasswordCost, Secret, Unlock};
+use crate::shared::{OpenKeys, Shared};
 use crate::{RepositoryError, RepositoryErrorKind};
 
-/// Pack keys that are kept ready; each takes about a kilobyte.
-const PACK_KEYS_KEPT: usize = 4096;
 const MASTER_KEY_ID: [u8; 16] = [0; 16];
 /// Slots that are tried: anybody with the bucket can add some, and each try costs a third of a
 /// second.
@@ -48,16 +43,6 @@ impl Default for InitOptions {
 #[derive(Clone)]
 pub struct Repository {
     pub(crate) shared: Arc<Shared>,
-}
-
-/// What reading and writing share.
-pub(crate) struct Shared {
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) file: RepositoryFile,
-    pub(crate) ring: KeyRing,
-    pub(crate) naming: Naming,
-    pack_keys: Mutex<Cache<PackId, (PackKind, Arc<Aead>)>>,
-    pub(crate) node_windows: NodeWindows,
 }
 
 impl Repository {
@@ -112,7 +97,7 @@ impl Repository {
             &seal(SealedKind::KeyRing, MASTER_KEY_ID, &master, &object, &body)?,
         )?;
         store.put_new(RepositoryFile::OBJECT, &file_bytes)?;
-        Ok(Self::assemble(store, file, ring))
+        Self::assemble(store, file, OpenKeys::new(master, ring))
     }
 
     /// Opens a repository.
@@ -126,29 +111,23 @@ impl Repository {
         let file = RepositoryFile::parse(&file_bytes)?;
         refuse_unknown_features(&*store, "features/read-")?;
         let master = open_slots(&*store, &file, unlock)?;
-        let ring = open_ring(&*store, &file, &master)?;
+        let ring = open_ring(&*store, &file, &master, 0)?.ok_or_else(no_ring)?;
         if ring.repository_hash != blake3::hash(&file_bytes).to_hex().as_str() {
             return Err(RepositoryError::damaged(
                 RepositoryFile::OBJECT,
                 "the parameters were changed since the repository was made",
             ));
         }
-        Ok(Self::assemble(store, file, ring))
+        Self::assemble(store, file, OpenKeys::new(master, ring))
     }
 
-    fn assemble(store: Arc<dyn ObjectStore>, file: RepositoryFile, ring: KeyRing) -> Self {
-        let naming = Naming::of(&ring.domains[0]);
-        let pack_keys = Mutex::new(Cache::new(PACK_KEYS_KEPT));
-        Self {
-            shared: Arc::new(Shared {
-                store,
-                file,
-                ring,
-                naming,
-                pack_keys,
-                node_windows: NodeWindows::new(),
-            }),
-        }
+    fn assemble(
+        store: Arc<dyn ObjectStore>,
+        file: RepositoryFile,
+        keys: OpenKeys,
+    ) -> Result<Self, RepositoryError> {
+        let shared = Arc::new(Shared::new(store, file, keys)?);
+        Ok(Self { shared })
     }
 
     /// Returns the repository's id, 32 hex digits.
@@ -161,122 +140,41 @@ impl Repository {
         self.shared.store.location()
     }
 
+    /// Returns the name of the domain that this handle writes to.
+    pub fn domain(&self) -> &str {
+        &self.shared.domain().name
+    }
+
+    /// Returns the names of all domains that this key opens, oldest first.
+    pub fn domains(&self) -> Vec<String> {
+        let ring = self.shared.ring();
+        ring.domains
+            .iter()
+            .map(|domain| domain.name.clone())
+            .collect()
+    }
+
+    /// Returns a handle that writes to another domain. Points of all domains are read by any.
+    pub fn in_domain(&self, name: &str) -> Result<Self, RepositoryError> {
+        let find = || {
+            let ring = self.shared.ring();
+            let found = ring.domains.iter().find(|domain| domain.name == name);
+            found.map(|domain| domain.id)
+        };
+        let id = match find() {
+            Some(id) => id,
+            None => {
+                self.shared.reload_keys()?;
+                find().ok_or_else(|| no_domain(name))?
+            }
+        };
+        let shared = self.shared.of_domain(id)?;
+        Ok(Self { shared })
+    }
+
     /// Returns the chunk size in bytes.
     pub fn chunk_bytes(&self) -> u32 {
         self.shared.file.chunk_bytes
-    }
-}
-
-impl Shared {
-    /// Returns the domain that new data belongs to.
-    pub(crate) fn domain(&self) -> &Domain {
-        // A ring without a domain is refused when it is read.
-        &self.ring.domains[0]
-    }
-
-    /// Returns header and secret for a new pack.
-    pub(crate) fn new_pack(&self, kind: PackKind) -> Result<(Header, &Secret), RepositoryError> {
-        let domain = self.domain();
-        let (key_id, secret) = match kind {
-            PackKind::MapNodes => (domain.id, &domain.map_key),
-            PackKind::Chunks => {
-                let keys = &self.ring.data_keys;
-                let key = keys
-                    .iter()
-                    .rev()
-                    .find(|key| key.domain == domain.id)
-                    .ok_or_else(|| {
-                        let what = "the key ring has no data key for this domain";
-                        RepositoryError::new(RepositoryErrorKind::Unsupported, what)
-                    })?;
-                (key.id, &key.key)
-            }
-        };
-        Ok((
-            Header {
-                kind,
-                domain: domain.id,
-                key_id,
-                pack: PackId::random()?,
-            },
-            secret,
-        ))
-    }
-
-    /// Returns the key of an existing pack from its header.
-    pub(crate) fn key_of(&self, header: Header) -> Result<Aead, RepositoryError> {
-        let secret = match header.kind {
-            PackKind::MapNodes => {
-                let mut domains = self.ring.domains.iter();
-                domains
-                    .find(|domain| domain.id == header.key_id)
-                    .map(|domain| &domain.map_key)
-            }
-            PackKind::Chunks => {
-                let mut keys = self.ring.data_keys.iter();
-                keys.find(|key| key.id == header.key_id).map(|key| &key.key)
-            }
-        };
-        let secret = secret.ok_or_else(|| {
-            let what = "the pack is encrypted with a key that the key ring does not have";
-            RepositoryError::new(RepositoryErrorKind::Damaged, what).at(32)
-        })?;
-        Ok(header.pack_key(secret))
-    }
-
-    /// Returns the header that a pack must have if there is but one key for its kind. A pack that
-    /// has another one does not authenticate.
-    fn only_header(&self, pack: PackId, kind: PackKind) -> Option<Header> {
-        let key_id = match (kind, &self.ring.domains[..], &self.ring.data_keys[..]) {
-            (PackKind::MapNodes, [domain], _) => domain.id,
-            (PackKind::Chunks, [_], [data_key]) => data_key.id,
-            _ => return None,
-        };
-        let domain = self.domain().id;
-        Some(Header {
-            kind,
-            domain,
-            key_id,
-            pack,
-        })
-    }
-
-    /// Returns the key of a pack that should be of `kind`; reads its header where that must tell.
-    pub(crate) fn pack_key(
-        &self,
-        pack: PackId,
-        kind: PackKind,
-    ) -> Result<Arc<Aead>, RepositoryError> {
-        let kept = self
-            .pack_keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&pack);
-        let (found, key) = match kept {
-            Some(kept) => kept,
-            None => {
-                let header = match self.only_header(pack, kind) {
-                    Some(header) => header,
-                    None => {
-                        let mut bytes = [0; HEADER_BYTES];
-                        self.store.get_range(&pack.object_name(), 0, &mut bytes)?;
-                        Header::parse(&bytes, pack)?
-                    }
-                };
-                let kept = (header.kind, Arc::new(self.key_of(header)?));
-                let mut keys = self
-                    .pack_keys
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                keys.insert(pack, kept.clone());
-                kept
-            }
-        };
-        if found != kind {
-            let what = "the pack holds another kind of frames than expected";
-            return Err(RepositoryError::new(RepositoryErrorKind::Damaged, what).at(8));
-        }
-        Ok(key)
     }
 }
 
@@ -287,7 +185,13 @@ fn no_repository(location: &str) -> RepositoryError {
         .hint("make one with `lifeboat repo init --repo DIR`")
 }
 
-fn ring_object(file: &RepositoryFile, sequence: u32) -> String {
+fn no_domain(name: &str) -> RepositoryError {
+    let what = format!("the repository has no domain {name}, or this key does not open it");
+    RepositoryError::new(RepositoryErrorKind::OtherDomain, what)
+        .hint("`lifeboat repo domain list` shows the domains")
+}
+
+pub(crate) fn ring_object(file: &RepositoryFile, sequence: u32) -> String {
     format!("rings/{}-{sequence:08}", file.id)
 }
 
@@ -352,32 +256,47 @@ fn open_slots(
     ))
 }
 
-fn open_ring(
+fn no_ring() -> RepositoryError {
+    RepositoryError::damaged("rings/", "the key ring is missing")
+}
+
+/// Reads the newest key ring that is newer than sequence `known`; `None` where there is none.
+pub(crate) fn open_ring(
     store: &dyn ObjectStore,
     file: &RepositoryFile,
     master: &Secret,
-) -> Result<KeyRing, RepositoryError> {
-    let mut objects = HashSet::new();
+    known: u32,
+) -> Result<Option<KeyRing>, RepositoryError> {
+    let oldest = ring_object(file, known);
+    let mut objects = Vec::new();
     store.list("rings/", &mut |object| {
-        if object.name.starts_with(&format!("rings/{}-", file.id)) {
-            objects.insert(object.name);
+        if object.name.starts_with(&format!("rings/{}-", file.id)) && object.name > oldest {
+            objects.push(object.name);
         }
     })?;
-    let mut objects: Vec<String> = objects.into_iter().collect();
     objects.sort_unstable();
-    let mut last_error = RepositoryError::damaged("rings/", "the key ring is missing");
+    let mut last_error = None;
     for object in objects.iter().rev() {
         let read = || {
             let bytes = store.get(object, SEALED_BYTES_MAX as u64)?;
             let body = open_sealed(SealedKind::KeyRing, MASTER_KEY_ID, master, object, &bytes)?;
-            KeyRing::from_json(&body).map_err(|error| error.in_object(object))
+            let ring = KeyRing::from_json(&body).map_err(|error| error.in_object(object))?;
+            if ring_object(file, ring.sequence) != *object {
+                let what = "the key ring says that it is another one";
+                return Err(RepositoryError::damaged(object, what));
+            }
+            Ok(Some(ring))
         };
         match read() {
             // An older ring serves where the newest does not authenticate; any other failure must
             // not make this run write under keys that were retired.
-            Err(error) if error.kind() == RepositoryErrorKind::Damaged => last_error = error,
+            Err(error) if error.kind() == RepositoryErrorKind::Damaged => last_error = Some(error),
             result => return result,
         }
     }
-    Err(last_error)
+    // Where a ring is held already, one that does not authenticate is none.
+    match last_error {
+        Some(error) if known == 0 => Err(error),
+        _ => Ok(None),
+    }
 }

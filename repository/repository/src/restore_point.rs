@@ -5,9 +5,10 @@ use object_store::StoreErrorKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::format::{SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal};
+use crate::format::{SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal, sealed_key_id};
 use crate::hex;
 use crate::read::{MapReader, MapShape, RepositoryDisk};
+use crate::shared::Shared;
 use crate::stream::{Stream, StreamRole, StreamRoot};
 use crate::{Repository, RepositoryError, RepositoryErrorKind};
 
@@ -164,17 +165,9 @@ impl RestorePoint {
 }
 
 impl Repository {
-    fn point_object(&self, point: &RestorePoint) -> String {
-        format!(
-            "points/{}/{}",
-            self.shared.naming.group(&point.vm.identity),
-            point.id
-        )
-    }
-
     /// Writes a point. Everything that it needs must be durable.
     pub(crate) fn put_point(&self, point: &RestorePoint) -> Result<(), RepositoryError> {
-        let object = self.point_object(point);
+        let object = self.shared.point_object(point);
         let domain = self.shared.domain();
         let body = serde_json::to_vec(point).map_err(|error| {
             let what = "the restore point cannot be written as JSON";
@@ -191,9 +184,11 @@ impl Repository {
     }
 
     fn read_point(&self, object: &str) -> Result<RestorePoint, RepositoryError> {
-        let domain = self.shared.domain();
         let bytes = self.shared.store.get(object, SEALED_BYTES_MAX as u64)?;
         let kind = SealedKind::RestorePoint;
+        let shared = self.shared.of_domain(sealed_key_id(object, &bytes)?);
+        let shared = shared.map_err(|error| error.in_object(object))?;
+        let domain = shared.domain();
         let body = open_sealed(kind, domain.id, &domain.map_key, object, &bytes)?;
         let unreadable = |error| {
             RepositoryError::damaged(object, "the restore point cannot be read").caused_by(error)
@@ -206,20 +201,28 @@ impl Repository {
                 RepositoryError::new(RepositoryErrorKind::Unsupported, what).in_object(object)
             );
         }
-        let point: RestorePoint = serde_json::from_slice(&body).map_err(unreadable)?;
-        if self.point_object(&point) != object {
+        let mut point: RestorePoint = serde_json::from_slice(&body).map_err(unreadable)?;
+        if shared.point_object(&point) != object {
             let what = "the restore point says that it is another one's";
             return Err(RepositoryError::damaged(object, what));
+        }
+        let RestorePoint {
+            streams, images, ..
+        } = &mut point;
+        for stream in streams.iter_mut().chain(images) {
+            stream.set_domain(domain.id);
         }
         Ok(point)
     }
 
-    /// Reads all points, oldest first, and what could not be read.
+    /// Reads the points of all domains, oldest first, and what could not be read. An error of kind
+    /// `OtherDomain` is of a point that is none of ours: it is not damage.
     pub fn points(&self) -> Result<(Vec<RestorePoint>, Vec<RepositoryError>), RepositoryError> {
         self.points_below("points/")
     }
 
-    /// Reads the points of one VM, oldest first; those that cannot be read are left out.
+    /// Reads the points of one VM in this handle's domain, oldest first: those that new data can be
+    /// compared with. Points that cannot be read are left out.
     pub fn points_of(&self, identity: &str) -> Result<Vec<RestorePoint>, RepositoryError> {
         let prefix = format!("points/{}/", self.shared.naming.group(identity));
         Ok(self.points_below(&prefix)?.0)
@@ -229,6 +232,8 @@ impl Repository {
         &self,
         prefix: &str,
     ) -> Result<(Vec<RestorePoint>, Vec<RepositoryError>), RepositoryError> {
+        // What another host wrote meanwhile may lie under keys that are newer than this handle.
+        self.shared.reload_keys()?;
         let mut objects = Vec::new();
         self.shared
             .store
@@ -258,14 +263,31 @@ impl Repository {
     pub(crate) fn open_map(&self, stream: &Stream) -> Result<MapReader, RepositoryError> {
         let shape = MapShape::new(stream.size_bytes, self.chunk_bytes())?;
         let root = stream.root.as_ref().map(StreamRoot::to_map).transpose()?;
-        MapReader::new(std::sync::Arc::clone(&self.shared), shape, root)
+        let domain = stream.domain().unwrap_or(self.shared.domain().id);
+        MapReader::new(self.shared.of_domain(domain)?, shape, root)
     }
 
     /// Removes a restore point and nothing that it needs.
     pub fn remove_point(&self, point: &RestorePoint) -> Result<(), RepositoryError> {
-        match self.shared.store.remove(&self.point_object(point)) {
-            Err(error) if error.kind() != StoreErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+        // A point with nothing in it does not say whose it is; ids are random, so no other is met.
+        let domains = match point.all_streams().find_map(Stream::domain) {
+            Some(domain) => vec![self.shared.of_domain(domain)?],
+            None => self.shared.all_domains()?,
+        };
+        for domain in domains {
+            match domain.store.remove(&domain.point_object(point)) {
+                Err(error) if error.kind() != StoreErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
         }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Returns the name of the object that a point of this domain has.
+    pub(crate) fn point_object(&self, point: &RestorePoint) -> String {
+        let group = self.naming.group(&point.vm.identity);
+        format!("points/{group}/{}", point.id)
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::format::{Locator, Name, PackId};
 use crate::hex;
+use crate::keys::DomainId;
 use crate::read::MapRoot;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -126,6 +127,10 @@ pub struct Proof {
 /// Where a map begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamRoot {
+    /// The domain whose keys name and seal the map: that of the point. Not known of a point that
+    /// was not read from a repository.
+    #[serde(skip)]
+    domain: Option<DomainId>,
     level: u8,
     name: String,
     pack: String,
@@ -181,6 +186,20 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Returns the domain that the stream's map belongs to, where that is known.
+    pub(crate) fn domain(&self) -> Option<DomainId> {
+        self.root.as_ref().and_then(|root| root.domain)
+    }
+
+    /// Says which domain the stream's map belongs to: that of the point that it was read from.
+    pub(crate) fn set_domain(&mut self, domain: DomainId) {
+        if let Some(root) = &mut self.root {
+            root.domain = Some(domain);
+        }
+    }
+}
+
 impl AddAssign for StreamStatistics {
     fn add_assign(&mut self, part: Self) {
         self.data_bytes += part.data_bytes;
@@ -195,8 +214,9 @@ impl AddAssign for StreamStatistics {
 }
 
 impl StreamRoot {
-    pub(crate) fn from_map(root: MapRoot) -> Self {
+    pub(crate) fn from_map(domain: DomainId, root: MapRoot) -> Self {
         Self {
+            domain: Some(domain),
             level: root.level,
             name: hex::encode(&root.name.0),
             pack: hex::encode(&root.locator.pack.0),

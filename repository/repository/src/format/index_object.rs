@@ -1,7 +1,7 @@
 //! Index objects: a sorted copy of pack trailers (section 9).
 
 use crate::format::{Aead, Bloom, Locator, Name, PackId, TAG_BYTES, place_nonce};
-use crate::keys::Domain;
+use crate::keys::{Domain, DomainId};
 use crate::{RepositoryError, RepositoryErrorKind};
 
 const MAGIC: &[u8; 8] = b"LBINDX01";
@@ -132,6 +132,8 @@ impl IndexObject {
 /// What is kept in memory of an index object: about 11 bits an entry.
 pub(crate) struct IndexDirectory {
     key: Aead,
+    /// Whose packs they are.
+    pub(crate) domain: DomainId,
     /// Packs that the index lists whole, sorted.
     pub(crate) packs: Vec<PackId>,
     fences: Vec<u64>,
@@ -140,8 +142,10 @@ pub(crate) struct IndexDirectory {
 
 impl IndexDirectory {
     /// Opens the index object `id` of `size_bytes`, reading with `read(offset, buf)`.
+    ///
+    /// `domain_of` has the keys of the domain that the header names, or says why not.
     pub(crate) fn open(
-        domain: &Domain,
+        domain_of: impl FnOnce(DomainId) -> Result<Domain, RepositoryError>,
         id: PackId,
         size_bytes: u64,
         read: impl Fn(u64, &mut [u8]) -> Result<(), RepositoryError>,
@@ -153,6 +157,14 @@ impl IndexDirectory {
             .ok_or_else(|| damaged("an index object of this length cannot be"))?;
         let mut stored_header = [0; HEADER_BYTES];
         read(0, &mut stored_header)?;
+        if &stored_header[..8] != MAGIC {
+            return Err(
+                damaged("this is not an index object (it should begin with LBINDX01)").at(0),
+            );
+        }
+        let mut domain = [0; 16];
+        domain.copy_from_slice(&stored_header[16..32]);
+        let domain = &domain_of(domain)?;
         if stored_header != header(domain, id) {
             return Err(damaged("this is not the index object that its name says").at(0));
         }
@@ -173,7 +185,7 @@ impl IndexDirectory {
         let plain = key
             .open(DIRECTORY_NONCE, &directory_data(pages), &mut directory)
             .map_err(|error| error.at(start))?;
-        Self::parse(key, plain, pages as usize)
+        Self::parse(key, domain.id, plain, pages as usize)
             .ok_or_else(|| damaged("the index object's directory makes no sense").at(start))
     }
 
@@ -183,7 +195,8 @@ impl IndexDirectory {
         id: PackId,
         bytes: &[u8],
     ) -> Result<Self, RepositoryError> {
-        Self::open(domain, id, bytes.len() as u64, |offset, buf| {
+        let domain_of = |_| Ok(domain.clone());
+        Self::open(domain_of, id, bytes.len() as u64, |offset, buf| {
             let part = usize::try_from(offset)
                 .ok()
                 .and_then(|start| bytes.get(start..start.checked_add(buf.len())?));
@@ -196,7 +209,7 @@ impl IndexDirectory {
     }
 
     /// Reads a directory that was decrypted; `None` for one that makes no sense.
-    pub(crate) fn parse(key: Aead, plain: &[u8], pages: usize) -> Option<Self> {
+    pub(crate) fn parse(key: Aead, domain: DomainId, plain: &[u8], pages: usize) -> Option<Self> {
         let packs = u32_at(plain, 8)? as usize;
         let (packs, rest) = plain.get(12..)?.split_at_checked(packs.checked_mul(16)?)?;
         let (fences, rest) = rest.split_at_checked(pages.checked_mul(8)?)?;
@@ -206,6 +219,7 @@ impl IndexDirectory {
         }
         Some(Self {
             key,
+            domain,
             packs: packs
                 .as_chunks::<16>()
                 .0
@@ -283,6 +297,7 @@ mod tests {
     fn every_name_is_found_where_it_lies_and_no_other() {
         let ring = KeyRing::generate(String::new()).unwrap();
         let domain = &ring.domains[0];
+        let domain_of = |_| Ok(domain.clone());
         let name = |n: u32| Name(*blake3::hash(&n.to_le_bytes()).as_bytes());
         let locator = |n: u32| Locator {
             pack: PackId([u8::try_from(n % 3).unwrap(); 16]),
@@ -303,7 +318,7 @@ mod tests {
             Ok(())
         };
         let size = object.bytes.len() as u64;
-        let index = IndexDirectory::open(domain, object.id, size, read).unwrap();
+        let index = IndexDirectory::open(domain_of, object.id, size, read).unwrap();
         assert_eq!(index.packs.len(), 4);
         let find = |n: u32| {
             index.candidate_pages(&name(n)).find_map(|page| {
@@ -315,6 +330,6 @@ mod tests {
         assert!((0..1000).all(|n| find(n) == Some(locator(n))));
         assert!((1000..3000).all(|n| find(n).is_none()));
         let other = PackId([9; 16]);
-        assert!(IndexDirectory::open(domain, other, size, read).is_err());
+        assert!(IndexDirectory::open(domain_of, other, size, read).is_err());
     }
 }

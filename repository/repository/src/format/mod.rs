@@ -23,4 +23,4 @@ pub(crate) use pack::{
     TrailerEntry, seal_trailer,
 };
 pub(crate) use repository_file::RepositoryFile;
-pub(crate) use sealed_object::{SEALED_BYTES_MAX, SealedKind, open_sealed, seal};
+pub(crate) use sealed_object::{SEALED_BYTES_MAX, SealedKind, open_sealed, seal, sealed_key_id};

@@ -50,14 +50,11 @@ pub(crate) fn seal(
     Ok(bytes)
 }
 
-/// Opens a sealed object that was read under the name `object`.
-pub(crate) fn open_sealed(
-    kind: SealedKind,
-    key_id: [u8; 16],
-    secret: &Secret,
+/// Splits a sealed object whose checksum holds into its header and what is sealed.
+fn open_envelope<'a>(
     object: &str,
-    bytes: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, RepositoryError> {
+    bytes: &'a [u8],
+) -> Result<(&'a [u8], &'a [u8]), RepositoryError> {
     let damaged = |what: &str| RepositoryError::damaged(object, what);
     let content = bytes
         .len()
@@ -73,7 +70,29 @@ pub(crate) fn open_sealed(
             "the bytes are not as they were written: their checksum is wrong",
         ));
     }
-    let (header, sealed) = content.split_at(HEADER_BYTES);
+    Ok(content.split_at(HEADER_BYTES))
+}
+
+/// Returns the id of the key that a sealed object is sealed under.
+///
+/// Its checksum holds, so an id that nobody knows is no flipped bit.
+pub(crate) fn sealed_key_id(object: &str, bytes: &[u8]) -> Result<[u8; 16], RepositoryError> {
+    let (header, _) = open_envelope(object, bytes)?;
+    let mut id = [0; 16];
+    id.copy_from_slice(&header[16..32]);
+    Ok(id)
+}
+
+/// Opens a sealed object that was read under the name `object`.
+pub(crate) fn open_sealed(
+    kind: SealedKind,
+    key_id: [u8; 16],
+    secret: &Secret,
+    object: &str,
+    bytes: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, RepositoryError> {
+    let damaged = |what: &str| RepositoryError::damaged(object, what);
+    let (header, sealed) = open_envelope(object, bytes)?;
     if header[8..10] != (kind as u16).to_le_bytes() || header[16..32] != key_id {
         return Err(damaged("this is a sealed object of another kind or key").at(8));
     }

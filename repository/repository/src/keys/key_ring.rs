@@ -11,10 +11,15 @@ use crate::{RepositoryError, RepositoryErrorKind};
 /// Identity of a domain.
 pub(crate) type DomainId = [u8; 16];
 
+/// Name of the domain that every repository is made with.
+const DEFAULT_DOMAIN: &str = "default";
+
 /// Who may dedupe against whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Domain {
     pub(crate) id: DomainId,
+    /// What people call it.
+    pub(crate) name: String,
     pub(crate) naming_key: Secret,
     pub(crate) map_key: Secret,
 }
@@ -66,6 +71,7 @@ impl KeyRing {
         let id = random_bytes()?;
         let domain = Domain {
             id,
+            name: DEFAULT_DOMAIN.to_owned(),
             naming_key: Secret::random()?,
             map_key: Secret::random()?,
         };
@@ -82,6 +88,17 @@ impl KeyRing {
         })
     }
 
+    /// Returns a domain by its id.
+    pub(crate) fn domain(&self, id: DomainId) -> Option<&Domain> {
+        self.domains.iter().find(|domain| domain.id == id)
+    }
+
+    /// Returns a data key of a domain by its id.
+    pub(crate) fn data_key(&self, domain: DomainId, id: [u8; 16]) -> Option<&DataKey> {
+        let mut keys = self.data_keys.iter();
+        keys.find(|key| key.domain == domain && key.id == id)
+    }
+
     pub(crate) fn to_json(&self) -> Zeroizing<Vec<u8>> {
         let ring = StoredRing {
             sequence: self.sequence,
@@ -91,7 +108,7 @@ impl KeyRing {
                 .iter()
                 .map(|domain| StoredDomain {
                     id: hex::encode(&domain.id),
-                    name: "default".to_owned(),
+                    name: domain.name.clone(),
                     naming_key: Zeroizing::new(domain.naming_key.to_hex()),
                     map_key: Zeroizing::new(domain.map_key.to_hex()),
                 })
@@ -121,6 +138,7 @@ impl KeyRing {
             let read = || {
                 Some(Domain {
                     id: hex::decode_array(&domain.id)?,
+                    name: domain.name.clone(),
                     naming_key: Secret::from_hex(&domain.naming_key)?,
                     map_key: Secret::from_hex(&domain.map_key)?,
                 })

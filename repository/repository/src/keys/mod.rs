@@ -5,7 +5,7 @@ mod key_slot;
 mod recovery_key;
 mod secret;
 
-pub(crate) use key_ring::{Domain, KeyRing};
+pub(crate) use key_ring::{Domain, DomainId, KeyRing};
 pub(crate) use key_slot::KeySlot;
 pub use key_slot::{PasswordCost, Unlock};
 pub use recovery_key::RecoveryKey;

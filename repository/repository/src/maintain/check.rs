@@ -6,8 +6,8 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::format::{
-    Entry, FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, Header, Locator, MapNode, Name, PackId,
-    PackKind, TrailerEntry, decode_frame, place_nonce,
+    Entry, FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, Header, Locator, MapNode, Name, Naming,
+    PackId, PackKind, TrailerEntry, decode_frame, place_nonce,
 };
 use crate::maintain::VerifyObserver;
 use crate::read::{MapReader, index_objects};
@@ -75,13 +75,15 @@ pub struct CheckReport {
     pub frames: u64,
     /// Bytes of packs that were read.
     pub read_bytes: u64,
+    /// Objects of domains whose keys this key does not open: nothing was checked of them.
+    pub other_domains: u64,
     /// What is not as it was written; empty for a good repository.
     pub damage: Vec<Damage>,
 }
 
 /// What a pack was found to hold: length of frames by offset.
 struct PackContent {
-    kind: PackKind,
+    header: Header,
     frames: HashMap<u32, u32>,
 }
 
@@ -187,7 +189,7 @@ impl Repository {
         read_data: bool,
         report: &mut CheckReport,
     ) -> Result<PackContent, RepositoryError> {
-        let (kind, entries) = if read_data {
+        let (header, entries) = if read_data {
             self.read_pack(pack, size_bytes, report)?
         } else {
             self.shared.read_trailer(pack, size_bytes)?
@@ -196,7 +198,7 @@ impl Repository {
             .iter()
             .map(|entry| (entry.offset, entry.stored_bytes))
             .collect();
-        Ok(PackContent { kind, frames })
+        Ok(PackContent { header, frames })
     }
 
     /// Reads a whole pack: its checksum, then every frame.
@@ -205,18 +207,15 @@ impl Repository {
         pack: PackId,
         size_bytes: u64,
         report: &mut CheckReport,
-    ) -> Result<(PackKind, Vec<TrailerEntry>), RepositoryError> {
+    ) -> Result<(Header, Vec<TrailerEntry>), RepositoryError> {
         let object = pack.object_name();
         let named = |error: RepositoryError| error.in_object(&object);
         let mut bytes = self.shared.store.get(&object, u64::from(u32::MAX))?;
         report.read_bytes += bytes.len() as u64;
         let damaged = |what| RepositoryError::damaged(&object, what);
         check_hash(&object, &bytes)?;
-        let header = bytes
-            .first_chunk()
-            .ok_or_else(|| damaged("the pack is too short"))?;
-        let header = Header::parse(header, pack).map_err(named)?;
-        let key = self.shared.key_of(header).map_err(named)?;
+        let (header, key) = self.shared.open_header(&bytes, pack).map_err(named)?;
+        let naming = &self.shared.of_domain(header.domain)?.naming;
         let footer = bytes
             .last_chunk::<FOOTER_BYTES>()
             .ok_or_else(|| damaged("the pack is too short"))?;
@@ -239,36 +238,35 @@ impl Repository {
                 .open(place_nonce(entry.offset.into()), &entry.name.0, frame)
                 .map_err(at)?;
             let len = decode_frame(frame, &mut plain).map_err(at)?;
-            self.check_name(header.kind, entry, &plain[..len])
-                .map_err(at)?;
+            check_name(naming, header.kind, entry, &plain[..len]).map_err(at)?;
             report.frames += 1;
         }
-        Ok((header.kind, entries))
+        Ok((header, entries))
     }
+}
 
-    fn check_name(
-        &self,
-        kind: PackKind,
-        entry: &TrailerEntry,
-        plain: &[u8],
-    ) -> Result<(), RepositoryError> {
-        let naming = &self.shared.naming;
-        let name = match kind {
-            PackKind::Chunks => naming.chunk(plain),
-            PackKind::MapNodes => {
-                let (level, count) = match plain {
-                    [level, _, low, high, ..] => (*level, u16::from_le_bytes([*low, *high])),
-                    _ => (0, 0),
-                };
-                MapNode::decode(plain, level, count.into(), naming)?.0
-            }
-        };
-        if name == entry.name && plain.len() as u64 == u64::from(entry.plain_bytes) {
-            return Ok(());
+/// Names the content of a frame anew and compares.
+fn check_name(
+    naming: &Naming,
+    kind: PackKind,
+    entry: &TrailerEntry,
+    plain: &[u8],
+) -> Result<(), RepositoryError> {
+    let name = match kind {
+        PackKind::Chunks => naming.chunk(plain),
+        PackKind::MapNodes => {
+            let (level, count) = match plain {
+                [level, _, low, high, ..] => (*level, u16::from_le_bytes([*low, *high])),
+                _ => (0, 0),
+            };
+            MapNode::decode(plain, level, count.into(), naming)?.0
         }
-        let what = "a frame does not hold what its name says";
-        Err(RepositoryError::new(RepositoryErrorKind::Damaged, what))
+    };
+    if name == entry.name && plain.len() as u64 == u64::from(entry.plain_bytes) {
+        return Ok(());
     }
+    let what = "a frame does not hold what its name says";
+    Err(RepositoryError::new(RepositoryErrorKind::Damaged, what))
 }
 
 /// Compares the checksum that packs and index objects end with.
@@ -290,6 +288,10 @@ fn is_damage(error: &RepositoryError) -> bool {
 }
 
 fn add_damage(report: &mut CheckReport, error: &RepositoryError) -> Result<(), RepositoryError> {
+    if error.kind() == RepositoryErrorKind::OtherDomain {
+        report.other_domains += 1;
+        return Ok(());
+    }
     if !is_damage(error) {
         // The store failed: that says nothing about what is stored.
         let what = format!("the check could not go on: {error}");
@@ -339,7 +341,12 @@ impl Walk<'_> {
         let object = locator.pack.object_name();
         let what = match self.packs.get(&locator.pack) {
             None => "a restore point needs this pack, and it is missing or damaged",
-            Some(pack) if pack.kind != kind => "a restore point needs another kind of pack here",
+            Some(pack) if pack.header.domain != self.map.shared.domain().id => {
+                "a restore point points into a pack of another domain"
+            }
+            Some(pack) if pack.header.kind != kind => {
+                "a restore point needs another kind of pack here"
+            }
             Some(pack) if pack.frames.get(&locator.offset) == Some(&locator.stored_bytes) => {
                 return Ok(());
             }

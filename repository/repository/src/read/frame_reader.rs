@@ -6,7 +6,7 @@ use crate::format::{
     FRAME_PLAIN_BYTES_MAX, HEADER_BYTES, Locator, Name, PackKind, TAG_BYTES, decode_frame,
     place_nonce,
 };
-use crate::repository::Shared;
+use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Frames that follow each other in a pack are fetched together, up to this many bytes.

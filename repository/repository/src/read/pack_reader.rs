@@ -3,11 +3,9 @@
 use object_store::ObjectStore;
 
 use crate::RepositoryError;
-use crate::format::{
-    FOOTER_BYTES, Footer, HEADER_BYTES, Header, IndexDirectory, PackId, PackKind, TrailerEntry,
-};
+use crate::format::{FOOTER_BYTES, Footer, Header, IndexDirectory, PackId, TrailerEntry};
 use crate::hex;
-use crate::repository::Shared;
+use crate::shared::Shared;
 
 /// Lists the index objects: name, id, length.
 pub(crate) fn index_objects(
@@ -28,31 +26,29 @@ pub(crate) fn index_objects(
 }
 
 impl Shared {
-    /// Opens the directory of an index object.
+    /// Opens the directory of an index object of any domain; `OtherDomain` where we lack its keys.
     pub(crate) fn open_index(
         &self,
         object: &str,
         id: PackId,
         size_bytes: u64,
     ) -> Result<IndexDirectory, RepositoryError> {
-        IndexDirectory::open(self.domain(), id, size_bytes, |offset, buf| {
+        let domain_of = |domain| self.domain_of(domain);
+        IndexDirectory::open(domain_of, id, size_bytes, |offset, buf| {
             Ok(self.store.get_range(object, offset, buf)?)
         })
         .map_err(|error| error.in_object(object))
     }
 
-    /// Reads what a pack of `size_bytes` holds.
+    /// Reads what a pack of `size_bytes`, of any domain, holds.
     pub(crate) fn read_trailer(
         &self,
         pack: PackId,
         size_bytes: u64,
-    ) -> Result<(PackKind, Vec<TrailerEntry>), RepositoryError> {
+    ) -> Result<(Header, Vec<TrailerEntry>), RepositoryError> {
         let object = pack.object_name();
         let named = |error: RepositoryError| error.in_object(&object);
-        let mut header = [0; HEADER_BYTES];
-        self.store.get_range(&object, 0, &mut header)?;
-        let header = Header::parse(&header, pack).map_err(named)?;
-        let key = self.key_of(header).map_err(named)?;
+        let (header, key) = self.read_header(pack)?;
         let mut footer = [0; FOOTER_BYTES];
         let footer_offset = size_bytes.saturating_sub(FOOTER_BYTES as u64);
         self.store.get_range(&object, footer_offset, &mut footer)?;
@@ -61,6 +57,6 @@ impl Shared {
         self.store
             .get_range(&object, footer.trailer_offset, &mut trailer)?;
         let entries = footer.open_trailer(&key, &mut trailer).map_err(named)?;
-        Ok((header.kind, entries))
+        Ok((header, entries))
     }
 }

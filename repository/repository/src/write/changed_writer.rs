@@ -83,7 +83,7 @@ impl RunWriter {
         let shape = shape_to_store(self, device)?;
         check_same_size(previous, device)?;
         let skip = skip.shrunk(shape.chunk_bytes, shape.size_bytes);
-        let map = self.repository().open_map(previous).ok();
+        let map = self.open_earlier(previous);
         let job = |look_through| StreamJob {
             run: self,
             source: ChunkSource {
@@ -148,7 +148,7 @@ impl RunWriter {
         let mut statistics = leaves.tally.after(before);
         statistics.stored_bytes += stored;
         Ok(Touched::Stored(StoredStream {
-            root: root.map(StreamRoot::from_map),
+            root: root.map(|root| StreamRoot::from_map(self.shared().domain().id, root)),
             statistics,
             mended_bytes: 0,
         }))

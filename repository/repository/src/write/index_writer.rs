@@ -8,7 +8,7 @@ use crate::format::{
     IndexDirectory, IndexEntry, IndexObject, Locator, PackId, PackKind, TrailerEntry,
 };
 use crate::read::index_objects;
-use crate::repository::Shared;
+use crate::shared::Shared;
 use crate::write::known_chunks::KnownChunks;
 
 /// Names in memory before an index object is written: it bounds the memory of a long run.
@@ -40,12 +40,18 @@ impl IndexWriter {
     /// Learns what the store has: the index objects, every pack with its length, and the trailers
     /// of packs that no index lists, which runs that died have left.
     pub(crate) fn load(&self) -> Result<(), RepositoryError> {
-        let mut listed = HashSet::new();
+        let domain = self.shared.domain().id;
+        // What other domains list is of no use here, but need not be asked what it is.
+        let (mut listed, mut of_others) = (HashSet::new(), HashSet::new());
         for (object, id, size_bytes) in index_objects(&*self.shared.store)? {
             // A broken index is as good as none: its packs are read by their trailers.
-            if let Ok(directory) = self.shared.open_index(&object, id, size_bytes) {
-                listed.extend(directory.packs.iter().copied());
-                self.known.add_index(object, directory);
+            match self.shared.open_index(&object, id, size_bytes) {
+                Ok(directory) if directory.domain == domain => {
+                    listed.extend(directory.packs.iter().copied());
+                    self.known.add_index(object, directory);
+                }
+                Ok(directory) => of_others.extend(directory.packs),
+                Err(_) => {}
             }
         }
         let mut unlisted = Vec::new();
@@ -54,7 +60,7 @@ impl IndexWriter {
                 return;
             };
             self.known.add_pack(pack, object.size_bytes);
-            if !listed.contains(&pack) {
+            if !listed.contains(&pack) && !of_others.contains(&pack) {
                 unlisted.push((pack, object.size_bytes));
             }
         })?;
@@ -64,8 +70,10 @@ impl IndexWriter {
         }
         for (pack, size_bytes) in unlisted {
             // A damaged pack is `repo check`'s to report; nothing is deduplicated against it.
-            if let Ok((kind, frames)) = self.shared.read_trailer(pack, size_bytes) {
-                self.list(kind, pack, size_bytes, &frames)?;
+            if let Ok((header, frames)) = self.shared.read_trailer(pack, size_bytes)
+                && header.domain == domain
+            {
+                self.list(header.kind, pack, size_bytes, &frames)?;
             }
         }
         // At once, so that what a dead run left is found like everything else.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
 use crate::format::{Entry, IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId, PackKind};
-use crate::repository::Shared;
+use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 const SHARDS: usize = 64;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::format::{
     Aead, FRAMES_MAX, Locator, Name, PackId, PackKind, TrailerEntry, place_nonce, seal_trailer,
 };
-use crate::repository::Shared;
+use crate::shared::Shared;
 use crate::write::pack_buffer::{PackBuffer, PackBuffers};
 use crate::write::pack_ticket::{PackTicket, PackTickets};
 use crate::{RepositoryError, RepositoryErrorKind};
@@ -155,12 +155,12 @@ impl PackBuilder {
     }
 
     fn start(&self, shared: &Shared) -> Result<OpenPack, RepositoryError> {
-        let (header, secret) = shared.new_pack(self.kind)?;
+        let (header, key) = shared.new_pack(self.kind)?;
         let mut buffer = self.buffers.take();
         buffer.bytes.extend_from_slice(&header.to_bytes());
         Ok(OpenPack {
             id: header.pack,
-            key: header.pack_key(secret),
+            key,
             buffer,
             entries: Vec::new(),
             ticket: self.tickets.issue(),

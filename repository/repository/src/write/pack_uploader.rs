@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::format::PackKind;
-use crate::repository::Shared;
+use crate::shared::Shared;
 use crate::write::index_writer::IndexWriter;
 use crate::write::known_chunks::KnownChunks;
 use crate::write::pack_builder::FinishedPack;

@@ -63,7 +63,7 @@ impl RunWriter {
             shape,
             skip: &NOTHING,
         };
-        let map = self.repository().open_map(previous).ok();
+        let map = self.open_earlier(previous);
         let pieces = Pieces {
             ranges: budget.choose(shape, changed).into_iter(),
             rest: 0..0,

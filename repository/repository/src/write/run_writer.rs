@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::format::{Locator, PackKind};
-use crate::repository::{Shared, refuse_unknown_features};
+use crate::repository::refuse_unknown_features;
+use crate::shared::Shared;
 use crate::write::index_writer::IndexWriter;
 use crate::write::known_chunks::KnownChunks;
 use crate::write::pack_builder::{FinishedPack, PackBuilder, StagedFrames};
@@ -39,6 +40,8 @@ impl Repository {
     pub fn begin_run(&self, workers: usize) -> Result<RunWriter, RepositoryError> {
         let shared = &self.shared;
         refuse_unknown_features(&*shared.store, "features/")?;
+        // New data goes under the newest keys, also when this handle was opened long ago.
+        shared.reload_keys()?;
         let known = Arc::new(KnownChunks::new(Arc::clone(shared)));
         let target = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
         let pack_bytes = shared.file.pack_bytes;

@@ -2,7 +2,7 @@
 
 use block_io::{BlockDevice, ByteRanges};
 
-use crate::read::MapShape;
+use crate::read::{MapReader, MapShape};
 use crate::stream::{Stream, StreamRoot, StreamStatistics};
 use crate::write::RunWriter;
 use crate::write::chunk_source::ChunkSource;
@@ -51,6 +51,14 @@ pub(crate) fn shape_to_store(
 }
 
 impl RunWriter {
+    /// Opens the map of an earlier stream. One that cannot be read is as good as none; so is one
+    /// of another domain, whose names say nothing here and whose packs are none of ours.
+    pub(crate) fn open_earlier(&self, stream: &Stream) -> Option<MapReader> {
+        let domain = self.shared().domain().id;
+        let ours = stream.domain().is_none_or(|of_stream| of_stream == domain);
+        ours.then(|| self.repository().open_map(stream).ok())?
+    }
+
     /// Reads `device` and stores what the repository does not have.
     ///
     /// What the device says is zero or not allocated is not read. A chunk that `previous` has at
@@ -80,8 +88,7 @@ impl RunWriter {
         let _turn = self.begin_stream();
         let shape = shape_to_store(self, device)?;
         let skip = skip.shrunk(shape.chunk_bytes, shape.size_bytes);
-        // A map that cannot be read is no reason to fail: all is looked up instead.
-        let previous = previous.and_then(|stream| self.repository().open_map(stream).ok());
+        let previous = previous.and_then(|stream| self.open_earlier(stream));
         let job = StreamJob {
             run: self,
             source: ChunkSource {
@@ -107,7 +114,7 @@ impl RunWriter {
         let mut statistics = leaves.tally.of_all();
         statistics.stored_bytes += stored;
         Ok(StoredStream {
-            root: root.map(StreamRoot::from_map),
+            root: root.map(|root| StreamRoot::from_map(self.shared().domain().id, root)),
             statistics,
             mended_bytes: leaves.tally.mended_bytes,
         })
