@@ -1,5 +1,6 @@
 //! The contract of a store.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::StoreError;
@@ -47,6 +48,39 @@ pub trait ObjectStore: Send + Sync {
     /// Returns what locks objects against removal, where the store can.
     fn retention(&self) -> Option<&dyn ObjectRetention> {
         None
+    }
+}
+
+impl<S: ObjectStore + ?Sized> ObjectStore for Arc<S> {
+    fn location(&self) -> String {
+        (**self).location()
+    }
+    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        (**self).put_new(name, bytes)
+    }
+    fn get(&self, name: &str, limit_bytes: u64) -> Result<Vec<u8>, StoreError> {
+        (**self).get(name, limit_bytes)
+    }
+    fn get_range(&self, name: &str, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
+        (**self).get_range(name, offset, buf)
+    }
+    fn size_bytes(&self, name: &str) -> Result<u64, StoreError> {
+        (**self).size_bytes(name)
+    }
+    fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo)) -> Result<(), StoreError> {
+        (**self).list(prefix, visit)
+    }
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        (**self).remove(name)
+    }
+    fn now(&self) -> Result<SystemTime, StoreError> {
+        (**self).now()
+    }
+    fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        (**self).free_bytes()
+    }
+    fn retention(&self) -> Option<&dyn ObjectRetention> {
+        (**self).retention()
     }
 }
 

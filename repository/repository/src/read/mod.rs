@@ -6,6 +6,7 @@ mod map_shape;
 mod node_windows;
 mod pack_reader;
 mod repository_disk;
+mod skipped_ranges;
 
 pub(crate) use map_reader::{Leaf, MapReader, MapRoot};
 pub(crate) use map_shape::MapShape;

@@ -1,0 +1,5 @@
+//! Copies between small repositories.
+
+mod copying;
+mod repositories;
+mod resuming;
