@@ -18,13 +18,13 @@ Exit codes:
     0  done, warnings allowed           20  blocked by a finding
     1  failed                           21  host cannot be reached
     2  wrong usage, ambiguous name      22  rights are missing
-    3  finished, some VMs failed        30  target exists
-    4  warnings, with --strict          31  target or version does not fit
-   10  no repository                    23  VM is busy, retries used up
-   12  wrong key or password            24  required consistency missed
-   13  repository damaged               25  something is left on the host
+    3  finished, some VMs failed        23  VM is busy, retries used up
+    4  warnings, with --strict          24  required consistency missed
+   10  no repository                    25  something is left on the host
+   12  wrong key or password            30  target exists
+   13  repository damaged               31  target or version does not fit
    14  no space                         40  a proof failed
-                                       130  cancelled";
+   15  repository's medium is absent   130  cancelled";
 
 /// Backup and recovery for Microsoft Hyper-V.
 #[derive(Debug, Parser)]

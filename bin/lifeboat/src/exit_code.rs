@@ -27,6 +27,8 @@ pub(crate) enum ExitCode {
     Damaged = 13,
     /// No space, or the quota is used up.
     NoSpace = 14,
+    /// The disk or share of the repository is not there yet.
+    MediumAbsent = 15,
     /// A finding of the check before the work says that it cannot be done.
     Blocked = 20,
     /// The host, or the folder that stands for it, cannot be reached.
@@ -65,6 +67,7 @@ impl ExitCode {
         match kind {
             RepositoryErrorKind::NotFound => Self::NoRepository,
             RepositoryErrorKind::Exists => Self::TargetExists,
+            RepositoryErrorKind::MediumAbsent => Self::MediumAbsent,
             RepositoryErrorKind::WrongKey => Self::WrongKey,
             RepositoryErrorKind::Damaged => Self::Damaged,
             RepositoryErrorKind::Unsupported => Self::Incompatible,

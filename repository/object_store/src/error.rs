@@ -26,6 +26,8 @@ pub enum StoreErrorKind {
     Unsupported,
     /// The store did not answer, or asked to be left alone for a while: the same may work later.
     Unavailable,
+    /// The disk or share that the store lies on is not there: it was taken out, or not put in yet.
+    MediumAbsent,
     /// Anything else that reading or writing can meet.
     Io,
 }
@@ -60,6 +62,7 @@ impl StoreError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 StoreErrorKind::Denied
             }
+            kind if may_pass(kind) => StoreErrorKind::Unavailable,
             _ => StoreErrorKind::Io,
         };
         Self {
@@ -68,6 +71,15 @@ impl StoreError {
             message: message.into(),
             source: Some(source),
         }
+    }
+
+    /// Returns the error with how often it was tried, where that was more than once.
+    #[must_use]
+    pub(crate) fn after_attempts(mut self, attempts: u32) -> Self {
+        if attempts > 1 {
+            self.message = format!("{} (tried {attempts} times)", self.message);
+        }
+        self
     }
 
     /// Returns what sort of failure this is.
@@ -79,6 +91,25 @@ impl StoreError {
     pub fn object(&self) -> &str {
         &self.object
     }
+}
+
+/// Whether a system call that failed so may work in a while: a network's or a share's outages.
+fn may_pass(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::StaleNetworkFileHandle
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::WouldBlock
+    )
 }
 
 impl fmt::Display for StoreError {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::{
     FolderSystem, ObjectInfo, ObjectStore, OsFolderSystem, StoreError, StoreErrorKind,
-    check_object_name,
+    check_object_name, folder_space,
 };
 
 /// Folder for files that are being written.
@@ -24,9 +24,14 @@ const TEMPORARY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// replacing; then the folder is flushed, and once for each process those above it, whoever made
 /// them: a name is as durable as the folders that lead to it. A crash leaves a file in `tmp/` and
 /// nothing else.
+///
+/// Where the root is gone, or is another volume's than when the store was opened, its disk was
+/// taken out or its share unmounted: every call fails with `MediumAbsent`, and no folder is made
+/// below an empty mount point.
 pub struct FolderStore<S = OsFolderSystem> {
     root: PathBuf,
     system: S,
+    volume: Option<u64>,
     /// Folders below the root whose own names are known to be durable.
     durable_folders: Mutex<HashSet<PathBuf>>,
 }
@@ -89,6 +94,7 @@ impl<S: FolderSystem> FolderStore<S> {
         Ok(Self {
             root: root.to_owned(),
             system,
+            volume: volume_of(&metadata),
             durable_folders: Mutex::default(),
         })
     }
@@ -109,6 +115,47 @@ impl<S: FolderSystem> FolderStore<S> {
                 drop(self.system.remove(&entry.path()));
             }
         }
+    }
+
+    /// Fails where the root is not what it was when the store was opened.
+    fn check_medium(&self) -> io::Result<()> {
+        match fs::metadata(&self.root) {
+            Ok(metadata) if metadata.is_dir() && volume_of(&metadata) == self.volume => Ok(()),
+            _ => Err(io::Error::other(MediumAbsent)),
+        }
+    }
+
+    /// Makes an error of a failed call. Whatever it was, it is the medium's where that is gone.
+    fn failed(&self, name: &str, what: &str, error: io::Error) -> StoreError {
+        if self.check_medium().is_err() {
+            return self.absent();
+        }
+        let read_only = error.kind() == io::ErrorKind::ReadOnlyFilesystem;
+        match read_only {
+            true => StoreError::io(
+                name,
+                format!(
+                    "{what}: the file system is mounted read-only, which is also what becomes of \
+                     one whose disk fails or was taken out while it was written to"
+                ),
+                error,
+            ),
+            false => StoreError::io(name, what, error),
+        }
+    }
+
+    fn absent(&self) -> StoreError {
+        StoreError::new(
+            StoreErrorKind::MediumAbsent,
+            &self.location(),
+            "the folder of this store is gone: its disk was taken out or its share unmounted; \
+             nothing that was finished is lost, put it back and run again",
+        )
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        self.check_medium()?;
+        self.system.create_folder(path)
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
@@ -136,7 +183,7 @@ impl<S: FolderSystem> FolderStore<S> {
         };
         match write() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.system.create_folder(&self.root.join(TEMPORARY))?;
+                self.create_folder(&self.root.join(TEMPORARY))?;
                 write()?;
             }
             result => result?,
@@ -144,7 +191,7 @@ impl<S: FolderSystem> FolderStore<S> {
         let folder = target.parent().unwrap_or(&self.root);
         match self.system.publish(temporary, target) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.system.create_folder(folder)?;
+                self.create_folder(folder)?;
                 self.system.publish(temporary, target)?;
             }
             result => result?,
@@ -186,7 +233,7 @@ impl<S: FolderSystem> FolderStore<S> {
         visit: &mut dyn FnMut(ObjectInfo),
     ) -> io::Result<()> {
         let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.check_medium(),
             entries => entries?,
         };
         for entry in entries {
@@ -224,7 +271,7 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let target = self.path(name)?;
-        let failed = |error| StoreError::io(name, "cannot write this object", error);
+        let failed = |error| self.failed(name, "cannot write this object", error);
         let temporary = self.temporary_path().map_err(failed)?;
         let result = self.publish(&temporary, &target, bytes);
         // Removed also after a failure: nobody will ever look at it again. If that fails as well,
@@ -258,7 +305,7 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
                 io::ErrorKind::UnexpectedEof => "this object is shorter than expected",
                 _ => "cannot read this object",
             };
-            StoreError::io(name, what, error)
+            self.failed(name, what, error)
         })
     }
 
@@ -271,9 +318,9 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
                 "this is not a file",
             )),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(StoreError::io(name, "this object is not there", error))
+                Err(self.failed(name, "this object is not there", error))
             }
-            Err(error) => Err(StoreError::io(name, "cannot look at this object", error)),
+            Err(error) => Err(self.failed(name, "cannot look at this object", error)),
         }
     }
 
@@ -283,14 +330,16 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
             None => self.root.clone(),
         };
         self.list_folder(&folder, prefix, visit)
-            .map_err(|error| StoreError::io(prefix, "cannot list this folder", error))
+            .map_err(|error| self.failed(prefix, "cannot list this folder", error))
     }
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.path(name)?;
         self.system
             .remove(&path)
-            .map_err(|error| StoreError::io(name, "cannot remove this object", error))
+            .map_err(|error| self.failed(name, "cannot remove this object", error))?;
+        // What is not there is removed, unless nothing is.
+        self.check_medium().map_err(|_| self.absent())
     }
 
     /// A new file's time is told by the machine that keeps the folder.
@@ -299,7 +348,7 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
             let temporary = self.temporary_path()?;
             match self.system.write_new(&temporary, &[]) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.system.create_folder(&self.root.join(TEMPORARY))?;
+                    self.create_folder(&self.root.join(TEMPORARY))?;
                     self.system.write_new(&temporary, &[])?;
                 }
                 result => result?,
@@ -309,9 +358,40 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
             modified
         };
         look().map_err(|error| {
-            StoreError::io(TEMPORARY, "cannot make a file to tell the time by", error)
+            self.failed(TEMPORARY, "cannot make a file to tell the time by", error)
         })
     }
+
+    fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        match folder_space(&self.root) {
+            Ok(space) => Ok(Some(space.free_bytes)),
+            Err(error) => Err(self.failed(&self.location(), "cannot tell its free space", error)),
+        }
+    }
+}
+
+/// The folder of a store is not where it was.
+#[derive(Debug)]
+struct MediumAbsent;
+
+impl std::fmt::Display for MediumAbsent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the folder of the store is gone")
+    }
+}
+
+impl std::error::Error for MediumAbsent {}
+
+/// What tells one mounted volume from another, where the system says it.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "another system does not say it")]
+fn volume_of(metadata: &fs::Metadata) -> Option<u64> {
+    Some(std::os::unix::fs::MetadataExt::dev(metadata))
+}
+
+#[cfg(not(unix))]
+fn volume_of(_: &fs::Metadata) -> Option<u64> {
+    None
 }
 
 #[cfg(unix)]

@@ -30,6 +30,8 @@ pub enum RepositoryErrorKind {
     NoSpace,
     /// The system refused access.
     Denied,
+    /// The disk or share that the repository lies on is not there; nothing is damaged.
+    MediumAbsent,
     /// Reading or writing the store failed.
     Store,
     /// Reading the source failed; the cause is a [`DiskError`].
@@ -54,6 +56,7 @@ impl RepositoryErrorKind {
             Self::AmbiguousPoint => "ambiguous-point",
             Self::NoSpace => "no-space",
             Self::Denied => "denied",
+            Self::MediumAbsent => "medium-absent",
             Self::Store => "store",
             Self::Source => "source",
             Self::Cancelled => "cancelled",
@@ -178,6 +181,10 @@ impl From<StoreError> for RepositoryError {
             StoreErrorKind::Unavailable => {
                 (RepositoryErrorKind::Store, "the store does not answer")
             }
+            StoreErrorKind::MediumAbsent => (
+                RepositoryErrorKind::MediumAbsent,
+                "the medium of the repository is not there",
+            ),
             _ => (RepositoryErrorKind::Store, "the store failed"),
         };
         Self::new(kind, message)

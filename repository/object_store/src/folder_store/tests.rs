@@ -109,3 +109,71 @@ fn listings_take_a_prefix_and_leave_foreign_files_alone() {
     assert_eq!(names(&store, "none/"), Vec::<String>::new());
     assert_eq!(names(&store, "").len(), 4);
 }
+
+#[test]
+fn a_store_whose_root_is_gone_says_so_whatever_it_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("mounted");
+    let store = FolderStore::create(&root).unwrap();
+    store.put_new("packs/ab/one", b"first").unwrap();
+    fs::rename(&root, folder.path().join("taken out")).unwrap();
+    let errors = [
+        store.put_new("packs/ab/two", b"").unwrap_err(),
+        store.get("packs/ab/one", 10).unwrap_err(),
+        store.get_range("packs/ab/one", 0, &mut [0]).unwrap_err(),
+        store.list("", &mut |_| {}).unwrap_err(),
+        store.list("points/", &mut |_| {}).unwrap_err(),
+        store.remove("packs/ab/one").unwrap_err(),
+        store.now().unwrap_err(),
+        store.free_bytes().unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), StoreErrorKind::MediumAbsent, "{error}");
+        assert!(error.to_string().contains("taken out"), "{error}");
+    }
+    // Nothing was made where the medium used to be, and it may come back.
+    assert!(!root.exists());
+    fs::rename(folder.path().join("taken out"), &root).unwrap();
+    assert_eq!(store.get("packs/ab/one", 10).unwrap(), b"first");
+}
+
+#[test]
+#[cfg(unix)]
+fn the_empty_folder_below_a_mount_is_not_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = FolderStore::open(folder.path()).unwrap();
+    // As if what is mounted here now were another volume.
+    store.volume = store.volume.map(|volume| volume + 1);
+    let error = store.put_new("packs/ab/one", b"").unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::MediumAbsent);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let error = store.list("points/", &mut |_| {}).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::MediumAbsent);
+}
+
+#[test]
+fn a_file_system_that_turned_read_only_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FolderStore::open(folder.path()).unwrap();
+    let error = store.failed(
+        "a",
+        "cannot write",
+        io::ErrorKind::ReadOnlyFilesystem.into(),
+    );
+    assert_eq!(error.kind(), StoreErrorKind::Denied);
+    assert!(error.to_string().contains("read-only"), "{error}");
+}
+
+#[test]
+fn the_free_space_is_the_volumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FolderStore::open(folder.path()).unwrap();
+    let space = folder_space(folder.path()).unwrap();
+    assert!(space.free_bytes <= space.total_bytes && space.total_bytes > 0);
+    assert!(
+        store
+            .free_bytes()
+            .unwrap()
+            .is_some_and(|free| free <= space.total_bytes)
+    );
+}

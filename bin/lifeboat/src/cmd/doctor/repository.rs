@@ -115,22 +115,9 @@ fn stale(vm: &VmEntry, points: &[RestorePoint], now: Timestamp) -> Option<Findin
     )
 }
 
-#[cfg(unix)]
-fn free_and_size(folder: &std::path::Path) -> Option<(u64, u64)> {
-    let volume = rustix::fs::statvfs(folder).ok()?;
-    let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
-    Some((bytes(volume.f_bavail), bytes(volume.f_blocks)))
-}
-
-/// Windows tells it through calls that this program has no safe way to make.
-#[cfg(not(unix))]
-fn free_and_size(_folder: &std::path::Path) -> Option<(u64, u64)> {
-    None
-}
-
 fn room(folder: &std::path::Path) -> Option<Finding> {
-    let (free, all) = free_and_size(folder)?;
-    low(free, all)
+    let space = object_store::folder_space(folder).ok()?;
+    low(space.free_bytes, space.total_bytes)
 }
 
 fn low(free: u64, all: u64) -> Option<Finding> {
