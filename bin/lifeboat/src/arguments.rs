@@ -65,14 +65,14 @@ impl Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// Folder of the repository
+    /// Folder or URL of the repository
     #[arg(
         short,
         long,
         global = true,
         env = "LIFEBOAT_REPO",
         hide_env_values = true,
-        value_name = "DIR"
+        value_name = "PLACE"
     )]
     pub(crate) repo: Option<PathBuf>,
     /// One JSON object per line on stdout, a summary last

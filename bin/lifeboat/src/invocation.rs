@@ -1,15 +1,14 @@
 //! One invocation of the program: its global options, and what they lead to.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use object_store::{FolderStore, ObjectStore};
-use repository::{Repository, RepositoryError, RepositoryErrorKind, Unlock};
+use repository::{Repository, Unlock};
 
 use crate::arguments::GlobalArgs;
 use crate::cli_error::CliError;
 use crate::password::{self, Asked, password};
 use crate::recovery_key_file;
+use crate::store_choice::StoreChoice;
 use crate::ui::{Ui, UiOptions};
 
 /// One invocation of the program.
@@ -49,22 +48,17 @@ impl Invocation {
     }
 
     /// Returns where the repository lies.
-    pub(crate) fn repository_folder(&self) -> Result<&Path, CliError> {
-        let Some(path) = &self.repo else {
+    pub(crate) fn repository_place(&self) -> Result<StoreChoice, CliError> {
+        let Some(named) = &self.repo else {
             return Err(CliError::usage("no repository is given")
-                .hint("name its folder with --repo DIR, or set LIFEBOAT_REPO"));
+                .hint("name its folder or URL with --repo, or set LIFEBOAT_REPO"));
         };
-        let scheme = path.to_str().and_then(|text| text.split_once("://"));
-        if let Some((scheme, _)) = scheme {
-            let message = format!("a repository on {scheme}:// is not supported yet");
-            return Err(CliError::usage(message).hint("name a folder or a mounted share"));
-        }
-        Ok(path)
+        StoreChoice::read(named)
     }
 
     /// Opens the repository with the recovery key or the password.
     pub(crate) fn open_repository(&self) -> Result<Repository, CliError> {
-        let store = open_store(self.repository_folder()?)?;
+        let store = self.repository_place()?.open()?;
         if let Some(file) = password::recovery_key_file() {
             let key = recovery_key_file::read(&file)?;
             return Ok(Repository::open(store, &Unlock::RecoveryKey(&key))?);
@@ -85,16 +79,4 @@ impl Invocation {
     pub(crate) fn new_password(&self) -> Result<password::Password, CliError> {
         password(&self.ui, self.no_input, Asked::Twice)
     }
-}
-
-/// Opens the store in a folder that is there.
-fn open_store(folder: &Path) -> Result<Arc<dyn ObjectStore>, CliError> {
-    let store = FolderStore::open(folder).map_err(|error| {
-        let message = format!("there is no repository at {}", folder.display());
-        RepositoryError::new(RepositoryErrorKind::NotFound, message)
-            .hint("make one with `lifeboat repo init --repo DIR`")
-            .caused_by(error)
-    })?;
-    store.sweep_temporary();
-    Ok(Arc::new(store))
 }

@@ -24,6 +24,8 @@ mod invocation;
 mod observers;
 mod password;
 mod recovery_key_file;
+mod store_choice;
+mod store_credentials;
 mod ui;
 
 use clap::error::ErrorKind;

@@ -10,10 +10,17 @@ use zeroize::Zeroizing;
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::password::read_secret_file;
+use crate::store_choice::StoreChoice;
 
 /// Writes the key to a new file that only its owner can read, and returns once it is durable.
-pub(crate) fn write(path: &Path, key: &RecoveryKey, repository: &Path) -> Result<(), CliError> {
-    refuse_inside(path, repository)?;
+pub(crate) fn write(
+    path: &Path,
+    key: &RecoveryKey,
+    repository: &StoreChoice,
+) -> Result<(), CliError> {
+    repository
+        .folder()
+        .map_or(Ok(()), |folder| refuse_inside(path, folder))?;
     let name = path.display().to_string();
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -34,7 +41,7 @@ pub(crate) fn write(path: &Path, key: &RecoveryKey, repository: &Path) -> Result
         "Recovery key of the Lifeboat repository {}\n\
          Keep it away from the repository, in a safe place. Whoever has it can read the backups;\n\
          without it and without the password nobody can.\n\n{}\n",
-        repository.display(),
+        repository,
         *Zeroizing::new(key.to_text())
     ));
     let written = file
@@ -98,18 +105,18 @@ mod tests {
     #[test]
     fn a_key_is_written_once_outside_and_reads_back() {
         let folder = tempfile::tempdir().unwrap();
-        let repository = folder.path().join("repository");
+        let choice = StoreChoice::Folder(folder.path().join("repository"));
         let key = RecoveryKey::generate().unwrap();
         let file = folder.path().join("key.txt");
-        write(&file, &key, &repository).unwrap();
+        write(&file, &key, &choice).unwrap();
         assert_eq!(read(&file).unwrap().to_text(), key.to_text());
-        let again = write(&file, &key, &repository).unwrap_err();
+        let again = write(&file, &key, &choice).unwrap_err();
         assert_eq!(again.exit_code(), ExitCode::TargetExists);
         for inside in [
             "repository/key.txt",
             "repository/../repository/deep/key.txt",
         ] {
-            let error = write(&folder.path().join(inside), &key, &repository).unwrap_err();
+            let error = write(&folder.path().join(inside), &key, &choice).unwrap_err();
             assert_eq!(error.exit_code(), ExitCode::Usage, "{inside}");
         }
     }

@@ -59,7 +59,7 @@ pub(crate) fn run(invocation: &Invocation, args: &BackupArgs) -> Result<ExitCode
     let ui = &invocation.ui;
     if !args.dry_run {
         // Said before a large host is listed.
-        invocation.repository_folder()?;
+        invocation.repository_place()?;
     }
     let host = args.host.open()?;
     let inventory = host.as_host().inventory()?;

@@ -4,6 +4,7 @@ mod check;
 pub(crate) mod damage;
 mod init;
 mod stats;
+mod test;
 
 use clap::Subcommand;
 
@@ -19,6 +20,8 @@ pub(crate) enum RepoCommand {
     Check(check::CheckArgs),
     /// Show how large the repository is, and why
     Stats(stats::StatsArgs),
+    /// See whether a store does what a repository needs, and how fast
+    Test(test::TestArgs),
 }
 
 pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<ExitCode, CliError> {
@@ -26,5 +29,6 @@ pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<Exit
         RepoCommand::Init(args) => init::run(invocation, args),
         RepoCommand::Check(args) => check::run(invocation, args),
         RepoCommand::Stats(_) => stats::run(invocation),
+        RepoCommand::Test(args) => test::run(invocation, args),
     }
 }

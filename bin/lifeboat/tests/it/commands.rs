@@ -39,7 +39,7 @@ fn every_command_speaks_json() {
     let lsmod = "Module Size Used by\nhv_vmbus 1 0\nhv_utils 1 0\n";
     std::fs::write(sandbox.path("lsmod"), lsmod).unwrap();
     // In an order in which each finds what it needs.
-    let commands: [(&str, &[&str]); 41] = [
+    let commands: [(&str, &[&str]); 42] = [
         ("version", &[]),
         (
             "repo init",
@@ -93,6 +93,7 @@ fn every_command_speaks_json() {
         ("verify", &["Web@latest"]),
         ("repo check", &["--read-data"]),
         ("repo stats", &[]),
+        ("repo test", &["--quick"]),
         ("disk info", &[disk]),
         ("disk map", &[disk]),
         ("disk check", &[disk]),

@@ -10,6 +10,7 @@ use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::host_choice::{OpenHost, state_folder};
 use crate::invocation::Invocation;
+use crate::store_choice::StoreChoice;
 
 /// Hyper-V's own processes.
 const PROCESSES: [&str; 4] = [
@@ -46,9 +47,13 @@ pub(super) fn run(invocation: &Invocation, host: Option<&OpenHost>) -> Result<Ex
         None => Vec::new(),
     };
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("lifeboat.exe"));
-    let own = state_folder()
-        .into_iter()
-        .chain(invocation.repository_folder().ok().map(PathBuf::from));
+    let repository = invocation.repository_place().ok();
+    let own = state_folder().into_iter().chain(
+        repository
+            .as_ref()
+            .and_then(StoreChoice::folder)
+            .map(PathBuf::from),
+    );
     let exclusions = Exclusions {
         program: program.display().to_string(),
         own_folders: own.map(|folder| folder.display().to_string()).collect(),

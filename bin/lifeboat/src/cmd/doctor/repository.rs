@@ -21,8 +21,8 @@ pub(super) fn look(invocation: &Invocation, host: Option<&OpenHost>, report: &mu
     if !invocation.names_repository() {
         return;
     }
-    if let Ok(folder) = invocation.repository_folder()
-        && let Some(finding) = room(folder)
+    if let Ok(place) = invocation.repository_place()
+        && let Some(finding) = place.folder().and_then(room)
     {
         report.add(None, finding);
     }

@@ -1,10 +1,8 @@
 //! `lifeboat repo init`: make a repository in an empty place.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
-use object_store::FolderStore;
 use repository::{InitOptions, RecoveryKey, Repository, RepositoryErrorKind, Unlock};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -19,6 +17,7 @@ use crate::ui::Ui;
 #[command(after_help = "Examples:
   lifeboat repo init --repo /backup --recovery-key-file /safe/lifeboat-key.txt
   lifeboat repo init --repo E:\\Backup
+  lifeboat repo init --repo s3://backups/hyperv?region=eu-central-1
 
 The password comes from LIFEBOAT_PASSWORD_FILE, LIFEBOAT_PASSWORD_COMMAND, LIFEBOAT_PASSWORD (last
 resort), or is asked for.")]
@@ -33,10 +32,10 @@ pub(crate) struct InitArgs {
 
 pub(crate) fn run(invocation: &Invocation, args: &InitArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
-    let folder = invocation.repository_folder()?;
+    let place = invocation.repository_place()?;
     if args.dry_run {
-        ui.data(format!("would make a repository in {}", folder.display()));
-        let fields = json!({ "repository": folder, "dry_run": true });
+        ui.data(format!("would make a repository in {place}"));
+        let fields = json!({ "repository": place.to_string(), "dry_run": true });
         ui.summary("success", ExitCode::Success, fields);
         return Ok(ExitCode::Success);
     }
@@ -44,11 +43,11 @@ pub(crate) fn run(invocation: &Invocation, args: &InitArgs) -> Result<ExitCode, 
     let key = RecoveryKey::generate()?;
     // Durable before the repository is: nobody can end up with backups and no key to them.
     if let Some(file) = &args.recovery_key_file {
-        recovery_key_file::write(file, &key, folder)?;
+        recovery_key_file::write(file, &key, &place)?;
     }
     let unlocks = [Unlock::Password(&password), Unlock::RecoveryKey(&key)];
-    let store = FolderStore::create(folder)?;
-    let made = Repository::init(Arc::new(store), &unlocks, InitOptions::default());
+    let store = place.create()?;
+    let made = Repository::init(store, &unlocks, InitOptions::default());
     if let (Err(error), Some(file)) = (&made, &args.recovery_key_file)
         && error.kind() == RepositoryErrorKind::Exists
     {
