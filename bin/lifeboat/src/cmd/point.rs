@@ -3,6 +3,7 @@
 mod bench_read;
 mod diff;
 mod list;
+mod serve;
 mod show;
 mod tree;
 
@@ -20,6 +21,8 @@ pub(crate) enum PointCommand {
     Show(show::ShowArgs),
     /// Show what differs between two restore points
     Diff(diff::DiffArgs),
+    /// Serve a disk of a restore point to QEMU and Linux, read-only
+    Serve(serve::ServeArgs),
     /// Read 4 KiB at each offset of a list and print how long that took
     #[command(hide = true)]
     BenchRead(bench_read::BenchReadArgs),
@@ -30,6 +33,7 @@ pub(crate) fn run(invocation: &Invocation, command: &PointCommand) -> Result<Exi
         PointCommand::List(args) => list::run(invocation, args),
         PointCommand::Show(args) => show::run(invocation, args),
         PointCommand::Diff(args) => diff::run(invocation, args),
+        PointCommand::Serve(args) => serve::run(invocation, args),
         PointCommand::BenchRead(args) => bench_read::run(invocation, args),
     }
 }

@@ -12,6 +12,8 @@ mod doctor;
 mod exit_codes;
 mod sandbox;
 #[cfg(unix)]
+mod serving;
+#[cfg(unix)]
 mod signals;
 mod simulated_cluster;
 mod simulated_host;
