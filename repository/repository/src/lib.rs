@@ -50,6 +50,7 @@
 
 mod cache;
 mod error;
+mod features;
 mod format;
 #[cfg(fuzzing)]
 pub mod fuzzing;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use object_store::{ObjectStore, StoreErrorKind};
 
+use crate::features::refuse_unknown_features;
 use crate::format::{
     RepositoryFile, SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal,
 };
@@ -193,30 +194,6 @@ fn no_domain(name: &str) -> RepositoryError {
 
 pub(crate) fn ring_object(file: &RepositoryFile, sequence: u32) -> String {
     format!("rings/{}-{sequence:08}", file.id)
-}
-
-/// Fails if there is a feature whose name begins with `prefix`: this version knows none.
-///
-/// Those that begin with `features/read-` stop readers, all of them stop writers.
-pub(crate) fn refuse_unknown_features(
-    store: &dyn ObjectStore,
-    prefix: &str,
-) -> Result<(), RepositoryError> {
-    let mut feature = None;
-    store.list("features/", &mut |object| {
-        if object.name.starts_with(prefix) {
-            feature.get_or_insert(object.name);
-        }
-    })?;
-    match feature {
-        None => Ok(()),
-        Some(feature) => {
-            let what = "the repository uses a feature that this version does not know";
-            Err(RepositoryError::new(RepositoryErrorKind::Unsupported, what)
-                .in_object(&feature)
-                .hint("use a newer version of lifeboat"))
-        }
-    }
 }
 
 fn open_slots(

@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 use crate::cache::Cache;
 use crate::format::{Aead, HEADER_BYTES, Header, Naming, PackId, PackKind, RepositoryFile};
 use crate::keys::{Domain, DomainId, KeyRing, Secret};
-use crate::read::NodeWindows;
+use crate::read::{Forwards, NodeWindows};
 use crate::repository::open_ring;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -34,6 +34,7 @@ pub(crate) struct Shared {
     /// key here that the other would trip over.
     pack_keys: Arc<Mutex<Cache<(DomainId, PackId), (PackKind, Arc<Aead>)>>>,
     pub(crate) node_windows: Arc<NodeWindows>,
+    pub(crate) forwards: Arc<Forwards>,
 }
 
 /// The keys of an open repository, which other hosts may change meanwhile.
@@ -77,6 +78,7 @@ impl Shared {
             domain,
             pack_keys: Arc::new(Mutex::new(Cache::new(PACK_KEYS_KEPT))),
             node_windows: Arc::new(NodeWindows::new()),
+            forwards: Arc::new(Forwards::new()),
         })
     }
 

@@ -3,6 +3,7 @@
 mod aead;
 mod bloom;
 mod chunk_codec;
+mod forward;
 mod index_object;
 mod locator;
 mod map_node;
@@ -14,6 +15,9 @@ mod sealed_object;
 pub(crate) use aead::{Aead, TAG_BYTES, place_nonce, random_bytes};
 pub(crate) use bloom::Bloom;
 pub(crate) use chunk_codec::{Codec, decode_frame};
+pub(crate) use forward::{
+    Forward, decode_forwards, encode_forwards, forward_object_name, forwarded_pack,
+};
 pub(crate) use index_object::{IndexDirectory, IndexEntry, IndexObject, PAGE_STORED_BYTES};
 pub(crate) use locator::Locator;
 pub(crate) use map_node::{ENTRIES_MAX, Entry, EntryKind, LEVEL_MAX, MapNode, NODE_BYTES_MAX};

@@ -17,6 +17,9 @@ pub(crate) const SEALED_BYTES_MAX: usize = 64 << 20;
 pub(crate) enum SealedKind {
     KeyRing = 1,
     RestorePoint = 2,
+    Condemned = 5,
+    Forward = 6,
+    Run = 10,
 }
 
 fn key(key: &Secret, header: &[u8], object: &str) -> Aead {

@@ -6,6 +6,7 @@ use crate::format::{
     FRAME_PLAIN_BYTES_MAX, HEADER_BYTES, Locator, Name, PackKind, TAG_BYTES, decode_frame,
     place_nonce,
 };
+use crate::read::is_lost;
 use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -32,10 +33,31 @@ const _: () = assert!(STORED_BYTES_MIN as usize == TAG_BYTES + 1);
 impl Shared {
     /// Reads chunks' frames that lie back to back in one pack with one ranged read.
     ///
+    /// Where they are not to be had each frame is followed to where it was moved.
+    ///
     /// `decoded(n, open)` is called for each frame in turn; `open(target)` decrypts and decodes it
     /// into `target` and returns its length. Whether the content has the right name is for the
     /// caller to see to.
     pub(crate) fn read_frames(
+        &self,
+        frames: &[(Name, Locator)],
+        decoded: &mut FrameVisitor<'_>,
+    ) -> Result<(), RepositoryError> {
+        match self.read_frames_here(frames, decoded) {
+            // What was decoded already is decoded again.
+            Err(error) if is_lost(&error) => {}
+            result => return result,
+        }
+        for (number, (name, place)) in frames.iter().enumerate() {
+            self.read_following(*place, &mut |place| {
+                self.read_frames_here(&[(*name, place)], &mut |_, open| decoded(number, open))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Does what [`Shared::read_frames`] does, in the pack that the places name.
+    fn read_frames_here(
         &self,
         frames: &[(Name, Locator)],
         decoded: &mut FrameVisitor<'_>,

@@ -1,5 +1,6 @@
 //! Reading: frames, disk maps, disks.
 
+mod forwards;
 mod frame_reader;
 mod map_reader;
 mod map_shape;
@@ -8,6 +9,7 @@ mod pack_reader;
 mod repository_disk;
 mod skipped_ranges;
 
+pub(crate) use forwards::{Forwards, is_lost};
 pub(crate) use map_reader::{Leaf, MapReader, MapRoot};
 pub(crate) use map_shape::MapShape;
 pub(crate) use node_windows::NodeWindows;

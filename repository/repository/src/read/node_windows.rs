@@ -32,12 +32,16 @@ impl NodeWindows {
 
 impl Shared {
     /// Reads and decodes the frame of a map node; whether it has the right name is for the caller
-    /// to see to.
+    /// to see to. Where its pack is gone it is followed to where it was moved.
     pub(crate) fn read_node(
         &self,
         name: Name,
         locator: Locator,
     ) -> Result<Vec<u8>, RepositoryError> {
+        self.read_following(locator, &mut |place| self.read_node_here(name, place))
+    }
+
+    fn read_node_here(&self, name: Name, locator: Locator) -> Result<Vec<u8>, RepositoryError> {
         let object = locator.pack.object_name();
         let offset = u64::from(locator.offset);
         let place = |error: RepositoryError| error.in_object(&object).at(offset);

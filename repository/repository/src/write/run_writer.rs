@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::features::refuse_unknown_features;
 use crate::format::{Locator, PackKind};
-use crate::repository::refuse_unknown_features;
 use crate::shared::Shared;
 use crate::write::index_writer::IndexWriter;
 use crate::write::known_chunks::KnownChunks;
