@@ -89,6 +89,17 @@ impl ByteRanges {
             .is_some_and(|own| own.start < range.end && range.start < range.end)
     }
 
+    /// Returns what of the set lies in `range`, ascending.
+    pub fn within(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        let first = self.ranges.partition_point(|own| own.end <= range.start);
+        let inside = self.ranges.get(first..).unwrap_or_default().iter();
+        let inside = inside.take_while({
+            let end = range.end;
+            move |own| own.start < end
+        });
+        inside.map(move |own| own.start.max(range.start)..own.end.min(range.end))
+    }
+
     /// Returns whether all bytes of `range` are in the set; of an empty range they are.
     pub fn covers(&self, range: Range<u64>) -> bool {
         let first = self.ranges.partition_point(|own| own.end <= range.start);
@@ -179,6 +190,10 @@ mod tests {
                 set.covers(probe..probe + len),
                 (probe..probe + len).all(|byte| model.contains(&byte))
             );
+            let within: BTreeSet<u64> = set.within(probe..probe + len).flatten().collect();
+            let expected: BTreeSet<u64> =
+                (probe..probe + len).filter(|byte| model.contains(byte)).collect();
+            prop_assert_eq!(within, expected);
             let shrunk: BTreeSet<u64> = set.shrunk(16, 150).iter().flatten().collect();
             let expected: BTreeSet<u64> =
                 (0..150).filter(|byte| (byte / 16 * 16..(byte / 16 * 16 + 16).min(150))
