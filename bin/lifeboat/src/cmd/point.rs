@@ -1,6 +1,7 @@
 //! `lifeboat point`: look at restore points.
 
 mod bench_read;
+mod bench_store;
 mod diff;
 mod list;
 mod serve;
@@ -26,6 +27,9 @@ pub(crate) enum PointCommand {
     /// Read 4 KiB at each offset of a list and print how long that took
     #[command(hide = true)]
     BenchRead(bench_read::BenchReadArgs),
+    /// Store the ranges of an image that are on a list, and print how long that took
+    #[command(hide = true)]
+    BenchStore(bench_store::BenchStoreArgs),
 }
 
 pub(crate) fn run(invocation: &Invocation, command: &PointCommand) -> Result<ExitCode, CliError> {
@@ -35,5 +39,6 @@ pub(crate) fn run(invocation: &Invocation, command: &PointCommand) -> Result<Exi
         PointCommand::Diff(args) => diff::run(invocation, args),
         PointCommand::Serve(args) => serve::run(invocation, args),
         PointCommand::BenchRead(args) => bench_read::run(invocation, args),
+        PointCommand::BenchStore(args) => bench_store::run(invocation, args),
     }
 }

@@ -1,5 +1,6 @@
 //! `lifeboat repo`: make and look after a repository.
 
+mod bench_fill;
 mod check;
 pub(crate) mod damage;
 mod init;
@@ -22,6 +23,9 @@ pub(crate) enum RepoCommand {
     Stats(stats::StatsArgs),
     /// See whether a store does what a repository needs, and how fast
     Test(test::TestArgs),
+    /// Make a repository that has as much in it as a large one, in little space
+    #[command(hide = true)]
+    BenchFill(bench_fill::BenchFillArgs),
 }
 
 pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<ExitCode, CliError> {
@@ -30,5 +34,6 @@ pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<Exit
         RepoCommand::Check(args) => check::run(invocation, args),
         RepoCommand::Stats(_) => stats::run(invocation),
         RepoCommand::Test(args) => test::run(invocation, args),
+        RepoCommand::BenchFill(args) => bench_fill::run(invocation, args),
     }
 }
