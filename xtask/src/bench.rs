@@ -8,21 +8,28 @@
 //! What must lie on the machine: `mkfs.ext4`, `qemu-img`, GNU `time`. Peers that are missing are
 //! named, with the command that installs them.
 
+mod benji;
+mod bounds;
+mod changed;
+mod collection;
 mod contender;
 mod floor;
 mod image;
 mod lifeboat;
 mod measure;
+mod nbd_reads;
 mod peers;
 mod random_reads;
 mod report;
+mod restore_floor;
 mod tracked;
 
 use std::path::{Path, PathBuf};
 
 use contender::{Contender, Place};
 use image::Image;
-use report::{Report, Row};
+use lifeboat::Lifeboat;
+use report::{Findings, Machine, Report, Row};
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -65,14 +72,14 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool, String> {
     let wanted = |name: &str| {
         options.only.is_empty() || options.only.iter().any(|only| name.contains(only.as_str()))
     };
-    if wanted("lifeboat") {
-        match lifeboat::build(root, place("lifeboat")) {
-            Ok(own) => contenders.push(Box::new(own)),
-            Err(reason) => println!("skipped: lifeboat: {reason}"),
-        }
+    let load_before = Machine::load_now();
+    let own = own(root, &wanted, place("lifeboat"));
+    if let Some(own) = &own {
+        contenders.push(Box::new(own.elsewhere(place("lifeboat"))));
     }
     println!("measuring the components alone");
     let floor = floor::measure(&image.first_raw)?;
+    let restore_floor = restore_floor::measure(&image.second_raw, &work.join("scratch"))?;
     let mut rows = Vec::new();
     for contender in contenders
         .iter()
@@ -87,10 +94,61 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool, String> {
             contender.place().clear()?;
         }
     }
-    let report = Report::new(&image, floor, rows);
+    let mut findings = Findings {
+        disk_bytes: image.disk_bytes,
+        source_file_bytes: image.first.metadata().map_or(0, |data| data.len()),
+        machine: Machine::default(),
+        floor,
+        restore_floor,
+        rows,
+        changed: None,
+        nbd: None,
+        collection: None,
+    };
+    let own = own.map(|own| own.elsewhere(place("lifeboat-changed")));
+    further_rows(own.as_ref(), &image, &work, wanted("benji"), &mut findings)?;
+    findings.machine = Machine {
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        load: [load_before, Machine::load_now()],
+    };
+    let report = Report::new(findings);
     report.write(&work)?;
     print!("{}", report.markdown());
     Ok(report.passes())
+}
+
+/// Builds Lifeboat, where it is to run.
+fn own(root: &Path, wanted: &dyn Fn(&str) -> bool, place: Place) -> Option<Lifeboat> {
+    if !wanted("lifeboat") {
+        return None;
+    }
+    lifeboat::build(root, place)
+        .inspect_err(|reason| println!("skipped: lifeboat: {reason}"))
+        .ok()
+}
+
+/// What is not asked of every tool: changed ranges, reads over NBD.
+fn further_rows(
+    own: Option<&Lifeboat>,
+    image: &Image,
+    work: &Path,
+    with_benji: bool,
+    findings: &mut Findings,
+) -> Result<(), String> {
+    if own.is_none() && !with_benji {
+        return Ok(());
+    }
+    findings.changed = changed::measure(own, image, work, with_benji)
+        .inspect_err(|reason| println!("  changed ranges: {reason}"))
+        .ok();
+    if let Some(own) = own {
+        // The repository is the one that was just filled.
+        findings.nbd = nbd_reads::measure(own, image)
+            .inspect_err(|reason| println!("  reads over NBD: {reason}"))
+            .ok();
+        own.place().clear()?;
+    }
+    Ok(())
 }
 
 /// One tool through all of it.
@@ -119,6 +177,7 @@ fn compete(contender: &dyn Contender, image: &Image) -> Result<Row, String> {
     // Four gigabytes less in the page cache, and the random reads cannot hit them.
     std::fs::remove_file(contender.restored()).map_err(|error| error.to_string())?;
 
+    row.check = contender.check().map(measure::run).transpose()?;
     match contender.random_reads(image) {
         Ok(rate) => row.random_reads_per_second = rate,
         Err(reason) => println!("  random reads: {reason}"),

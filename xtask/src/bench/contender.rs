@@ -29,6 +29,10 @@ pub(crate) trait Contender {
     fn expected(&self, image: &Image) -> PathBuf {
         image.second.clone()
     }
+    /// Checks everything by reading it; of ours alone, for the memory that it takes.
+    fn check(&self) -> Option<Command> {
+        None
+    }
     /// Cold random 4 KiB reads of the newest backup, one at a time, per second; `None` for a tool
     /// that cannot be asked.
     fn random_reads(&self, _image: &Image) -> Result<Option<f64>, String> {

@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use super::measure::read_full;
 
-const CHUNK_BYTES: usize = 64 << 10;
-const CHUNKS_AT_ONCE: usize = 1024;
+pub(crate) const CHUNK_BYTES: usize = 64 << 10;
+pub(crate) const CHUNKS_AT_ONCE: usize = 1024;
 
 /// Processor seconds of each component, and the bytes that each was given.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -38,40 +38,52 @@ impl Floor {
 pub(crate) fn measure(raw: &Path) -> Result<Floor, String> {
     let mut file = File::open(raw).map_err(|error| format!("{}: {error}", raw.display()))?;
     let mut batch = vec![0; CHUNK_BYTES * CHUNKS_AT_ONCE];
-    let mut components = Components::new()?;
-    let zeros = vec![0; CHUNK_BYTES];
+    let mut builder = FloorBuilder::new()?;
     loop {
         let length = read_full(&mut file, &mut batch)?;
         if length == 0 {
-            return Ok(components.floor);
+            return Ok(builder.floor);
         }
-        let chunks = batch[..length].chunks(CHUNK_BYTES);
-        let chunks: Vec<&[u8]> = chunks
-            .filter(|chunk| **chunk != zeros[..chunk.len()])
-            .collect();
-        components.process(&chunks)?;
+        builder.process(&batch[..length])?;
     }
 }
 
-struct Components {
-    floor: Floor,
+/// The key of everything here: what is encrypted is thrown away.
+pub(crate) fn benchmark_key() -> Result<LessSafeKey, String> {
+    let key = UnboundKey::new(&AES_256_GCM, &[7; 32]).map_err(|error| error.to_string())?;
+    Ok(LessSafeKey::new(key))
+}
+
+/// Whether a chunk is to be stored at all.
+pub(crate) fn holds_something(chunk: &[u8]) -> bool {
+    chunk.iter().any(|byte| *byte != 0)
+}
+
+/// Adds up what the components take, piece by piece.
+pub(crate) struct FloorBuilder {
+    pub(crate) floor: Floor,
     known: HashSet<blake3::Hash>,
     compressor: zstd::bulk::Compressor<'static>,
     key: LessSafeKey,
+    /// Where chunks are compressed to; filled again and again, as the program does.
+    stored: Vec<Vec<u8>>,
 }
 
-impl Components {
-    fn new() -> Result<Components, String> {
-        let key = UnboundKey::new(&AES_256_GCM, &[7; 32]).map_err(|error| error.to_string())?;
-        Ok(Components {
+impl FloorBuilder {
+    pub(crate) fn new() -> Result<FloorBuilder, String> {
+        Ok(FloorBuilder {
             floor: Floor::default(),
             known: HashSet::new(),
             compressor: zstd::bulk::Compressor::new(1).map_err(|error| error.to_string())?,
-            key: LessSafeKey::new(key),
+            key: benchmark_key()?,
+            stored: Vec::new(),
         })
     }
 
-    fn process(&mut self, chunks: &[&[u8]]) -> Result<(), String> {
+    /// Hashes, compresses and encrypts the chunks of `bytes` that hold something.
+    pub(crate) fn process(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let chunks = bytes.chunks(CHUNK_BYTES);
+        let chunks: Vec<&[u8]> = chunks.filter(|chunk| holds_something(chunk)).collect();
         let mut names = Vec::with_capacity(chunks.len());
         self.floor.hash_seconds += processor_time(|| {
             names.extend(
@@ -86,33 +98,35 @@ impl Components {
             .into_iter()
             .zip(chunks)
             .filter(|(name, _)| self.known.insert(*name));
-        let unique: Vec<&[u8]> = unique.map(|(_, chunk)| *chunk).collect();
+        let unique: Vec<&[u8]> = unique.map(|(_, chunk)| chunk).collect();
         self.floor.compressed_bytes += total(unique.iter().map(|chunk| chunk.len()));
-        let mut stored: Vec<Vec<u8>> = unique
-            .iter()
-            .map(|_| Vec::with_capacity(2 * CHUNK_BYTES))
-            .collect();
+        while self.stored.len() < unique.len() {
+            self.stored.push(vec![0; 2 * CHUNK_BYTES]);
+        }
+        let stored = &mut self.stored[..unique.len()];
+        stored.iter_mut().for_each(Vec::clear);
         let mut failed = None;
+        let compressor = &mut self.compressor;
         self.floor.compress_seconds += processor_time(|| {
-            for (chunk, target) in unique.iter().zip(&mut stored) {
-                if let Err(error) = self.compressor.compress_to_buffer(chunk, target) {
+            for (chunk, target) in unique.iter().zip(&mut *stored) {
+                if let Err(error) = compressor.compress_to_buffer(chunk, target) {
                     failed = Some(error.to_string());
                 }
             }
         });
         // What does not shrink is stored as it is.
-        for (chunk, target) in unique.iter().zip(&mut stored) {
+        for (chunk, target) in unique.iter().zip(&mut *stored) {
             if target.len() >= chunk.len() {
                 target.clear();
                 target.extend_from_slice(chunk);
             }
         }
         self.floor.stored_bytes += total(stored.iter().map(Vec::len));
+        let key = &self.key;
         self.floor.encrypt_seconds += processor_time(|| {
-            for chunk in &mut stored {
+            for chunk in stored {
                 let nonce = Nonce::assume_unique_for_key([0; 12]);
-                if self
-                    .key
+                if key
                     .seal_in_place_append_tag(nonce, Aad::empty(), chunk)
                     .is_err()
                 {
@@ -132,7 +146,7 @@ fn total(lengths: impl Iterator<Item = usize>) -> u64 {
 
 /// Seconds of processor time that `work` takes on this thread; of wall time where the kernel does
 /// not tell.
-fn processor_time(work: impl FnOnce()) -> f64 {
+pub(crate) fn processor_time(work: impl FnOnce()) -> f64 {
     let (started, before) = (Instant::now(), thread_nanoseconds());
     work();
     match (before, thread_nanoseconds()) {

@@ -253,7 +253,16 @@ fn change(path: &Path, disk_bytes: u64, scale: u64) -> std::io::Result<()> {
 /// Offsets of 4 KiB blocks of `file` that hold something: what holds nothing is answered without
 /// being read, and would flatter whoever knows it.
 pub(crate) fn random_offsets(file: &Path, count: usize) -> std::io::Result<Vec<u64>> {
-    let mut random = Randomness::new("random reads");
+    random_offsets_named("random reads", file, count)
+}
+
+/// Other offsets for each name.
+pub(crate) fn random_offsets_named(
+    name: &str,
+    file: &Path,
+    count: usize,
+) -> std::io::Result<Vec<u64>> {
+    let mut random = Randomness::new(name);
     let mut file = File::open(file)?;
     let blocks = file.metadata()?.len() / 4096;
     let mut offsets = Vec::with_capacity(count);

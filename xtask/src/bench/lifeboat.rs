@@ -53,7 +53,7 @@ fn executable(messages: &str) -> Option<PathBuf> {
 }
 
 impl Lifeboat {
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.env("LIFEBOAT_PASSWORD_FILE", &self.place.password_file);
         command.env("LIFEBOAT_CACHE_DIR", &self.place.cache);
@@ -62,6 +62,52 @@ impl Lifeboat {
             .arg("--repo")
             .arg(&self.place.repository);
         command
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.place.output.join("recovery-key")
+    }
+
+    /// Makes the repository, and leaves its recovery key where [`Lifeboat::with_key`] finds it.
+    pub(crate) fn init_with_key(&self) -> Command {
+        let mut command = self.command(&["repo", "init"]);
+        command.arg("--recovery-key-file").arg(self.key_file());
+        command
+    }
+
+    /// Lets a command open the repository by its recovery key: no key is derived from a password,
+    /// which takes a third of a second on purpose.
+    pub(crate) fn with_key(&self, mut command: Command) -> Command {
+        command.env_remove("LIFEBOAT_PASSWORD_FILE");
+        command.env("LIFEBOAT_RECOVERY_KEY_FILE", self.key_file());
+        command
+    }
+
+    pub(crate) fn back_up_all(&self) -> Command {
+        let host = format!("dir:{}", self.place.vm.display());
+        self.command(&["backup", "--host", &host, "--all"])
+    }
+
+    pub(crate) fn restored_disk(&self) -> PathBuf {
+        self.place.output.join("disk.raw")
+    }
+
+    pub(crate) fn restore_disk(&self) -> Command {
+        let mut command = self.command(&["restore", "disk", "disk@latest", "--disk", "0"]);
+        command.args(["--format", "raw", "-o"]);
+        command.arg(self.restored_disk());
+        command
+    }
+
+    /// The folders of this program.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The same program in other folders.
+    pub(crate) fn elsewhere(&self, place: Place) -> Lifeboat {
+        let program = self.program.clone();
+        Lifeboat { program, place }
     }
 }
 
@@ -93,18 +139,19 @@ impl Contender for Lifeboat {
     }
 
     fn backup(&self, _time: u32) -> Command {
-        let host = format!("dir:{}", self.place.vm.display());
-        self.command(&["backup", "--host", &host, "--all"])
+        self.back_up_all()
     }
 
     fn restore(&self) -> Command {
-        let mut command = self.command(&["restore", "disk", "disk@latest", "--disk", "0"]);
-        command.args(["--format", "raw", "-o"]).arg(self.restored());
-        command
+        self.restore_disk()
     }
 
     fn restored(&self) -> PathBuf {
-        self.place.output.join("disk.raw")
+        self.restored_disk()
+    }
+
+    fn check(&self) -> Option<Command> {
+        Some(self.command(&["repo", "check", "--read-data"]))
     }
 
     /// The disk itself: a VHDX made anew has other headers than the one that was backed up.

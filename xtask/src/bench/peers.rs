@@ -78,13 +78,16 @@ pub(crate) fn find(
 }
 
 /// The whole path of a program: a tool may run in another folder than this one.
-fn find_program(name: &str, work: &Path) -> Option<PathBuf> {
+pub(crate) fn find_program(name: &str, work: &Path) -> Option<PathBuf> {
     let named = std::env::var_os("LIFEBOAT_BENCH_PEERS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     named
         .into_iter()
-        .flat_map(|folder| [folder.join("bin"), folder])
-        .chain([peers_folder(work).join("bin")])
+        .flat_map(|folder| [folder.join(name).join("bin"), folder.join("bin"), folder])
+        .chain([
+            peers_folder(work).join(name).join("bin"),
+            peers_folder(work).join("bin"),
+        ])
         .chain(std::env::split_paths(&path))
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
