@@ -20,6 +20,10 @@ pub enum RepositoryErrorKind {
     Damaged,
     /// It belongs to a domain whose keys this key does not open. It may be as good as new.
     OtherDomain,
+    /// It would do harm, and is not done.
+    Refused,
+    /// The key is one of a host that adds restore points and may do nothing else.
+    WriteOnly,
     /// Valid, but made by a newer version or with a feature that we lack.
     Unsupported,
     /// No restore point fits what was asked for.
@@ -51,6 +55,8 @@ impl RepositoryErrorKind {
             Self::WrongKey => "wrong-key",
             Self::Damaged => "damaged",
             Self::OtherDomain => "other-domain",
+            Self::Refused => "refused",
+            Self::WriteOnly => "write-only",
             Self::Unsupported => "unsupported",
             Self::NoSuchPoint => "no-such-point",
             Self::AmbiguousPoint => "ambiguous-point",

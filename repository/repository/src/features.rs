@@ -10,7 +10,12 @@ pub(crate) const COLLECT: &str = "features/collect";
 /// Frames were moved: readers follow forwarding objects.
 pub(crate) const READ_FORWARD: &str = "features/read-forward";
 
-const KNOWN: [&str; 2] = [COLLECT, READ_FORWARD];
+/// There are several domains: a reader that knows one alone would call the others' points damaged.
+pub(crate) const READ_DOMAINS: &str = "features/read-domains";
+/// There are packs of key scheme 2.
+pub(crate) const READ_SEALED_PACKS: &str = "features/read-sealed-packs";
+
+const KNOWN: [&str; 4] = [COLLECT, READ_FORWARD, READ_DOMAINS, READ_SEALED_PACKS];
 
 /// Fails if there is a feature whose name begins with `prefix` and that this version does not know.
 ///

@@ -5,7 +5,7 @@
 
 use crate::format::{
     Aead, Entry, FOOTER_BYTES, Footer, IndexDirectory, MapNode, NODE_BYTES_MAX, Naming,
-    RepositoryFile, decode_frame,
+    RepositoryFile, decode_frame, recipients,
 };
 use crate::keys::{Domain, KeyRing, KeySlot, Secret};
 use crate::{PointSelector, RecoveryKey, RestorePoint};
@@ -77,6 +77,7 @@ pub fn text(bytes: &[u8]) {
     drop(KeySlot::parse(bytes, "0123456789abcdef0123456789abcdef"));
     drop(RepositoryFile::parse(bytes));
     drop(KeyRing::from_json(bytes));
+    drop(recipients(bytes));
     drop(serde_json::from_slice::<RestorePoint>(bytes));
     if let Ok(text) = std::str::from_utf8(bytes) {
         drop(PointSelector::parse(text, &jiff::tz::TimeZone::UTC));

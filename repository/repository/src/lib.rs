@@ -48,6 +48,7 @@
 
 #![forbid(unsafe_code)]
 
+mod administer;
 mod cache;
 mod error;
 mod features;
@@ -63,10 +64,12 @@ mod repository;
 mod restore_point;
 mod shared;
 mod stream;
+mod unlock;
 mod write;
 
+pub use administer::{DomainInfo, HostInfo, KeyInfo};
 pub use error::{RepositoryError, RepositoryErrorKind};
-pub use keys::{PasswordCost, RecoveryKey, Unlock};
+pub use keys::{HostKey, KeyFile, PasswordCost, RecoveryKey, Unlock};
 pub use maintain::{
     CheckReport, Damage, Difference, DifferenceKind, RepositoryStatistics, VerifyObserver,
     VerifyReport,

@@ -5,19 +5,12 @@ use std::sync::Arc;
 use object_store::{ObjectStore, StoreErrorKind};
 
 use crate::features::refuse_unknown_features;
-use crate::format::{
-    RepositoryFile, SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal,
-};
+use crate::format::{RepositoryFile, SealedKind, random_bytes, seal};
 use crate::hex;
 use crate::keys::{KeyRing, KeySlot, PasswordCost, Secret, Unlock};
-use crate::shared::{OpenKeys, Shared};
+use crate::shared::{OpenKeys, Opener, Shared};
+use crate::unlock::{MASTER_KEY_ID, SMALL_FILE_BYTES_MAX, open_keys, ring_object};
 use crate::{RepositoryError, RepositoryErrorKind};
-
-const MASTER_KEY_ID: [u8; 16] = [0; 16];
-/// Slots that are tried: anybody with the bucket can add some, and each try costs a third of a
-/// second.
-const SLOTS_MAX: usize = 64;
-const SMALL_FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What a new repository is made with.
 #[derive(Debug, Clone, Copy)]
@@ -83,12 +76,12 @@ impl Repository {
         let file_bytes = file.to_bytes();
         RepositoryFile::parse(&file_bytes)?;
         let master = Secret::random()?;
+        let mut slots = Vec::new();
         for unlock in unlocks {
             let slot = hex::encode(&random_bytes::<8>()?);
             let wrapped = KeySlot::wrap(&master, unlock, options.password_cost, &file.id, &slot)?;
-            // A plain struct of strings and numbers always serialises.
-            let bytes = serde_json::to_vec(&wrapped).unwrap_or_default();
-            store.put_new(&format!("keys/{slot}"), &bytes)?;
+            store.put_new(&format!("keys/{slot}"), &wrapped.to_json())?;
+            slots.push(slot);
         }
         let ring = KeyRing::generate(blake3::hash(&file_bytes).to_hex().to_string())?;
         let object = ring_object(&file, ring.sequence);
@@ -98,7 +91,9 @@ impl Repository {
             &seal(SealedKind::KeyRing, MASTER_KEY_ID, &master, &object, &body)?,
         )?;
         store.put_new(RepositoryFile::OBJECT, &file_bytes)?;
-        Self::assemble(store, file, OpenKeys::new(master, ring))
+        let slot = slots.into_iter().next().unwrap_or_default();
+        let opener = Opener::Master { master, slot };
+        Self::assemble(store, file, OpenKeys::new(opener, ring))
     }
 
     /// Opens a repository.
@@ -111,15 +106,14 @@ impl Repository {
         };
         let file = RepositoryFile::parse(&file_bytes)?;
         refuse_unknown_features(&*store, "features/read-")?;
-        let master = open_slots(&*store, &file, unlock)?;
-        let ring = open_ring(&*store, &file, &master, 0)?.ok_or_else(no_ring)?;
+        let (keys, ring) = open_keys(&*store, &file, unlock)?;
         if ring.repository_hash != blake3::hash(&file_bytes).to_hex().as_str() {
             return Err(RepositoryError::damaged(
                 RepositoryFile::OBJECT,
                 "the parameters were changed since the repository was made",
             ));
         }
-        Self::assemble(store, file, OpenKeys::new(master, ring))
+        Self::assemble(store, file, keys)
     }
 
     fn assemble(
@@ -190,90 +184,4 @@ fn no_domain(name: &str) -> RepositoryError {
     let what = format!("the repository has no domain {name}, or this key does not open it");
     RepositoryError::new(RepositoryErrorKind::OtherDomain, what)
         .hint("`lifeboat repo domain list` shows the domains")
-}
-
-pub(crate) fn ring_object(file: &RepositoryFile, sequence: u32) -> String {
-    format!("rings/{}-{sequence:08}", file.id)
-}
-
-fn open_slots(
-    store: &dyn ObjectStore,
-    file: &RepositoryFile,
-    unlock: &Unlock<'_>,
-) -> Result<Secret, RepositoryError> {
-    let mut slots = Vec::new();
-    store.list("keys/", &mut |object| slots.push(object.name))?;
-    slots.sort_unstable();
-    let mut readable = 0;
-    let mut refused = None;
-    for object in slots.iter().take(SLOTS_MAX) {
-        let bytes = store.get(object, SMALL_FILE_BYTES_MAX)?;
-        let Some(slot) = KeySlot::parse(&bytes, &file.id) else {
-            continue;
-        };
-        readable += 1;
-        match slot.open(unlock, object.trim_start_matches("keys/")) {
-            Ok(master) => return Ok(master),
-            Err(error) if error.kind() == RepositoryErrorKind::WrongKey => {}
-            // A slot that makes no sense must not keep the others from opening.
-            Err(error) => drop(refused.get_or_insert(error.in_object(object))),
-        }
-    }
-    if let Some(error) = refused {
-        return Err(error);
-    }
-    if readable == 0 {
-        let what = "the repository has no readable key slot";
-        return Err(RepositoryError::damaged("keys/", what)
-            .hint("bring the folder `keys` back from a copy of the repository"));
-    }
-    Err(RepositoryError::new(
-        RepositoryErrorKind::WrongKey,
-        "wrong password or recovery key",
-    ))
-}
-
-fn no_ring() -> RepositoryError {
-    RepositoryError::damaged("rings/", "the key ring is missing")
-}
-
-/// Reads the newest key ring that is newer than sequence `known`; `None` where there is none.
-pub(crate) fn open_ring(
-    store: &dyn ObjectStore,
-    file: &RepositoryFile,
-    master: &Secret,
-    known: u32,
-) -> Result<Option<KeyRing>, RepositoryError> {
-    let oldest = ring_object(file, known);
-    let mut objects = Vec::new();
-    store.list("rings/", &mut |object| {
-        if object.name.starts_with(&format!("rings/{}-", file.id)) && object.name > oldest {
-            objects.push(object.name);
-        }
-    })?;
-    objects.sort_unstable();
-    let mut last_error = None;
-    for object in objects.iter().rev() {
-        let read = || {
-            let bytes = store.get(object, SEALED_BYTES_MAX as u64)?;
-            let body = open_sealed(SealedKind::KeyRing, MASTER_KEY_ID, master, object, &bytes)?;
-            let ring = KeyRing::from_json(&body).map_err(|error| error.in_object(object))?;
-            if ring_object(file, ring.sequence) != *object {
-                let what = "the key ring says that it is another one";
-                return Err(RepositoryError::damaged(object, what));
-            }
-            Ok(Some(ring))
-        };
-        match read() {
-            // An older ring serves where the newest does not authenticate; any other failure must
-            // not make this run write under keys that were retired.
-            Err(error) if error.kind() == RepositoryErrorKind::Damaged => last_error = Some(error),
-            result => return result,
-        }
-    }
-    // Where a ring is held already, one that does not authenticate is none.
-    match last_error {
-        Some(error) if known == 0 => Err(error),
-        _ => Ok(None),
-    }
 }

@@ -269,6 +269,7 @@ impl Repository {
 
     /// Removes a restore point and nothing that it needs.
     pub fn remove_point(&self, point: &RestorePoint) -> Result<(), RepositoryError> {
+        self.shared.master("remove a restore point")?;
         // A point with nothing in it does not say whose it is; ids are random, so no other is met.
         let domains = match point.all_streams().find_map(Stream::domain) {
             Some(domain) => vec![self.shared.of_domain(domain)?],

@@ -6,10 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use object_store::ObjectStore;
 
 use crate::cache::Cache;
-use crate::format::{Aead, HEADER_BYTES, Header, Naming, PackId, PackKind, RepositoryFile};
-use crate::keys::{Domain, DomainId, KeyRing, Secret};
+use crate::format::{
+    Aead, HEADER_BYTES, Header, KeyScheme, Naming, PackId, PackKind, RepositoryFile, recipients,
+    sealed_header,
+};
+use crate::keys::{
+    DataKeyMaterial, Domain, DomainId, HostKey, KeyRing, PublicKey, Secret, open_pack_key,
+};
 use crate::read::{Forwards, NodeWindows};
-use crate::repository::open_ring;
+use crate::unlock::{open_host, open_ring};
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Pack keys that are kept ready; each takes about a kilobyte.
@@ -39,16 +44,28 @@ pub(crate) struct Shared {
 
 /// The keys of an open repository, which other hosts may change meanwhile.
 pub(crate) struct OpenKeys {
-    master: Secret,
+    opener: Opener,
     ring: RwLock<Arc<KeyRing>>,
     /// Domains of which the ring was read again and did not tell.
     unknown: Mutex<HashSet<DomainId>>,
 }
 
+/// What the repository was opened with.
+pub(crate) enum Opener {
+    /// A password, key file or recovery key.
+    Master {
+        master: Secret,
+        /// The slot that opened.
+        slot: String,
+    },
+    /// The key of a host that adds restore points and reads no data.
+    Host(HostKey),
+}
+
 impl OpenKeys {
-    pub(crate) fn new(master: Secret, ring: KeyRing) -> Self {
+    pub(crate) fn new(opener: Opener, ring: KeyRing) -> Self {
         Self {
-            master,
+            opener,
             ring: RwLock::new(Arc::new(ring)),
             unknown: Mutex::default(),
         }
@@ -57,6 +74,14 @@ impl OpenKeys {
     fn ring(&self) -> Arc<KeyRing> {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// A pack that is about to be filled.
+pub(crate) struct NewPack {
+    pub(crate) id: PackId,
+    /// What the pack begins with.
+    pub(crate) header: Vec<u8>,
+    pub(crate) key: Aead,
 }
 
 impl Shared {
@@ -92,21 +117,54 @@ impl Shared {
         self.keys.ring()
     }
 
+    /// Says whether the repository was opened with the key of a host that reads no data.
+    pub(crate) fn is_write_only(&self) -> bool {
+        matches!(self.keys.opener, Opener::Host(_))
+    }
+
+    /// Returns the master key and the slot that gave it; fails for a write-only host, which is
+    /// not to do `what`.
+    pub(crate) fn master(&self, what: &str) -> Result<(&Secret, &str), RepositoryError> {
+        match &self.keys.opener {
+            Opener::Master { master, slot } => Ok((master, slot)),
+            Opener::Host(_) => {
+                let what =
+                    format!("a host's key adds restore points and nothing else: it cannot {what}");
+                Err(RepositoryError::new(RepositoryErrorKind::WriteOnly, what)
+                    .hint("open the repository with a password, a key file or the recovery key"))
+            }
+        }
+    }
+
     /// Reads the key ring again, where there is a newer one.
     pub(crate) fn reload_keys(&self) -> Result<(), RepositoryError> {
         let known = self.ring().sequence;
-        let newer = open_ring(&*self.store, &self.file, &self.keys.master, known)?;
+        let newer = match &self.keys.opener {
+            Opener::Master { master, .. } => open_ring(&*self.store, &self.file, master, known)?,
+            Opener::Host(key) => open_host(&*self.store, key, known)?,
+        };
         if let Some(ring) = newer {
-            let mut current = self
-                .keys
-                .ring
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            if ring.sequence > current.sequence {
-                *current = Arc::new(ring);
-            }
+            self.replace_ring(ring);
         }
         Ok(())
+    }
+
+    /// Takes a ring that is newer than the one that is held.
+    pub(crate) fn replace_ring(&self, ring: KeyRing) {
+        let mut current = self
+            .keys
+            .ring
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if ring.sequence > current.sequence {
+            *current = Arc::new(ring);
+            let mut unknown = self
+                .keys
+                .unknown
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            unknown.clear();
+        }
     }
 
     /// Returns a domain's keys.
@@ -128,7 +186,8 @@ impl Shared {
                 .unwrap_or_else(PoisonError::into_inner);
             unknown.len() < UNKNOWN_KEPT && unknown.insert(id)
         };
-        if first_time {
+        // A host is given one domain, and never another.
+        if first_time && !self.is_write_only() {
             self.reload_keys()?;
         }
         self.ring().domain(id).cloned().ok_or_else(|| {
@@ -159,27 +218,49 @@ impl Shared {
     }
 
     /// Returns header and key for a new pack of this view's domain.
-    pub(crate) fn new_pack(&self, kind: PackKind) -> Result<(Header, Aead), RepositoryError> {
+    ///
+    /// Who has the data key derives the pack's from it; who has but a public key seals a random
+    /// one to it, and cannot read the pack again once it is done.
+    pub(crate) fn new_pack(&self, kind: PackKind) -> Result<NewPack, RepositoryError> {
         let ring = self.ring();
         let domain = &self.domain;
-        let (key_id, secret) = match kind {
-            PackKind::MapNodes => (domain.id, &domain.map_key),
-            PackKind::Chunks => {
-                let mut keys = ring.data_keys.iter().rev();
-                let key = keys.find(|key| key.domain == domain.id).ok_or_else(|| {
-                    let what = "the key ring has no data key for this domain";
-                    RepositoryError::new(RepositoryErrorKind::Unsupported, what)
-                })?;
-                (key.id, &key.key)
+        let id = PackId::random()?;
+        let derived = |key_id, secret: &Secret| {
+            let header = Header::derived(kind, domain.id, key_id, id);
+            NewPack {
+                id,
+                header: header.to_bytes().to_vec(),
+                key: header.pack_key(secret),
             }
         };
-        let header = Header {
-            kind,
-            domain: domain.id,
-            key_id,
-            pack: PackId::random()?,
-        };
-        Ok((header, header.pack_key(secret)))
+        if kind == PackKind::MapNodes {
+            return Ok(derived(domain.id, &domain.map_key));
+        }
+        let mut keys = ring.data_keys_of(domain.id).rev();
+        let usable = keys.find_map(|key| match &key.material {
+            DataKeyMaterial::Derived(secret) => Some(Ok(derived(key.id, secret))),
+            DataKeyMaterial::Public(public) => Some(self.sealed_pack(id, key.id, public)),
+            DataKeyMaterial::Private(_) => None,
+        });
+        usable.unwrap_or_else(|| {
+            let what = "there is no data key for this domain";
+            Err(RepositoryError::new(RepositoryErrorKind::Unsupported, what))
+        })
+    }
+
+    fn sealed_pack(
+        &self,
+        id: PackId,
+        key_id: [u8; 16],
+        public: &PublicKey,
+    ) -> Result<NewPack, RepositoryError> {
+        let pack_key = Secret::random()?;
+        let header = sealed_header(id, &self.domain, &[(key_id, *public)], &pack_key)?;
+        Ok(NewPack {
+            id,
+            header,
+            key: Aead::new(&pack_key),
+        })
     }
 
     /// Reads the header at the beginning of `bytes`, and returns the pack's key with it. The pack
@@ -189,25 +270,33 @@ impl Shared {
         bytes: &[u8],
         pack: PackId,
     ) -> Result<(Header, Aead), RepositoryError> {
-        let header = bytes.first_chunk().ok_or_else(|| {
-            RepositoryError::new(RepositoryErrorKind::Damaged, "the pack is too short")
-        })?;
-        let header = Header::parse(header, pack)?;
-        let key = self.key_of(header)?;
+        let too_short =
+            || RepositoryError::new(RepositoryErrorKind::Damaged, "the pack is too short");
+        let header = Header::parse(bytes.first_chunk().ok_or_else(too_short)?, pack)?;
+        let recipients = bytes.get(HEADER_BYTES..header.len_bytes as usize);
+        let key = self.key_of(header, recipients.ok_or_else(too_short)?)?;
         Ok((header, key))
     }
 
     /// Reads the header of a pack in the store, and returns the pack's key with it.
     pub(crate) fn read_header(&self, pack: PackId) -> Result<(Header, Aead), RepositoryError> {
         let object = pack.object_name();
+        let named = |error: RepositoryError| error.in_object(&object);
         let mut bytes = [0; HEADER_BYTES];
         self.store.get_range(&object, 0, &mut bytes)?;
-        self.open_header(&bytes, pack)
-            .map_err(|error| error.in_object(&object))
+        let header = Header::parse(&bytes, pack).map_err(named)?;
+        // A few kilobytes at most, and nothing for scheme 1.
+        let mut recipients = vec![0; (header.len_bytes as usize).saturating_sub(HEADER_BYTES)];
+        if !recipients.is_empty() {
+            let offset = HEADER_BYTES as u64;
+            self.store.get_range(&object, offset, &mut recipients)?;
+        }
+        let key = self.key_of(header, &recipients).map_err(named)?;
+        Ok((header, key))
     }
 
     /// Returns the key of an existing pack from its header.
-    fn key_of(&self, header: Header) -> Result<Aead, RepositoryError> {
+    fn key_of(&self, header: Header, recipients: &[u8]) -> Result<Aead, RepositoryError> {
         let domain = self.domain_of(header.domain)?;
         let missing = || {
             let what = "the pack is encrypted with a key that the key ring does not have";
@@ -215,22 +304,22 @@ impl Shared {
         };
         match header.kind {
             PackKind::MapNodes if header.key_id == domain.id => {
-                Ok(header.pack_key(&domain.map_key))
+                return Ok(header.pack_key(&domain.map_key));
             }
-            PackKind::MapNodes => Err(missing()),
-            PackKind::Chunks => {
-                let find = || self.ring().data_key(domain.id, header.key_id).cloned();
-                let key = match find() {
-                    Some(key) => key,
-                    None => {
-                        // Another host may have made a data key since.
-                        self.reload_keys()?;
-                        find().ok_or_else(missing)?
-                    }
-                };
-                Ok(header.pack_key(&key.key))
+            PackKind::MapNodes => return Err(missing()),
+            PackKind::Chunks if self.is_write_only() => {
+                let what = "a host's key adds restore points and nothing else: it reads no data";
+                return Err(RepositoryError::new(RepositoryErrorKind::WriteOnly, what));
             }
+            PackKind::Chunks => {}
         }
+        let find = || find_pack_key(&self.ring(), &domain, header, recipients);
+        if let Some(key) = find()? {
+            return Ok(key);
+        }
+        // Another host may have made a data key since.
+        self.reload_keys()?;
+        find()?.ok_or_else(missing)
     }
 
     /// Returns the header that a pack of this domain must have if there is but one key for its
@@ -241,19 +330,14 @@ impl Shared {
             PackKind::MapNodes => domain,
             PackKind::Chunks => {
                 let ring = self.ring();
-                let mut keys = ring.data_keys.iter().filter(|key| key.domain == domain);
+                let mut keys = ring.data_keys_of(domain);
                 match (keys.next(), keys.next()) {
-                    (Some(only), None) => only.id,
+                    (Some(only), None) if only.is_derived() => only.id,
                     _ => return None,
                 }
             }
         };
-        Some(Header {
-            kind,
-            domain,
-            key_id,
-            pack,
-        })
+        Some(Header::derived(kind, domain, key_id, pack))
     }
 
     /// Returns the key of a pack that should be of `kind` and of this domain; reads its header
@@ -274,7 +358,7 @@ impl Shared {
             Some(kept) => kept,
             None => {
                 let (header, key) = match self.only_header(pack, kind) {
-                    Some(header) => (header, self.key_of(header)?),
+                    Some(header) => (header, self.key_of(header, &[])?),
                     None => self.read_header(pack)?,
                 };
                 if header.domain != domain {
@@ -292,4 +376,30 @@ impl Shared {
         }
         Ok(key)
     }
+}
+
+/// Finds the key of a pack of chunks in a key ring.
+fn find_pack_key(
+    ring: &KeyRing,
+    domain: &Domain,
+    header: Header,
+    sealed: &[u8],
+) -> Result<Option<Aead>, RepositoryError> {
+    let of_id = |id| ring.data_keys_of(domain.id).find(|key| key.id == id);
+    if header.scheme == KeyScheme::Derived {
+        let key = of_id(header.key_id).map(|key| &key.material);
+        return Ok(match key {
+            Some(DataKeyMaterial::Derived(secret)) => Some(header.pack_key(secret)),
+            _ => None,
+        });
+    }
+    for (id, sealed) in recipients(sealed)? {
+        let key = of_id(id).map(|key| &key.material);
+        if let Some(DataKeyMaterial::Private(private)) = key {
+            let fixed = header.to_bytes();
+            let key = open_pack_key(&sealed, private, &domain.map_key, &fixed)?;
+            return Ok(Some(Aead::new(&key)));
+        }
+    }
+    Ok(None)
 }

@@ -23,8 +23,8 @@ pub(crate) use locator::Locator;
 pub(crate) use map_node::{ENTRIES_MAX, Entry, EntryKind, LEVEL_MAX, MapNode, NODE_BYTES_MAX};
 pub(crate) use name::{Name, Naming, PackId};
 pub(crate) use pack::{
-    FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, FRAMES_MAX, Footer, HEADER_BYTES, Header, PackKind,
-    TrailerEntry, seal_trailer,
+    FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, FRAMES_MAX, Footer, HEADER_BYTES, Header, KeyScheme,
+    PackKind, TrailerEntry, recipients, seal_trailer, sealed_header,
 };
 pub(crate) use repository_file::RepositoryFile;
 pub(crate) use sealed_object::{SEALED_BYTES_MAX, SealedKind, open_sealed, seal, sealed_key_id};

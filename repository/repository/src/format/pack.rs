@@ -1,12 +1,12 @@
 //! Packs: header, trailer, footer (section 6). Frames are written by `write::pack_builder`.
 
 use crate::format::{Aead, Name, PackId, TAG_BYTES, place_nonce};
-use crate::keys::Secret;
+use crate::keys::{Domain, PublicKey, SEALED_PACK_KEY_BYTES, Secret, seal_pack_key};
 use crate::{RepositoryError, RepositoryErrorKind};
 
 const MAGIC: &[u8; 8] = b"LBPACK01";
 const END_MAGIC: &[u8; 8] = b"LBPKEND1";
-/// Length of a header of scheme 1 in bytes.
+/// Length of a header of scheme 1, and of the part that those of scheme 2 share, in bytes.
 pub(crate) const HEADER_BYTES: usize = 96;
 /// Length of what follows the trailer, with the checksum, in bytes.
 pub(crate) const FOOTER_BYTES: usize = 48;
@@ -19,7 +19,10 @@ pub(crate) const FRAMES_MAX: usize = 1 << 20;
 /// The most plain bytes that a frame may hold.
 pub(crate) const FRAME_PLAIN_BYTES_MAX: u32 = 4 << 20;
 const TRAILER_ENTRY_BYTES: usize = 44;
-const SCHEME_DERIVED: u8 = 1;
+/// The most that a header of scheme 2 may be, in bytes: 64 recipients.
+pub(crate) const SEALED_HEADER_BYTES_MAX: usize = HEADER_BYTES + 2 + 64 * RECIPIENT_BYTES;
+/// Id, length, sealed key.
+const RECIPIENT_BYTES: usize = 16 + 2 + SEALED_PACK_KEY_BYTES;
 
 /// What the frames of a pack are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,23 +31,53 @@ pub(crate) enum PackKind {
     MapNodes = 2,
 }
 
+/// How the key of a pack is had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyScheme {
+    /// It is derived from the data key or the map key.
+    Derived = 1,
+    /// It is random, and stands in the header, sealed to public keys.
+    Sealed = 2,
+}
+
 /// The first bytes of a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: PackKind,
+    pub(crate) scheme: KeyScheme,
+    /// Length of the header with all recipients, in bytes: where the first frame lies.
+    pub(crate) len_bytes: u32,
     pub(crate) domain: [u8; 16],
     pub(crate) key_id: [u8; 16],
     pub(crate) pack: PackId,
 }
 
 impl Header {
+    /// Makes the header of a pack of scheme 1.
+    pub(crate) fn derived(
+        kind: PackKind,
+        domain: [u8; 16],
+        key_id: [u8; 16],
+        pack: PackId,
+    ) -> Self {
+        Self {
+            kind,
+            scheme: KeyScheme::Derived,
+            // 96.
+            len_bytes: HEADER_BYTES as u32,
+            domain,
+            key_id,
+            pack,
+        }
+    }
+
+    /// Returns the first 96 bytes.
     pub(crate) fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..8].copy_from_slice(MAGIC);
         bytes[8] = self.kind as u8;
-        bytes[9] = SCHEME_DERIVED;
-        // The header's own length, 96, in four bytes.
-        bytes[12] = 96;
+        bytes[9] = self.scheme as u8;
+        bytes[12..16].copy_from_slice(&self.len_bytes.to_le_bytes());
         bytes[16..32].copy_from_slice(&self.domain);
         bytes[32..48].copy_from_slice(&self.key_id);
         bytes[48..64].copy_from_slice(&self.pack.0);
@@ -57,12 +90,17 @@ impl Header {
         if &bytes[..8] != MAGIC {
             return Err(damaged("this is not a pack (it should begin with LBPACK01)").at(0));
         }
-        if bytes[9] != SCHEME_DERIVED {
-            return Err(RepositoryError::new(
-                RepositoryErrorKind::Unsupported,
-                format!("key scheme {} is newer than this version", bytes[9]),
-            ));
-        }
+        let len_bytes = u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]);
+        let scheme = match bytes[9] {
+            1 => KeyScheme::Derived,
+            2 => KeyScheme::Sealed,
+            newer => {
+                return Err(RepositoryError::new(
+                    RepositoryErrorKind::Unsupported,
+                    format!("key scheme {newer} is newer than this version"),
+                ));
+            }
+        };
         let kind = match bytes[8] {
             1 => PackKind::Chunks,
             2 => PackKind::MapNodes,
@@ -73,8 +111,19 @@ impl Header {
             field.copy_from_slice(&bytes[at..at + 16]);
             field
         };
+        let len_is_good = match scheme {
+            KeyScheme::Derived => len_bytes as usize == HEADER_BYTES,
+            KeyScheme::Sealed => {
+                (HEADER_BYTES..=SEALED_HEADER_BYTES_MAX).contains(&(len_bytes as usize))
+            }
+        };
+        if !len_is_good || (scheme == KeyScheme::Sealed && kind != PackKind::Chunks) {
+            return Err(damaged("the header's length or scheme makes no sense").at(9));
+        }
         let header = Self {
             kind,
+            scheme,
+            len_bytes,
             domain: field(16),
             key_id: field(32),
             pack: PackId(field(48)),
@@ -91,6 +140,80 @@ impl Header {
     /// Returns the pack's own key, from the data key or the domain's map key.
     pub(crate) fn pack_key(self, secret: &Secret) -> Aead {
         Aead::new(&secret.derive("lifeboat v1 pack", &[&self.to_bytes()]))
+    }
+}
+
+/// Makes the header of a pack of chunks whose key is sealed to public keys.
+///
+/// The key is for one run of writing: who has but the public keys cannot open the pack again.
+pub(crate) fn sealed_header(
+    pack: PackId,
+    domain: &Domain,
+    recipients: &[([u8; 16], PublicKey)],
+    pack_key: &Secret,
+) -> Result<Vec<u8>, RepositoryError> {
+    let too_many = || {
+        let what = "a pack is sealed to one public key at least, and to 64 at most";
+        RepositoryError::new(RepositoryErrorKind::Unsupported, what)
+    };
+    let len = HEADER_BYTES + 2 + recipients.len() * RECIPIENT_BYTES;
+    let (first, _) = recipients.first().ok_or_else(too_many)?;
+    if len > SEALED_HEADER_BYTES_MAX {
+        return Err(too_many());
+    }
+    let header = Header {
+        kind: PackKind::Chunks,
+        scheme: KeyScheme::Sealed,
+        len_bytes: u32::try_from(len).map_err(|_| too_many())?,
+        domain: domain.id,
+        key_id: *first,
+        pack,
+    };
+    let fixed = header.to_bytes();
+    let mut bytes = fixed.to_vec();
+    bytes.extend(
+        u16::try_from(recipients.len())
+            .map_err(|_| too_many())?
+            .to_le_bytes(),
+    );
+    for (id, public) in recipients {
+        let sealed = seal_pack_key(pack_key, public, &domain.map_key, &fixed)?;
+        bytes.extend(id);
+        bytes.extend(
+            u16::try_from(sealed.len())
+                .map_err(|_| too_many())?
+                .to_le_bytes(),
+        );
+        bytes.extend(sealed);
+    }
+    Ok(bytes)
+}
+
+/// Reads what a header of scheme 2 has after its first 96 bytes: id and sealed key of each
+/// recipient. A sealed key of another length is of a kind that this version does not know.
+pub(crate) fn recipients(
+    bytes: &[u8],
+) -> Result<Vec<([u8; 16], [u8; SEALED_PACK_KEY_BYTES])>, RepositoryError> {
+    let damaged = || {
+        let what = "the list of those who can open the pack makes no sense";
+        RepositoryError::new(RepositoryErrorKind::Damaged, what).at(HEADER_BYTES as u64)
+    };
+    let (count, mut rest) = bytes.split_first_chunk::<2>().ok_or_else(damaged)?;
+    let mut recipients = Vec::new();
+    for _ in 0..u16::from_le_bytes(*count) {
+        let (id, after) = rest.split_first_chunk::<16>().ok_or_else(damaged)?;
+        let (len, after) = after.split_first_chunk::<2>().ok_or_else(damaged)?;
+        let len = usize::from(u16::from_le_bytes(*len));
+        let (sealed, after) = after.split_at_checked(len).ok_or_else(damaged)?;
+        if let Ok(sealed) = sealed.try_into() {
+            recipients.push((*id, sealed));
+        }
+        rest = after;
+    }
+    if rest.is_empty() {
+        Ok(recipients)
+    } else {
+        Err(damaged())
     }
 }
 
@@ -181,10 +304,11 @@ impl Footer {
         })
     }
 
-    /// Opens the trailer that lies where the footer says.
+    /// Opens the trailer that lies where the footer says; frames begin at `first_frame`.
     pub(crate) fn open_trailer(
         self,
         key: &Aead,
+        first_frame: u32,
         bytes: &mut [u8],
     ) -> Result<Vec<TrailerEntry>, RepositoryError> {
         let nonce = place_nonce(self.trailer_offset);
@@ -196,7 +320,7 @@ impl Footer {
             u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]])
         };
         let mut entries = Vec::with_capacity(records.len());
-        let mut expected_offset = HEADER_BYTES as u64;
+        let mut expected_offset = u64::from(first_frame);
         for record in records {
             let mut name = [0; 32];
             name.copy_from_slice(&record[..32]);

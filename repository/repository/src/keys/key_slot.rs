@@ -3,12 +3,13 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::format::{Aead, random_bytes};
 use crate::hex;
-use crate::keys::{RecoveryKey, Secret};
+use crate::keys::{HostKey, KeyFile, RecoveryKey, Secret};
 use crate::{RepositoryError, RepositoryErrorKind};
 
 const CONTEXT: &str = "lifeboat v1 key slot";
@@ -17,12 +18,28 @@ const MEMORY_KIB_MAX: u32 = 1 << 20;
 const PASSES_MAX: u32 = 64;
 const LANES_MAX: u32 = 16;
 
-/// What a person opens a repository with.
+/// What a repository is opened with.
 pub enum Unlock<'a> {
     /// A password, in UTF-8.
     Password(&'a str),
     /// A recovery key.
     RecoveryKey(&'a RecoveryKey),
+    /// A key file.
+    KeyFile(&'a KeyFile),
+    /// The key of a host that adds restore points and reads none. It has no slot.
+    HostKey(&'a HostKey),
+}
+
+impl Unlock<'_> {
+    /// Returns the kind of slot that it opens, as slots say it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "password",
+            Self::RecoveryKey(_) => "recovery-key",
+            Self::KeyFile(_) => "key-file",
+            Self::HostKey(_) => "host",
+        }
+    }
 }
 
 /// The price of one try at a password.
@@ -49,7 +66,13 @@ impl Default for PasswordCost {
 pub(crate) struct KeySlot {
     version: u32,
     repository: String,
-    kind: String,
+    pub(crate) kind: String,
+    /// What people call it. Not authenticated: for showing alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<String>,
+    /// When it was made. Not authenticated either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) created: Option<Timestamp>,
     kdf: Kdf,
     sealed: String,
 }
@@ -68,10 +91,15 @@ enum Kdf {
     },
 }
 
+fn refuse(what: &str) -> RepositoryError {
+    RepositoryError::new(RepositoryErrorKind::Unsupported, what)
+}
+
 impl Kdf {
     fn wrapping_key(&self, unlock: &Unlock<'_>) -> Result<Secret, RepositoryError> {
-        let refuse = |what: &str| RepositoryError::new(RepositoryErrorKind::Unsupported, what);
-        match (self, unlock) {
+        let other_kind =
+            || RepositoryError::new(RepositoryErrorKind::WrongKey, "another kind of key");
+        let (secret, salt) = match (self, unlock) {
             (
                 Self::Argon2id {
                     memory_kib,
@@ -84,27 +112,28 @@ impl Kdf {
                 if *memory_kib > MEMORY_KIB_MAX || *passes > PASSES_MAX || *lanes > LANES_MAX {
                     return Err(refuse("the key slot asks for more work than a slot may"));
                 }
-                let salt: [u8; 32] =
-                    hex::decode_array(salt).ok_or_else(|| refuse("the salt is not 32 bytes"))?;
                 let params = Params::new(*memory_kib, *passes, *lanes, Some(32))
                     .map_err(|_| refuse("the key slot's parameters make no sense"))?;
-                let mut key = Zeroizing::new([0u8; 32]);
-                Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-                    .hash_password_into(password.as_bytes(), &salt, key.as_mut())
-                    .map_err(|_| refuse("the key slot's parameters make no sense"))?;
-                Ok(Secret::new(*key))
+                return argon2id(params, password, &read_salt(salt)?);
             }
-            (Self::Blake3 { salt }, Unlock::RecoveryKey(key)) => {
-                let salt: [u8; 32] =
-                    hex::decode_array(salt).ok_or_else(|| refuse("the salt is not 32 bytes"))?;
-                Ok(key.secret().derive(CONTEXT, &[&salt]))
-            }
-            _ => Err(RepositoryError::new(
-                RepositoryErrorKind::WrongKey,
-                "another kind of key",
-            )),
-        }
+            (Self::Blake3 { salt }, Unlock::RecoveryKey(key)) => (key.secret(), salt),
+            (Self::Blake3 { salt }, Unlock::KeyFile(file)) => (file.secret(), salt),
+            _ => return Err(other_kind()),
+        };
+        Ok(secret.derive(CONTEXT, &[&read_salt(salt)?]))
     }
+}
+
+fn read_salt(salt: &str) -> Result<[u8; 32], RepositoryError> {
+    hex::decode_array(salt).ok_or_else(|| refuse("the salt is not 32 bytes"))
+}
+
+fn argon2id(params: Params, password: &str, salt: &[u8; 32]) -> Result<Secret, RepositoryError> {
+    let mut key = Zeroizing::new([0u8; 32]);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(password.as_bytes(), salt, key.as_mut())
+        .map_err(|_| refuse("the key slot's parameters make no sense"))?;
+    Ok(Secret::new(*key))
 }
 
 fn additional_data(repository: &str, slot: &str) -> Vec<u8> {
@@ -121,20 +150,22 @@ impl KeySlot {
         slot: &str,
     ) -> Result<Self, RepositoryError> {
         let salt = hex::encode(&random_bytes::<32>()?);
-        let (kind, kdf) = match unlock {
+        let kdf = match unlock {
+            Unlock::Password("") => {
+                let what = "the password is empty";
+                return Err(RepositoryError::new(RepositoryErrorKind::WrongKey, what));
+            }
             Unlock::Password(_) => {
                 let PasswordCost { memory_kib, passes } = cost;
-                (
-                    "password",
-                    Kdf::Argon2id {
-                        memory_kib,
-                        passes,
-                        lanes: 1,
-                        salt,
-                    },
-                )
+                Kdf::Argon2id {
+                    memory_kib,
+                    passes,
+                    lanes: 1,
+                    salt,
+                }
             }
-            Unlock::RecoveryKey(_) => ("recovery-key", Kdf::Blake3 { salt }),
+            Unlock::RecoveryKey(_) | Unlock::KeyFile(_) => Kdf::Blake3 { salt },
+            Unlock::HostKey(_) => return Err(refuse("a host's key opens no slot")),
         };
         let nonce = random_bytes::<12>()?;
         let mut sealed = nonce.to_vec();
@@ -148,7 +179,9 @@ impl KeySlot {
         Ok(Self {
             version: 1,
             repository: repository.to_owned(),
-            kind: kind.to_owned(),
+            kind: unlock.kind().to_owned(),
+            label: None,
+            created: Some(Timestamp::now()),
             kdf,
             sealed: STANDARD.encode(sealed),
         })
@@ -160,9 +193,17 @@ impl KeySlot {
         (slot.version == 1 && slot.repository == repository).then_some(slot)
     }
 
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        // A plain struct of strings and numbers always serialises.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
     /// Unwraps the master key, or fails with `WrongKey`.
     pub(crate) fn open(&self, unlock: &Unlock<'_>, slot: &str) -> Result<Secret, RepositoryError> {
         let wrong = || RepositoryError::new(RepositoryErrorKind::WrongKey, "wrong password or key");
+        if self.kind != unlock.kind() {
+            return Err(wrong());
+        }
         let key = self.kdf.wrapping_key(unlock)?;
         let mut sealed = Zeroizing::new(STANDARD.decode(&self.sealed).map_err(|_| wrong())?);
         let (nonce, body) = sealed.split_first_chunk_mut::<12>().ok_or_else(wrong)?;

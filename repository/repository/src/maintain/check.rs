@@ -226,7 +226,9 @@ impl Repository {
             .checked_add(footer.trailer_bytes)
             .and_then(|end| bytes.get_mut(start..end))
             .ok_or_else(|| damaged("the pack is too short"))?;
-        let entries = footer.open_trailer(&key, trailer).map_err(named)?;
+        let entries = footer
+            .open_trailer(&key, header.len_bytes, trailer)
+            .map_err(named)?;
         let mut plain = vec![0; FRAME_PLAIN_BYTES_MAX as usize];
         for entry in &entries {
             let at = |error: RepositoryError| named(error).at(entry.offset.into());

@@ -56,7 +56,9 @@ impl Shared {
         let mut trailer = vec![0; footer.trailer_bytes];
         self.store
             .get_range(&object, footer.trailer_offset, &mut trailer)?;
-        let entries = footer.open_trailer(&key, &mut trailer).map_err(named)?;
+        let entries = footer
+            .open_trailer(&key, header.len_bytes, &mut trailer)
+            .map_err(named)?;
         Ok((header, entries))
     }
 }

@@ -64,6 +64,10 @@ impl IndexWriter {
                 unlisted.push((pack, object.size_bytes));
             }
         })?;
+        if self.shared.is_write_only() {
+            // It can neither read the trailers of its chunk packs nor tell whose the others are.
+            unlisted.clear();
+        }
         // A pack that an index lists was durable once.
         if !listed.iter().all(|pack| self.known.has_pack(pack)) {
             self.known.note_loss();

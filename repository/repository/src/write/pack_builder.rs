@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::format::{
     Aead, FRAMES_MAX, Locator, Name, PackId, PackKind, TrailerEntry, place_nonce, seal_trailer,
 };
-use crate::shared::Shared;
+use crate::shared::{NewPack, Shared};
 use crate::write::pack_buffer::{PackBuffer, PackBuffers};
 use crate::write::pack_ticket::{PackTicket, PackTickets};
 use crate::{RepositoryError, RepositoryErrorKind};
@@ -155,11 +155,11 @@ impl PackBuilder {
     }
 
     fn start(&self, shared: &Shared) -> Result<OpenPack, RepositoryError> {
-        let (header, key) = shared.new_pack(self.kind)?;
+        let NewPack { id, header, key } = shared.new_pack(self.kind)?;
         let mut buffer = self.buffers.take();
-        buffer.bytes.extend_from_slice(&header.to_bytes());
+        buffer.bytes.extend_from_slice(&header);
         Ok(OpenPack {
-            id: header.pack,
+            id,
             key,
             buffer,
             entries: Vec::new(),

@@ -1,0 +1,12 @@
+//! Looking after keys: slots, data keys, domains, hosts (section 4). All of it is refused with a
+//! host's key.
+
+mod data_keys;
+mod domains;
+mod hosts;
+mod key_slots;
+mod ring_change;
+
+pub use domains::DomainInfo;
+pub use hosts::HostInfo;
+pub use key_slots::KeyInfo;
