@@ -10,6 +10,7 @@ mod commands;
 mod deduplication;
 mod doctor;
 mod exit_codes;
+mod independent_reader;
 mod sandbox;
 #[cfg(unix)]
 mod serving;
