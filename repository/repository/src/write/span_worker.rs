@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use block_io::is_zero;
+use block_io::{ExtentKind, is_zero};
 
 use crate::format::{Codec, Entry, EntryKind, MapNode, Name, PackKind};
 use crate::read::Leaf;
@@ -45,6 +45,9 @@ impl<'a> SpanWorker<'a> {
     ///
     /// `None`: the earlier map was trusted, and the repository has lost part of it here.
     pub(crate) fn store_leaf(&mut self, index: u64) -> Result<Option<Entry>, RepositoryError> {
+        if let Some(entry) = self.store_empty_leaf(index)? {
+            return Ok(Some(entry));
+        }
         let first_chunk = index * 256;
         let previous = self.previous_leaf(index);
         let Some(wanted) = self.wanted(index, previous.as_ref()) else {
@@ -86,6 +89,39 @@ impl<'a> SpanWorker<'a> {
             self.tally.add(len_bytes, *wanted, old(slot), *entry);
         }
         self.finish_leaf(entries, previous).map(Some)
+    }
+
+    /// Returns the entry of a leaf that holds nothing, and held nothing before: most of a large disk
+    /// is such leaves, and each is told by one question.
+    fn store_empty_leaf(&mut self, index: u64) -> Result<Option<Entry>, RepositoryError> {
+        let source = self.job.source;
+        let span = source.shape.span(0, index);
+        let len_bytes = span.end - span.start;
+        if !matches!(self.job.selection, Selection::Everything) || len_bytes == 0 {
+            return Ok(None);
+        }
+        if self.job.observer.cancelled() {
+            let kind = RepositoryErrorKind::Cancelled;
+            return Err(RepositoryError::new(kind, "cancelled"));
+        }
+        let extent = source.device.extent_at(span.start, len_bytes)?;
+        let entry = match extent.kind {
+            ExtentKind::Data => return Ok(None),
+            ExtentKind::Zero => Entry::Zero,
+            ExtentKind::NotAllocated => Entry::NotAllocated,
+        };
+        if extent.len_bytes < len_bytes {
+            return Ok(None);
+        }
+        let old = match self.previous_leaf(index) {
+            None => None,
+            Some(Leaf::Uniform(old)) => Some(old),
+            // Its entries are to be counted one by one.
+            Some(Leaf::Stored { .. }) => return Ok(None),
+        };
+        self.tally.add(len_bytes, true, old, entry);
+        self.job.observer.advanced(len_bytes, 0);
+        Ok(Some(entry))
     }
 
     fn chunk_len(&self, first_chunk: u64, slot: usize) -> usize {
