@@ -107,6 +107,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool, String> {
     };
     let own = own.map(|own| own.elsewhere(place("lifeboat-changed")));
     further_rows(own.as_ref(), &image, &work, wanted("benji"), &mut findings)?;
+    if let Some(own) = own.filter(|_| options.only.is_empty() || wanted("collection")) {
+        let own = own.elsewhere(place("lifeboat-collection"));
+        let scale = if options.quick { 64 } else { 1 };
+        findings.collection = Some(collection::measure(&own, &image, &work, scale));
+    }
     findings.machine = Machine {
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         load: [load_before, Machine::load_now()],

@@ -6,7 +6,28 @@
 //! half of each file, 256 chunks at a time. What is compared is the processor time per chunk,
 //! because one machine does not hold as many of rustic's.
 
+use std::fs::File;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::process::Command;
+
 use serde::Serialize;
+use serde_json::Value;
+
+use super::contender::{PASSWORD, Place};
+use super::image::Image;
+use super::lifeboat::Lifeboat;
+use super::measure::{self, Measurement, Randomness};
+use super::peers::find_program;
+
+/// VMs, and chunks of each one's disk: with half of each changed, 16.8 million different chunks.
+const VMS: u64 = 8;
+const CHUNKS_OF_VM: u64 = 1_398_016;
+/// What rustic gets: one file of as many chunks as a machine has patience for, half of it changed.
+const RUSTIC_CHUNK_BYTES: u64 = 1024;
+const RUSTIC_CHUNKS: u64 = 1300 * 256;
+/// Chunks that change together.
+const TOGETHER: u64 = 256;
 
 /// What one tool took.
 #[derive(Clone, Serialize)]
@@ -53,5 +74,146 @@ impl Collection {
             text.push_str(&format!("{note}\n"));
         }
         text
+    }
+}
+
+/// Measures ours and rustic's; `scale` divides the number of chunks.
+pub(crate) fn measure(own: &Lifeboat, image: &Image, work: &Path, scale: u64) -> Collection {
+    let mut collection = Collection::default();
+    match collect_own(own, scale) {
+        Ok(collected) => collection.own = Some(collected),
+        Err(reason) => collection.notes.push(format!("Collection: {reason}")),
+    }
+    // What cannot be removed is seen by whoever looks for space.
+    drop(own.place().clear());
+    let Some(program) = find_program("rustic", work) else {
+        collection
+            .notes
+            .push("Collection: rustic is not installed".into());
+        return collection;
+    };
+    let place = Place::new(work, "rustic-prune", image);
+    match collect_rustic(&program, &place, scale) {
+        Ok(collected) => collection.rustic = Some(collected),
+        Err(reason) => collection
+            .notes
+            .push(format!("Collection, rustic: {reason}")),
+    }
+    drop(place.clear());
+    print!("{}", collection.text());
+    collection
+}
+
+fn collected(chunks: u64, took: &[Measurement]) -> Collected {
+    let most = took.iter().map(|one| one.peak_memory_bytes).max();
+    Collected {
+        chunks,
+        wall_seconds: took.iter().map(|one| one.wall_seconds).sum(),
+        processor_seconds: took.iter().map(|one| one.processor_seconds).sum(),
+        peak_memory_bytes: most.unwrap_or_default(),
+    }
+}
+
+/// Fills a repository, drops the first point of each VM, and collects.
+fn collect_own(own: &Lifeboat, scale: u64) -> Result<Collected, String> {
+    own.place().clear()?;
+    own.place().prepare()?;
+    let chunks = CHUNKS_OF_VM / scale / TOGETHER / 2 * TOGETHER * 2;
+    let mut fill = own.command(&["repo", "bench-fill"]);
+    fill.args(["--vms", &VMS.to_string(), "--chunks", &chunks.to_string()]);
+    fill.arg("--recovery-key-file").arg(own.key_file());
+    measure::run(own.with_key(fill))?;
+    let mut took = Vec::new();
+    let drop_points = own.command(&["repo", "bench-collect", "--drop-first-points"]);
+    measure::run(own.with_key(drop_points))?;
+    let collect = own.command(&["repo", "bench-collect"]);
+    let (measured, output) = measure::run_with_output(own.with_key(collect))?;
+    took.push(measured);
+    println!("  {}", String::from_utf8_lossy(&output).trim());
+    Ok(collected(VMS * chunks * 3 / 2, &took))
+}
+
+/// Backs a file up, changes half of it, backs it up again, drops the first snapshot, and prunes.
+fn collect_rustic(program: &Path, place: &Place, scale: u64) -> Result<Collected, String> {
+    place.clear()?;
+    place.prepare()?;
+    let rustic = |words: &[&str]| {
+        let mut command = Command::new(program);
+        command.env("RUSTIC_PASSWORD", PASSWORD);
+        command.env("RUSTIC_NO_PROGRESS", "true");
+        command.env("RUSTIC_CACHE_DIR", &place.cache);
+        command.arg("-r").arg(&place.repository).args(words);
+        command.current_dir(&place.vm);
+        command
+    };
+    let size = RUSTIC_CHUNK_BYTES.to_string();
+    let fixed = ["--set-chunker", "fixed_size", "--set-compression", "1"];
+    measure::run(rustic(
+        &[&["init", "--set-chunk-size", &size], &fixed[..]].concat(),
+    ))?;
+    let leaves = RUSTIC_CHUNKS / TOGETHER / scale;
+    let file = place.vm.join("disk.raw");
+    write_noise(&file, 1, (0..leaves).collect())?;
+    measure::run(rustic(&["backup", "disk.raw"]))?;
+    write_noise(&file, 2, (0..leaves).step_by(2).collect())?;
+    measure::run(rustic(&["backup", "disk.raw"]))?;
+    let (_, output) = measure::run_with_output(rustic(&["snapshots", "--json"]))?;
+    let first = first_snapshot(&output).ok_or("rustic lists no snapshot")?;
+    measure::run(rustic(&["forget", &first]))?;
+    let took = measure::run(rustic(&[
+        "prune",
+        "--instant-delete",
+        "--max-repack",
+        "unlimited",
+    ]))?;
+    Ok(collected(leaves * TOGETHER * 3 / 2, &[took]))
+}
+
+/// Writes noise into these leaves of a file.
+fn write_noise(path: &Path, version: u32, leaves: Vec<u64>) -> Result<(), String> {
+    let text = |error: std::io::Error| error.to_string();
+    let mut random = Randomness::new(&format!("collection {version}"));
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(text)?;
+    let bytes = TOGETHER * RUSTIC_CHUNK_BYTES;
+    let mut leaf_bytes = vec![0; usize::try_from(bytes).unwrap_or_default()];
+    for leaf in leaves {
+        random.fill(&mut leaf_bytes);
+        file.seek(SeekFrom::Start(leaf * bytes)).map_err(text)?;
+        file.write_all(&leaf_bytes).map_err(text)?;
+    }
+    Ok(())
+}
+
+/// The id of the oldest snapshot: rustic lists groups of snapshots, each by time.
+fn first_snapshot(output: &[u8]) -> Option<String> {
+    fn find(value: &Value) -> Option<String> {
+        match value {
+            Value::Array(all) => all.iter().find_map(find),
+            Value::Object(fields) => match fields.get("id") {
+                Some(Value::String(id)) => Some(id.clone()),
+                _ => fields.values().find_map(find),
+            },
+            _ => None,
+        }
+    }
+    find(&serde_json::from_slice(output).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_oldest_snapshot_is_found_in_either_form() {
+        for text in [
+            r#"[{"group_key":{"host":"h"},"snapshots":[{"time":"t","id":"abc"},{"id":"def"}]}]"#,
+            r#"[[{"hostname":"h"},[{"id":"abc"}]]]"#,
+        ] {
+            let found = super::first_snapshot(text.as_bytes());
+            assert_eq!(found.as_deref(), Some("abc"));
+        }
     }
 }

@@ -64,7 +64,7 @@ impl Lifeboat {
         command
     }
 
-    fn key_file(&self) -> PathBuf {
+    pub(crate) fn key_file(&self) -> PathBuf {
         self.place.output.join("recovery-key")
     }
 
