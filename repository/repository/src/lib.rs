@@ -50,6 +50,7 @@
 
 mod administer;
 mod cache;
+mod collect;
 mod error;
 mod features;
 mod format;
@@ -68,6 +69,7 @@ mod unlock;
 mod write;
 
 pub use administer::{DomainInfo, HostInfo, KeyInfo};
+pub use collect::{CollectObserver, CollectOptions, CollectReport, CollectStage};
 pub use error::{RepositoryError, RepositoryErrorKind};
 pub use keys::{HostKey, KeyFile, PasswordCost, RecoveryKey, Unlock};
 pub use maintain::{

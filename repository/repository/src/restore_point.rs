@@ -183,6 +183,22 @@ impl Repository {
         Ok(self.shared.store.put_new(&object, &sealed)?)
     }
 
+    /// Reads a point that was listed; `None` where it was removed since.
+    pub(crate) fn read_point_if_there(
+        &self,
+        object: &str,
+    ) -> Result<Option<RestorePoint>, RepositoryError> {
+        match self.read_point(object) {
+            Err(error) if error.kind() == RepositoryErrorKind::Damaged => {
+                match self.shared.store.size_bytes(object) {
+                    Err(gone) if gone.kind() == StoreErrorKind::NotFound => Ok(None),
+                    _ => Err(error),
+                }
+            }
+            point => point.map(Some),
+        }
+    }
+
     fn read_point(&self, object: &str) -> Result<RestorePoint, RepositoryError> {
         let bytes = self.shared.store.get(object, SEALED_BYTES_MAX as u64)?;
         let kind = SealedKind::RestorePoint;

@@ -16,8 +16,12 @@ pub(crate) struct Forward {
 
 /// Returns the name of a forwarding object of `old_pack`; `id` is random.
 pub(crate) fn forward_object_name(old_pack: PackId, id: PackId) -> String {
-    let hex = |id: PackId| hex::encode(&id.0);
-    format!("forward/{}/{}", hex(old_pack), hex(id))
+    format!("{}{}", forward_prefix(old_pack), hex::encode(&id.0))
+}
+
+/// Returns what the names of all forwarding objects of a pack begin with.
+pub(crate) fn forward_prefix(old_pack: PackId) -> String {
+    format!("forward/{}/", hex::encode(&old_pack.0))
 }
 
 /// Returns whose frames the forwarding object of this name moves.

@@ -251,6 +251,31 @@ impl IndexDirectory {
         first..end
     }
 
+    /// Reads all entries of an index object that is in memory.
+    pub(crate) fn entries(
+        &self,
+        object: &[u8],
+        visit: &mut dyn FnMut(IndexEntry),
+    ) -> Result<(), RepositoryError> {
+        for page in 0..self.fences.len() {
+            let start = HEADER_BYTES + page * PAGE_STORED_BYTES;
+            let stored = object.get(start..).and_then(<[u8]>::first_chunk);
+            let mut bytes: [u8; PAGE_STORED_BYTES] = *stored.ok_or_else(|| {
+                RepositoryError::new(RepositoryErrorKind::Damaged, "an index object is too short")
+            })?;
+            let plain = self.key.open(place_nonce(page as u64), &[], &mut bytes)?;
+            for record in records(plain) {
+                let mut name = [0; 32];
+                name.copy_from_slice(&record[..32]);
+                visit(IndexEntry {
+                    name: Name(name),
+                    locator: self.locator(record)?,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the offset of a page in the object in bytes.
     pub(crate) fn page_offset(page: usize) -> u64 {
         HEADER_BYTES as u64 + page as u64 * PAGE_STORED_BYTES as u64
@@ -264,28 +289,32 @@ impl IndexDirectory {
         name: &Name,
     ) -> Result<Option<Locator>, RepositoryError> {
         let plain = self.key.open(place_nonce(page as u64), &[], bytes)?;
-        let count = u32_at(plain, 0).unwrap_or(0) as usize;
-        let records = plain
-            .get(4..)
-            .unwrap_or_default()
-            .as_chunks::<ENTRY_BYTES>()
-            .0;
-        let records = records.get(..count).unwrap_or_default();
+        let records = records(plain);
         let Ok(found) = records.binary_search_by(|record| record[..32].cmp(&name.0)) else {
             return Ok(None);
         };
-        let record = &records[found];
+        self.locator(&records[found]).map(Some)
+    }
+
+    fn locator(&self, record: &[u8; ENTRY_BYTES]) -> Result<Locator, RepositoryError> {
         let pack = u32_at(record, 32).and_then(|pack| self.packs.get(pack as usize));
         let pack = pack.ok_or_else(|| {
             let what = "an index page names a pack that the index does not list";
             RepositoryError::new(RepositoryErrorKind::Damaged, what)
         })?;
-        Ok(Some(Locator {
+        Ok(Locator {
             pack: *pack,
             offset: u32_at(record, 36).unwrap_or(0),
             stored_bytes: u32_at(record, 40).unwrap_or(0),
-        }))
+        })
     }
+}
+
+/// Returns the entries of a page that was decrypted.
+fn records(plain: &[u8]) -> &[[u8; ENTRY_BYTES]] {
+    let count = u32_at(plain, 0).unwrap_or(0) as usize;
+    let (records, _) = plain.get(4..).unwrap_or_default().as_chunks();
+    records.get(..count).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod aead;
 mod bloom;
 mod chunk_codec;
+mod condemned;
 mod forward;
 mod index_object;
 mod locator;
@@ -15,8 +16,9 @@ mod sealed_object;
 pub(crate) use aead::{Aead, TAG_BYTES, place_nonce, random_bytes};
 pub(crate) use bloom::Bloom;
 pub(crate) use chunk_codec::{Codec, decode_frame};
+pub(crate) use condemned::Condemned;
 pub(crate) use forward::{
-    Forward, decode_forwards, encode_forwards, forward_object_name, forwarded_pack,
+    Forward, decode_forwards, encode_forwards, forward_object_name, forward_prefix, forwarded_pack,
 };
 pub(crate) use index_object::{IndexDirectory, IndexEntry, IndexObject, PAGE_STORED_BYTES};
 pub(crate) use locator::Locator;

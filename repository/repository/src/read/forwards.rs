@@ -6,9 +6,8 @@ use crate::cache::Cache;
 use crate::features;
 use crate::format::{
     Forward, Locator, PackId, SEALED_BYTES_MAX, SealedKind, decode_forwards, encode_forwards,
-    forward_object_name, open_sealed, seal,
+    forward_object_name, forward_prefix, open_sealed, seal,
 };
-use crate::hex;
 use crate::keys::DomainId;
 use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
@@ -57,9 +56,18 @@ impl Shared {
     /// Reads one forwarding object of this domain.
     pub(crate) fn read_forward(&self, object: &str) -> Result<Vec<Forward>, RepositoryError> {
         let bytes = self.store.get(object, SEALED_BYTES_MAX as u64)?;
+        self.open_forward(object, &bytes)
+    }
+
+    /// Opens a forwarding object of this domain that was read.
+    pub(crate) fn open_forward(
+        &self,
+        object: &str,
+        bytes: &[u8],
+    ) -> Result<Vec<Forward>, RepositoryError> {
         let domain = self.domain();
         let kind = SealedKind::Forward;
-        let body = open_sealed(kind, domain.id, &domain.map_key, object, &bytes)?;
+        let body = open_sealed(kind, domain.id, &domain.map_key, object, bytes)?;
         decode_forwards(&body).map_err(|error| error.in_object(object))
     }
 
@@ -93,7 +101,7 @@ impl Shared {
             return Ok(table);
         }
         let mut names = Vec::new();
-        let prefix = format!("forward/{}/", hex::encode(&pack.0));
+        let prefix = forward_prefix(pack);
         self.store
             .list(&prefix, &mut |object| names.push(object.name))?;
         names.sort_unstable();

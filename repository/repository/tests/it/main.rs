@@ -3,6 +3,7 @@
 
 mod changed;
 mod changed_cost;
+mod collect;
 mod counted;
 mod counted_disk;
 mod crash;

@@ -1,0 +1,140 @@
+//! All forwarding objects of a store, and where they lead.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use object_store::{ObjectInfo, StoreErrorKind};
+
+use crate::collect::pack_table::PackTable;
+use crate::format::{Forward, Locator, PackId, SEALED_BYTES_MAX, forwarded_pack, sealed_key_id};
+use crate::keys::DomainId;
+use crate::read::HOPS_MAX;
+use crate::shared::Shared;
+use crate::{RepositoryError, RepositoryErrorKind};
+
+/// Forwarding objects of one pack that are looked at; more than a few are nobody's honest work.
+const OBJECTS_MAX: usize = 64;
+
+/// One forwarding object.
+pub(crate) struct ForwardObject {
+    pub(crate) info: ObjectInfo,
+    pub(crate) domain: DomainId,
+    pub(crate) old_pack: PackId,
+    forwards: Vec<Forward>,
+    reached: AtomicBool,
+}
+
+impl ForwardObject {
+    /// Says whether a point needs it.
+    pub(crate) fn reached(&self) -> bool {
+        self.reached.load(Ordering::Relaxed)
+    }
+}
+
+/// All forwarding objects of the domains that we hold.
+#[derive(Default)]
+pub(crate) struct ForwardMap {
+    /// By name.
+    pub(crate) objects: Vec<ForwardObject>,
+    by_pack: HashMap<(DomainId, PackId), Vec<usize>>,
+}
+
+/// Where a frame is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Number of the pack in the listing.
+    pub(crate) pack: u32,
+    pub(crate) offset: u32,
+    pub(crate) stored_bytes: u32,
+}
+
+impl ForwardMap {
+    /// Reads all forwarding objects. One of ours that cannot be read is an error: what it leads to
+    /// would be taken for garbage.
+    pub(crate) fn load(shared: &Arc<Shared>) -> Result<Self, RepositoryError> {
+        let mut infos = Vec::new();
+        shared
+            .store
+            .list("forward/", &mut |info| infos.push(info))?;
+        infos.sort_unstable();
+        let mut map = Self::default();
+        for info in infos {
+            let Some(old_pack) = forwarded_pack(&info.name) else {
+                continue;
+            };
+            let bytes = match shared.store.get(&info.name, SEALED_BYTES_MAX as u64) {
+                Err(error) if error.kind() == StoreErrorKind::NotFound => continue,
+                bytes => bytes?,
+            };
+            let view = match shared.of_domain(sealed_key_id(&info.name, &bytes)?) {
+                Err(error) if error.kind() == RepositoryErrorKind::OtherDomain => continue,
+                view => view?,
+            };
+            let forwards = view.open_forward(&info.name, &bytes)?;
+            let domain = view.domain().id;
+            let of_pack = map.by_pack.entry((domain, old_pack)).or_default();
+            of_pack.push(map.objects.len());
+            map.objects.push(ForwardObject {
+                info,
+                domain,
+                old_pack,
+                forwards,
+                reached: AtomicBool::new(false),
+            });
+        }
+        Ok(map)
+    }
+
+    /// Finds the pack that a point needs for a frame, and marks the forwarding objects on the way
+    /// as needed. `None`: the frame is nowhere.
+    pub(crate) fn resolve(
+        &self,
+        table: &PackTable,
+        domain: DomainId,
+        locator: &Locator,
+    ) -> Option<Place> {
+        if !self.objects.is_empty()
+            && let Some(place) = self.follow(table, domain, locator, HOPS_MAX)
+        {
+            return Some(place);
+        }
+        let pack = table.number(&locator.pack)?;
+        Some(Place {
+            pack,
+            offset: locator.offset,
+            stored_bytes: locator.stored_bytes,
+        })
+    }
+
+    fn follow(
+        &self,
+        table: &PackTable,
+        domain: DomainId,
+        locator: &Locator,
+        hops: usize,
+    ) -> Option<Place> {
+        let hops = hops.checked_sub(1)?;
+        let objects = self.by_pack.get(&(domain, locator.pack))?;
+        for number in objects.iter().take(OBJECTS_MAX) {
+            let object = &self.objects[*number];
+            let found = object
+                .forwards
+                .binary_search_by_key(&locator.offset, |forward| forward.old_offset);
+            let Ok(found) = found else { continue };
+            let target = &object.forwards[found].target;
+            let place = self.follow(table, domain, target, hops).or_else(|| {
+                Some(Place {
+                    pack: table.number(&target.pack)?,
+                    offset: target.offset,
+                    stored_bytes: target.stored_bytes,
+                })
+            });
+            if place.is_some() {
+                object.reached.store(true, Ordering::Relaxed);
+                return place;
+            }
+        }
+        None
+    }
+}

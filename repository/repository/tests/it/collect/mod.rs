@@ -1,0 +1,4 @@
+//! Garbage collection.
+
+mod basics;
+mod site;
