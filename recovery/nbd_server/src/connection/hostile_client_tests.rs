@@ -260,6 +260,16 @@ impl BlockDevice for HalfDisk {
 }
 
 #[test]
+fn without_structured_replies_every_byte_comes() {
+    let disk = Arc::new(MemoryDisk::new((0..=250).cycle().take(1 << 20).collect()));
+    let answer = talk(disk.clone(), false, &request(0, 0, 500, 70_000));
+    let mut data = vec![0; 70_000];
+    disk.read_at(500, &mut data).unwrap();
+    let head = [0x67, 0x44, 0x66, 0x98, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+    assert!(answer[..16] == head && answer[16..] == data);
+}
+
+#[test]
 fn a_device_that_fails_is_an_answer() {
     let said = request(0, 0, 3 << 20, 2 << 20);
     assert_eq!(errors(&talk(Arc::new(HalfDisk), false, &said)), [5]);
