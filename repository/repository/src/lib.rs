@@ -73,8 +73,8 @@ pub use collect::{CollectObserver, CollectOptions, CollectReport, CollectStage};
 pub use error::{RepositoryError, RepositoryErrorKind};
 pub use keys::{HostKey, KeyFile, PasswordCost, RecoveryKey, Unlock};
 pub use maintain::{
-    CheckReport, Damage, Difference, DifferenceKind, RepositoryStatistics, VerifyObserver,
-    VerifyReport,
+    CheckDepth, CheckReport, Damage, Difference, DifferenceKind, LostRange, LostStream,
+    RepositoryStatistics, VerifyObserver, VerifyReport,
 };
 pub use point_selector::PointSelector;
 pub use read::RepositoryDisk;

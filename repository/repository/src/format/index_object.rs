@@ -6,10 +6,12 @@ use crate::{RepositoryError, RepositoryErrorKind};
 
 const MAGIC: &[u8; 8] = b"LBINDX01";
 const END_MAGIC: &[u8; 8] = b"LBIXEND1";
+/// Length of the header, which the pages follow, in bytes.
 const HEADER_BYTES: usize = 64;
 const FOOTER_BYTES: usize = 48;
 const ENTRY_BYTES: usize = 44;
-const ENTRIES_PER_PAGE: usize = 93;
+/// The most entries that a page holds.
+pub(crate) const ENTRIES_PER_PAGE: usize = 93;
 const PAGE_BYTES: usize = 4096;
 /// Stored length of a page in bytes.
 pub(crate) const PAGE_STORED_BYTES: usize = PAGE_BYTES + TAG_BYTES;
@@ -279,6 +281,48 @@ impl IndexDirectory {
     /// Returns the offset of a page in the object in bytes.
     pub(crate) fn page_offset(page: usize) -> u64 {
         HEADER_BYTES as u64 + page as u64 * PAGE_STORED_BYTES as u64
+    }
+
+    /// Returns the number of pages.
+    pub(crate) fn pages(&self) -> usize {
+        self.fences.len()
+    }
+
+    /// Opens a stored page and calls `visit` for each entry in it, in order of the names.
+    pub(crate) fn read_page(
+        &self,
+        page: usize,
+        bytes: &mut [u8],
+        visit: &mut dyn FnMut(IndexEntry),
+    ) -> Result<(), RepositoryError> {
+        let damaged = |what| RepositoryError::new(RepositoryErrorKind::Damaged, what);
+        let plain = self.key.open(place_nonce(page as u64), &[], bytes)?;
+        let count = u32_at(plain, 0).unwrap_or(0) as usize;
+        let records = plain
+            .get(4..)
+            .unwrap_or_default()
+            .as_chunks::<ENTRY_BYTES>()
+            .0;
+        let records = records
+            .get(..count)
+            .ok_or_else(|| damaged("an index page says that it has more than fits"))?;
+        for record in records {
+            let field = |at| u32_at(record, at).unwrap_or(0);
+            let pack = self.packs.get(field(32) as usize).ok_or_else(|| {
+                damaged("an index page names a pack that the index does not list")
+            })?;
+            let mut name = [0; 32];
+            name.copy_from_slice(&record[..32]);
+            visit(IndexEntry {
+                name: Name(name),
+                locator: Locator {
+                    pack: *pack,
+                    offset: field(36),
+                    stored_bytes: field(40),
+                },
+            });
+        }
+        Ok(())
     }
 
     /// Opens a stored page and looks for `name` in it.

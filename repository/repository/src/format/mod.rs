@@ -20,13 +20,15 @@ pub(crate) use condemned::Condemned;
 pub(crate) use forward::{
     Forward, decode_forwards, encode_forwards, forward_object_name, forward_prefix, forwarded_pack,
 };
-pub(crate) use index_object::{IndexDirectory, IndexEntry, IndexObject, PAGE_STORED_BYTES};
+pub(crate) use index_object::{
+    ENTRIES_PER_PAGE, IndexDirectory, IndexEntry, IndexObject, PAGE_STORED_BYTES,
+};
 pub(crate) use locator::Locator;
 pub(crate) use map_node::{ENTRIES_MAX, Entry, EntryKind, LEVEL_MAX, MapNode, NODE_BYTES_MAX};
 pub(crate) use name::{Name, Naming, PackId};
 pub(crate) use pack::{
     FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, FRAMES_MAX, Footer, HEADER_BYTES, Header, KeyScheme,
-    PackKind, TrailerEntry, recipients, seal_trailer, sealed_header,
+    PackKind, TrailerEntry, pack_bytes, recipients, seal_trailer, sealed_header,
 };
 pub(crate) use repository_file::RepositoryFile;
 pub(crate) use sealed_object::{SEALED_BYTES_MAX, SealedKind, open_sealed, seal, sealed_key_id};

@@ -226,6 +226,11 @@ pub(crate) struct TrailerEntry {
     pub(crate) plain_bytes: u32,
 }
 
+/// Returns the length of a pack whose frames end at `frames_end`, in bytes.
+pub(crate) fn pack_bytes(frames_end: u64, frames: u64) -> u64 {
+    frames_end + frames * TRAILER_ENTRY_BYTES as u64 + (TAG_BYTES + FOOTER_BYTES) as u64
+}
+
 fn trailer_data(frames: u32) -> Vec<u8> {
     [b"lifeboat v1 trailer".as_slice(), &frames.to_le_bytes()].concat()
 }

@@ -1,0 +1,291 @@
+//! What packs there are, and what is known to be in them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use object_store::ObjectInfo;
+
+use crate::format::{Locator, Name, PackId, TrailerEntry};
+use crate::maintain::VerifyObserver;
+use crate::maintain::check::damage::is_damage;
+use crate::maintain::check::depth::CheckDepth;
+use crate::maintain::check::frame_filter::FrameFilter;
+use crate::maintain::check::in_parallel::in_parallel;
+use crate::maintain::check::index_survey::IndexSurvey;
+use crate::maintain::check::pack_read::PackRead;
+use crate::maintain::check::report::Findings;
+use crate::read::index_objects;
+use crate::shared::Shared;
+use crate::{RepositoryError, RepositoryErrorKind};
+
+/// What is known of a pack that is there.
+#[derive(Clone)]
+pub(crate) enum PackState {
+    /// Index or trailer say what is in it, and nothing speaks against it.
+    Listed(Listing),
+    /// It is not as it was written: what is needed of it must be tried.
+    Suspect,
+    /// It belongs to a domain whose keys we lack.
+    Foreign,
+}
+
+/// Who says what a pack holds.
+#[derive(Clone)]
+pub(crate) enum Listing {
+    Index(Arc<IndexSurvey>),
+    Trailer(Arc<FrameFilter>),
+}
+
+impl Listing {
+    fn may_contain(&self, name: &Name, locator: &Locator) -> bool {
+        match self {
+            Self::Index(index) => index.frames.may_contain(name, locator),
+            Self::Trailer(frames) => frames.may_contain(name, locator),
+        }
+    }
+}
+
+/// What packs there are, and what is known to be in them.
+#[derive(Default)]
+pub(crate) struct PackSurvey {
+    pub(crate) packs: HashMap<PackId, (u64, PackState)>,
+    /// Index objects that are whole.
+    pub(crate) indexes: Vec<Arc<IndexSurvey>>,
+    /// Index objects that are not, or list packs that are not there: what they say is to be
+    /// written anew.
+    pub(crate) bad_indexes: Vec<String>,
+}
+
+/// What is to be found out about a pack.
+struct Question {
+    pack: PackId,
+    size_bytes: u64,
+    /// What an index says that is as long as the pack is.
+    listed: Option<Arc<IndexSurvey>>,
+}
+
+impl PackSurvey {
+    /// Reads the indexes; then lists the packs, and looks into those that no index lists, and into
+    /// those that `depth` says. What is wrong goes to `findings`.
+    pub(crate) fn read(
+        shared: &Arc<Shared>,
+        depth: CheckDepth,
+        findings: &Findings,
+        observer: &dyn VerifyObserver,
+    ) -> Result<Self, RepositoryError> {
+        // Indexes before packs: what is listed now was durable before.
+        let (indexes, mut bad_indexes) = read_indexes(shared, findings, observer)?;
+        let mut objects = Vec::new();
+        let list = &mut |object| objects.push(object);
+        shared.store.list("packs/", list)?;
+        objects.sort_unstable();
+        let packs = ask_packs(shared, depth, &indexes, &objects, findings, observer)?;
+        let missing_in = |index: &&Arc<IndexSurvey>| {
+            let missing = |pack: &&PackId| !packs.contains_key(*pack);
+            index.packs.keys().any(|pack| missing(&pack))
+        };
+        for index in indexes.iter().filter(missing_in) {
+            let missing = index.packs.keys().filter(|pack| !packs.contains_key(*pack));
+            let first = missing.clone().min().map(|pack| pack.object_name());
+            let what = format!(
+                "lists {} that the store does not have, such as {}",
+                plural(missing.count(), "pack"),
+                first.unwrap_or_default()
+            );
+            findings.add(&RepositoryError::damaged(&index.object, what))?;
+            bad_indexes.push(index.object.clone());
+        }
+        Ok(Self {
+            packs,
+            indexes,
+            bad_indexes,
+        })
+    }
+
+    /// Says whether a frame is known to be where a map says. What is not known must be tried.
+    pub(crate) fn has(&self, name: &Name, locator: &Locator) -> bool {
+        match self.packs.get(&locator.pack) {
+            Some((_, PackState::Listed(listing))) => listing.may_contain(name, locator),
+            _ => false,
+        }
+    }
+
+    /// Says whether a pack is there.
+    pub(crate) fn is_there(&self, pack: PackId) -> bool {
+        self.packs.contains_key(&pack)
+    }
+}
+
+/// Writes a number and a noun.
+fn plural(number: usize, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
+}
+
+pub(crate) fn cancelled() -> RepositoryError {
+    RepositoryError::new(RepositoryErrorKind::Cancelled, "cancelled")
+}
+
+/// Reads all index objects; returns the whole ones, and the names of the others that are ours.
+fn read_indexes(
+    shared: &Arc<Shared>,
+    findings: &Findings,
+    observer: &dyn VerifyObserver,
+) -> Result<(Vec<Arc<IndexSurvey>>, Vec<String>), RepositoryError> {
+    let objects = index_objects(&*shared.store)?;
+    let (good, bad) = (Mutex::default(), Mutex::default());
+    in_parallel(&objects, || {
+        |(object, id, size_bytes): &(String, PackId, u64)| {
+            if observer.cancelled() {
+                return Err(cancelled());
+            }
+            let push = |to: &Mutex<Vec<_>>, one| {
+                to.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+            };
+            match IndexSurvey::read(shared, object, *id, *size_bytes) {
+                Ok(index) => push(&good, Arc::new(index)),
+                Err(error) => {
+                    if is_damage(&error) {
+                        let mut bad: std::sync::MutexGuard<'_, Vec<String>> =
+                            bad.lock().unwrap_or_else(PoisonError::into_inner);
+                        bad.push(object.clone());
+                    }
+                    findings.add(&error)?;
+                }
+            }
+            Ok(())
+        }
+    })?;
+    let good = good.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let bad = bad.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok((good, bad))
+}
+
+/// Finds out about each pack of a listing.
+fn ask_packs(
+    shared: &Arc<Shared>,
+    depth: CheckDepth,
+    indexes: &[Arc<IndexSurvey>],
+    objects: &[ObjectInfo],
+    findings: &Findings,
+    observer: &dyn VerifyObserver,
+) -> Result<HashMap<PackId, (u64, PackState)>, RepositoryError> {
+    let mut listed: HashMap<PackId, (&Arc<IndexSurvey>, u64)> = HashMap::new();
+    for index in indexes {
+        listed.extend(index.packs.iter().map(|(pack, len)| (*pack, (index, *len))));
+    }
+    let (mut packs, mut questions) = (HashMap::new(), Vec::new());
+    for object in objects {
+        let Some(pack) = PackId::from_object_name(&object.name) else {
+            let what = "this is not the name of a pack";
+            findings.add(&RepositoryError::damaged(&object.name, what))?;
+            continue;
+        };
+        let size_bytes = object.size_bytes;
+        let index = match listed.get(&pack) {
+            Some((_, expected)) if *expected != size_bytes => {
+                let what = format!("the pack has {size_bytes} bytes, its index says {expected}");
+                findings.add(&RepositoryError::damaged(&object.name, what))?;
+                packs.insert(pack, (size_bytes, PackState::Suspect));
+                continue;
+            }
+            Some((index, _)) => Some(Arc::clone(index)),
+            None => None,
+        };
+        match index {
+            Some(index) if !depth.reads(pack) => {
+                let state = PackState::Listed(Listing::Index(index));
+                packs.insert(pack, (size_bytes, state));
+            }
+            listed => questions.push(Question {
+                pack,
+                size_bytes,
+                listed,
+            }),
+        }
+    }
+    findings.lock().packs = objects.len() as u64;
+    let answers = Mutex::new(packs);
+    in_parallel(&questions, || {
+        let mut reader = PackRead::new(shared);
+        let answers = &answers;
+        move |question: &Question| {
+            if observer.cancelled() {
+                return Err(cancelled());
+            }
+            let state = if depth.reads(question.pack) {
+                let state = read_whole(&mut reader, question, findings)?;
+                observer.advanced(question.size_bytes);
+                state
+            } else {
+                let trailer = shared.read_trailer(question.pack, question.size_bytes);
+                state_of(trailer.map(|(_, entries)| entries), findings)?
+            };
+            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            answers.insert(question.pack, (question.size_bytes, state));
+            Ok(())
+        }
+    })?;
+    Ok(answers.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Reads a pack whole, and compares what its index says.
+fn read_whole(
+    reader: &mut PackRead<'_>,
+    question: &Question,
+    findings: &Findings,
+) -> Result<PackState, RepositoryError> {
+    let content = reader.read(question.pack, question.size_bytes);
+    {
+        let mut report = findings.lock();
+        report.packs_read += 1;
+        report.read_bytes += question.size_bytes;
+        report.frames += content.as_ref().map_or(0, |c| c.entries.len() as u64);
+    }
+    let entries = content.and_then(|content| match content.wrong {
+        Some(error) => Err(error.in_object(&question.pack.object_name())),
+        None => Ok(content.entries),
+    });
+    if let (Ok(entries), Some(index)) = (&entries, &question.listed) {
+        let known = |entry: &TrailerEntry| {
+            let locator = Locator {
+                pack: question.pack,
+                offset: entry.offset,
+                stored_bytes: entry.stored_bytes,
+            };
+            index.frames.may_contain(&entry.name, &locator)
+        };
+        if !entries.iter().all(known) {
+            let what = format!(
+                "lists other frames of {} than the pack does",
+                question.pack.object_name()
+            );
+            findings.add(&RepositoryError::damaged(&index.object, what))?;
+        }
+    }
+    state_of(entries, findings)
+}
+
+/// Turns what a trailer says, or why it cannot be read, into what is known of the pack.
+fn state_of(
+    entries: Result<Vec<TrailerEntry>, RepositoryError>,
+    findings: &Findings,
+) -> Result<PackState, RepositoryError> {
+    match entries {
+        Ok(entries) => {
+            let mut frames = FrameFilter::with_capacity(entries.len());
+            for entry in &entries {
+                frames.insert(&entry.name, entry.offset, entry.stored_bytes);
+            }
+            Ok(PackState::Listed(Listing::Trailer(Arc::new(frames))))
+        }
+        Err(error) if error.kind() == RepositoryErrorKind::OtherDomain => {
+            findings.add(&error)?;
+            Ok(PackState::Foreign)
+        }
+        Err(error) => {
+            findings.add(&error)?;
+            Ok(PackState::Suspect)
+        }
+    }
+}
