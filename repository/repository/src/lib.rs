@@ -73,8 +73,8 @@ pub use collect::{CollectObserver, CollectOptions, CollectReport, CollectStage};
 pub use error::{RepositoryError, RepositoryErrorKind};
 pub use keys::{HostKey, KeyFile, PasswordCost, RecoveryKey, Unlock};
 pub use maintain::{
-    CheckDepth, CheckReport, Damage, Difference, DifferenceKind, LostRange, LostStream,
-    RepositoryStatistics, VerifyObserver, VerifyReport,
+    BytesReport, CheckDepth, CheckReport, Damage, Difference, DifferenceKind, LostRange,
+    LostStream, RepositoryStatistics, VerifyObserver, VerifyReport, check_bytes,
 };
 pub use point_selector::PointSelector;
 pub use read::RepositoryDisk;

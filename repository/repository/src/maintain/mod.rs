@@ -5,7 +5,7 @@ mod compare;
 mod statistics;
 mod verify;
 
-pub use check::{CheckDepth, CheckReport, Damage, LostRange, LostStream};
+pub use check::{BytesReport, CheckDepth, CheckReport, Damage, LostRange, LostStream, check_bytes};
 pub use compare::{Difference, DifferenceKind};
 pub use statistics::RepositoryStatistics;
 pub use verify::{VerifyObserver, VerifyReport};

@@ -91,7 +91,7 @@ impl Shared {
 
     /// Returns what is said of a pack's frames, read anew where `fresh`. Objects that cannot be
     /// read, such as those of other domains, are passed over.
-    fn forward_table(
+    pub(crate) fn forward_table(
         &self,
         pack: PackId,
         fresh: bool,

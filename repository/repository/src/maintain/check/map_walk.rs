@@ -166,7 +166,7 @@ impl<'a> MapWalk<'a> {
                 return Ok(());
             };
             for (_, name, locator) in stored(&read) {
-                if !self.packs.has(&name, &locator) && self.try_chunk(name, locator)?.is_some() {
+                if !self.has(&name, &locator)? && self.try_chunk(name, locator)?.is_some() {
                     lock(&self.broken).insert(node.key());
                 }
             }
@@ -206,6 +206,20 @@ impl<'a> MapWalk<'a> {
         of_pack.frames.insert(locator.offset);
     }
 
+    /// Says whether a chunk is known to be where its map says, or where it was moved from there.
+    fn has(&self, name: &Name, locator: &Locator) -> Result<bool, RepositoryError> {
+        if self.packs.has(name, locator) {
+            return Ok(true);
+        }
+        if !self.packs.forwarded.contains(&locator.pack) {
+            return Ok(false);
+        }
+        let table = self.shared.forward_table(locator.pack, false)?;
+        Ok(table
+            .places(locator.offset)
+            .any(|place| self.packs.has(name, &place)))
+    }
+
     /// Reads a chunk of which it is not known whether it is there. Returns why it is lost, if it is.
     fn try_chunk(&self, name: Name, locator: Locator) -> Result<Option<Arc<str>>, RepositoryError> {
         let place = (locator.pack, locator.offset);
@@ -229,6 +243,7 @@ impl<'a> MapWalk<'a> {
         let object = locator.pack.object_name();
         let damaged = |what| RepositoryError::new(RepositoryErrorKind::Damaged, what);
         match self.packs.packs.get(&locator.pack) {
+            None if self.packs.forwarded.contains(&locator.pack) => {}
             None => return Err(damaged("this object is missing").in_object(&object)),
             Some((_, PackState::Foreign)) => {
                 let what = "a disk map points into a pack of another domain";
@@ -311,7 +326,7 @@ impl<'a> MapWalk<'a> {
                     if let Some(child) = node.child(slot, name, locator) {
                         let below = self.lost_below(&child)?;
                         lost.append(&below, start, node.chunks);
-                    } else if !self.packs.has(&name, &locator)
+                    } else if !self.has(&name, &locator)?
                         && let Some(cause) = self.try_chunk(name, locator)?
                     {
                         lost.push(start..start + 1, || cause);

@@ -16,6 +16,7 @@ mod depth;
 mod frame_filter;
 mod in_parallel;
 mod index_survey;
+mod keyless;
 mod lost_chunks;
 mod map_walk;
 mod node_sweep;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 
 pub use damage::{Damage, LostRange, LostStream};
 pub use depth::CheckDepth;
+pub use keyless::{BytesReport, check_bytes};
 pub use report::CheckReport;
 
 use crate::maintain::VerifyObserver;

@@ -1,11 +1,11 @@
 //! What packs there are, and what is known to be in them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use object_store::ObjectInfo;
 
-use crate::format::{Locator, Name, PackId, TrailerEntry};
+use crate::format::{Locator, Name, PackId, TrailerEntry, forwarded_pack};
 use crate::maintain::VerifyObserver;
 use crate::maintain::check::damage::is_damage;
 use crate::maintain::check::depth::CheckDepth;
@@ -54,6 +54,8 @@ pub(crate) struct PackSurvey {
     /// Index objects that are not, or list packs that are not there: what they say is to be
     /// written anew.
     pub(crate) bad_indexes: Vec<String>,
+    /// Packs of which a forwarding object says that frames lie elsewhere.
+    pub(crate) forwarded: HashSet<PackId>,
 }
 
 /// What is to be found out about a pack.
@@ -75,6 +77,11 @@ impl PackSurvey {
     ) -> Result<Self, RepositoryError> {
         // Indexes before packs: what is listed now was durable before.
         let (indexes, mut bad_indexes) = read_indexes(shared, findings, observer)?;
+        // Forwards before packs: who moves frames says so before the pack goes.
+        let mut forwarded = HashSet::new();
+        shared.store.list("forward/", &mut |object| {
+            forwarded.extend(forwarded_pack(&object.name));
+        })?;
         let mut objects = Vec::new();
         let list = &mut |object| objects.push(object);
         shared.store.list("packs/", list)?;
@@ -99,6 +106,7 @@ impl PackSurvey {
             packs,
             indexes,
             bad_indexes,
+            forwarded,
         })
     }
 
