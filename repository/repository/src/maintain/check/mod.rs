@@ -59,6 +59,7 @@ impl Repository {
         depth: impl Into<CheckDepth>,
         observer: &dyn VerifyObserver,
     ) -> Result<CheckReport, RepositoryError> {
+        self.shared.master("check the repository")?;
         let findings = Findings::default();
         // Before the packs: a point that is published meanwhile needs packs that are not listed.
         let (points, unreadable) = self.points()?;

@@ -88,7 +88,7 @@ impl<'a> PackRead<'a> {
         };
         let naming = self.shared.of_domain(header.domain)?.naming.clone();
         let mut trailer = self.tail[..footer.trailer_bytes].to_vec();
-        let entries = footer.open_trailer(&key, &mut trailer)?;
+        let entries = footer.open_trailer(&key, header.len_bytes, &mut trailer)?;
         let (mut wrong, mut bad) = (None, 0_u64);
         // Where in the pack the piece begins.
         let mut start = 0_u64;
