@@ -7,6 +7,7 @@ mod condemned;
 mod forward;
 mod index_object;
 mod locator;
+mod lost;
 mod map_node;
 mod name;
 mod pack;
@@ -24,6 +25,7 @@ pub(crate) use index_object::{
     ENTRIES_PER_PAGE, IndexDirectory, IndexEntry, IndexObject, PAGE_STORED_BYTES,
 };
 pub(crate) use locator::Locator;
+pub(crate) use lost::{LOST_FRAMES_MAX, LostFrame, decode_lost, encode_lost};
 pub(crate) use map_node::{ENTRIES_MAX, Entry, EntryKind, LEVEL_MAX, MapNode, NODE_BYTES_MAX};
 pub(crate) use name::{Name, Naming, PackId};
 pub(crate) use pack::{
@@ -31,4 +33,6 @@ pub(crate) use pack::{
     PackKind, TrailerEntry, pack_bytes, recipients, seal_trailer, sealed_header,
 };
 pub(crate) use repository_file::RepositoryFile;
-pub(crate) use sealed_object::{SEALED_BYTES_MAX, SealedKind, open_sealed, seal, sealed_key_id};
+pub(crate) use sealed_object::{
+    SEALED_BYTES_MAX, SealedKind, authenticate_sealed, open_sealed, seal, sealed_key_id,
+};

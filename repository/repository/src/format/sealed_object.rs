@@ -21,6 +21,7 @@ pub(crate) enum SealedKind {
     Forward = 6,
     Host = 9,
     Run = 10,
+    Lost = 11,
 }
 
 fn key(key: &Secret, header: &[u8], object: &str) -> Aead {
@@ -85,6 +86,25 @@ pub(crate) fn sealed_key_id(object: &str, bytes: &[u8]) -> Result<[u8; 16], Repo
     let mut id = [0; 16];
     id.copy_from_slice(&header[16..32]);
     Ok(id)
+}
+
+/// Sees that a sealed object is of a kind, given as its number, and authenticates.
+pub(crate) fn authenticate_sealed(
+    kind: u8,
+    secret: &Secret,
+    object: &str,
+    bytes: &[u8],
+) -> Result<(), RepositoryError> {
+    let (header, sealed) = open_envelope(object, bytes)?;
+    if header[8..10] != [kind, 0] {
+        let what = "this is a sealed object of another kind";
+        return Err(RepositoryError::damaged(object, what).at(8));
+    }
+    let mut sealed = Zeroizing::new(sealed.to_vec());
+    key(secret, header, object)
+        .open([0; 12], &[], &mut sealed)
+        .map(drop)
+        .map_err(|error| error.in_object(object).at(HEADER_BYTES as u64))
 }
 
 /// Opens a sealed object that was read under the name `object`.

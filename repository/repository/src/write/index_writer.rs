@@ -39,11 +39,30 @@ impl IndexWriter {
 
     /// Learns what the store has: the index objects, every pack with its length, and the trailers
     /// of packs that no index lists, which runs that died have left.
+    ///
+    /// While something is known to be lost, no part of an earlier map is shared unread.
     pub(crate) fn load(&self) -> Result<(), RepositoryError> {
+        let mut lost = false;
+        self.shared.store.list("lost/", &mut |_| lost = true)?;
+        if lost {
+            self.known.note_loss();
+        }
+        self.load_without(&|_| false, &|_| false)
+    }
+
+    /// Does what [`IndexWriter::load`] does, as if some index objects and packs were not there.
+    pub(crate) fn load_without(
+        &self,
+        no_index: &dyn Fn(&str) -> bool,
+        no_pack: &dyn Fn(&PackId) -> bool,
+    ) -> Result<(), RepositoryError> {
         let domain = self.shared.domain().id;
         // What other domains list is of no use here, but need not be asked what it is.
         let (mut listed, mut of_others) = (HashSet::new(), HashSet::new());
         for (object, id, size_bytes) in index_objects(&*self.shared.store)? {
+            if no_index(&object) {
+                continue;
+            }
             // A broken index is as good as none: its packs are read by their trailers.
             match self.shared.open_index(&object, id, size_bytes) {
                 Ok(directory) if directory.domain == domain => {
@@ -59,6 +78,9 @@ impl IndexWriter {
             let Some(pack) = PackId::from_object_name(&object.name) else {
                 return;
             };
+            if no_pack(&pack) {
+                return;
+            }
             self.known.add_pack(pack, object.size_bytes);
             if !listed.contains(&pack) && !of_others.contains(&pack) {
                 unlisted.push((pack, object.size_bytes));

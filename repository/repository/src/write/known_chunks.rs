@@ -154,6 +154,15 @@ impl KnownChunks {
         }
     }
 
+    /// Returns where a frame lies that is durable and listed, or that this run has stored.
+    pub(crate) fn find(&self, name: &Name) -> Option<Locator> {
+        match self.shard(name).get(name) {
+            Some(Fresh::Stored(locator)) => return Some(*locator),
+            Some(Fresh::Pending) | None => {}
+        }
+        self.find_in_indexes(name)
+    }
+
     fn find_in_indexes(&self, name: &Name) -> Option<Locator> {
         let indexes = self
             .indexes

@@ -20,6 +20,9 @@ mod stream_job;
 mod stream_tally;
 mod stream_writer;
 
+pub(crate) use index_writer::IndexWriter;
+pub(crate) use known_chunks::KnownChunks;
+pub(crate) use pack_builder::{FinishedPack, PackBuilder, StagedFrames};
 pub use proof::ProofReport;
 pub use run_writer::RunWriter;
 pub use sample_budget::SampleBudget;

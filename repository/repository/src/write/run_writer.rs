@@ -162,6 +162,14 @@ impl RunWriter {
         self.uploader.poison(self.index.flush())
     }
 
+    /// Leads older points to what they had lost and this run, or another, has stored again.
+    fn heal(&self) -> Result<(), RepositoryError> {
+        let find = |name: &_| self.known.find(name);
+        let is_there = |pack: &_| self.known.has_pack(pack);
+        self.shared()
+            .heal_what_is_known_to_be_lost(&find, &is_there)
+    }
+
     /// Publishes a point: flushes first, so that everything it needs is durable before it exists.
     pub fn publish(&self, point: &RestorePoint) -> Result<(), RepositoryError> {
         let _turn = self
@@ -169,6 +177,9 @@ impl RunWriter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         self.flush_in_turn()?;
+        if self.known.lost_something() {
+            self.uploader.poison(self.heal())?;
+        }
         self.uploader.poison(self.repository.put_point(point))
     }
 }

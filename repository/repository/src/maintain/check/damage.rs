@@ -10,6 +10,8 @@ use crate::{RepositoryError, RepositoryErrorKind, RestorePoint};
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Damage {
+    /// The object that is not as it was written, where it is one.
+    pub object: Option<String>,
     /// The VM's name, where a restore point is affected.
     pub vm: Option<String>,
     /// The restore point that is affected.
@@ -32,6 +34,7 @@ impl Damage {
         error: &RepositoryError,
     ) -> Self {
         Self {
+            object: error.object().map(str::to_owned),
             vm: Some(point.vm.name.clone()),
             point: Some(point.id.clone()),
             stream: Some(stream.name.clone()),
@@ -44,6 +47,7 @@ impl Damage {
     pub(crate) fn of_object(error: &RepositoryError) -> Self {
         let text = error.to_string();
         Self {
+            object: error.object().map(str::to_owned),
             vm: None,
             point: None,
             stream: None,

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::format::{ENTRIES_PER_PAGE, IndexDirectory, PAGE_STORED_BYTES, PackId, pack_bytes};
+use crate::format::{
+    ENTRIES_PER_PAGE, IndexDirectory, IndexEntry, PAGE_STORED_BYTES, PackId, pack_bytes,
+};
+use crate::keys::DomainId;
 use crate::maintain::check::frame_filter::FrameFilter;
 use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
@@ -16,6 +19,10 @@ const HASH_BYTES: u64 = 32;
 pub(crate) struct IndexSurvey {
     /// Its name.
     pub(crate) object: String,
+    /// Whose packs it lists.
+    pub(crate) domain: DomainId,
+    id: PackId,
+    size_bytes: u64,
     /// Packs that it lists, with the length that they must have for it to be right.
     pub(crate) packs: HashMap<PackId, u64>,
     /// Frames that it lists.
@@ -60,6 +67,9 @@ impl IndexSurvey {
         let directory = shared.open_index(object, id, size_bytes)?;
         let mut survey = Self {
             object: object.to_owned(),
+            domain: directory.domain,
+            id,
+            size_bytes,
             packs: HashMap::new(),
             frames: FrameFilter::with_capacity(directory.pages() * ENTRIES_PER_PAGE),
         };
@@ -67,6 +77,25 @@ impl IndexSurvey {
             .read_pages(shared, &directory, size_bytes)
             .map_err(|error| error.in_object(object))?;
         Ok(survey)
+    }
+
+    /// Reads the index again, entry by entry.
+    pub(crate) fn read_entries(
+        &self,
+        shared: &Shared,
+        visit: &mut dyn FnMut(IndexEntry),
+    ) -> Result<(), RepositoryError> {
+        let directory = shared.open_index(&self.object, self.id, self.size_bytes)?;
+        let mut bytes = [0; PAGE_STORED_BYTES];
+        for page in 0..directory.pages() {
+            let offset = IndexDirectory::page_offset(page);
+            let store = &shared.store;
+            store.get_range(&self.object, offset, &mut bytes)?;
+            directory
+                .read_page(page, &mut bytes, visit)
+                .map_err(|error| error.in_object(&self.object).at(offset))?;
+        }
+        Ok(())
     }
 
     fn read_pages(
@@ -93,7 +122,7 @@ impl IndexSurvey {
             let bytes = pieces.next(count * PAGE_STORED_BYTES)?;
             for stored in bytes.chunks_mut(PAGE_STORED_BYTES) {
                 let at = IndexDirectory::page_offset(page);
-                let visit = &mut |entry: crate::format::IndexEntry| {
+                let visit = &mut |entry: IndexEntry| {
                     let locator = entry.locator;
                     let tally = tallies.entry(locator.pack).or_default();
                     tally.frames += 1;

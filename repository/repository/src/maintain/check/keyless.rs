@@ -95,6 +95,14 @@ fn form(object: &str) -> Form {
     }
 }
 
+/// Returns the number of the kind of sealed objects that a name stands for.
+pub(crate) fn sealed_kind(object: &str) -> Option<u8> {
+    match form(object) {
+        Form::Sealed(kind) => Some(kind),
+        _ => None,
+    }
+}
+
 /// Checks, without any key, that every stored object is as it was written and lies under its name.
 ///
 /// It tells nothing of what somebody did who wanted to deceive and computed the checksums anew, of

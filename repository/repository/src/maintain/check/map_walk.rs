@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::format::{Entry, LEVEL_MAX, Locator, MapNode, Name, PackId, PackKind};
+use crate::format::{Entry, LEVEL_MAX, Locator, MapNode, Name, PackId};
 use crate::maintain::VerifyObserver;
 use crate::maintain::check::damage::is_damage;
 use crate::maintain::check::lost_chunks::LostChunks;
@@ -27,16 +27,17 @@ use crate::{RepositoryError, RepositoryErrorKind};
 /// Nodes above the leaves whose leaves are walked together: up to a quarter of a million.
 const PARENTS_AT_ONCE: usize = 1024;
 
-/// A frame that a map points to and that is not there, or not as it was written.
+/// A frame that a map points to and that had to be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct LostFrame {
-    pub(crate) kind: PackKind,
+pub(crate) struct TriedFrame {
     pub(crate) name: Name,
-    pub(crate) locator: Locator,
+    pub(crate) place: Locator,
+    /// It is not there, or not as it was written.
+    pub(crate) lost: bool,
 }
 
-/// Hears of each lost frame, at least once.
-pub(crate) type LossObserver<'a> = dyn Fn(LostFrame) + Sync + 'a;
+/// Hears of each lost frame, and of each good one in a pack that is damaged, at least once.
+pub(crate) type TryObserver<'a> = dyn Fn(TriedFrame) + Sync + 'a;
 
 /// How much of a pack is missed, and what the first miss looked like.
 struct Missed {
@@ -51,7 +52,7 @@ pub(crate) struct MapWalk<'a> {
     packs: &'a PackSurvey,
     findings: &'a Findings,
     observer: &'a dyn VerifyObserver,
-    on_lost: &'a LossObserver<'a>,
+    on_tried: &'a TryObserver<'a>,
     visited: HashSet<u64>,
     /// Nodes above the leaves, by level.
     upper: Vec<Vec<NodeRef>>,
@@ -83,14 +84,14 @@ impl<'a> MapWalk<'a> {
         packs: &'a PackSurvey,
         findings: &'a Findings,
         observer: &'a dyn VerifyObserver,
-        on_lost: &'a LossObserver<'a>,
+        on_tried: &'a TryObserver<'a>,
     ) -> Self {
         Self {
             shared,
             packs,
             findings,
             observer,
-            on_lost,
+            on_tried,
             visited: HashSet::new(),
             upper: vec![Vec::new(); usize::from(LEVEL_MAX) + 1],
             broken: Mutex::default(),
@@ -181,23 +182,27 @@ impl<'a> MapWalk<'a> {
         read: Result<MapNode, RepositoryError>,
     ) -> Result<Option<MapNode>, RepositoryError> {
         match read {
-            Ok(read) => Ok(Some(read)),
+            Ok(read) => {
+                if self.packs.is_suspect(node.locator.pack) {
+                    self.tell(node.name, node.locator, false);
+                }
+                Ok(Some(read))
+            }
             Err(error) if is_damage(&error) => {
                 lock(&self.broken).insert(node.key());
-                self.miss(PackKind::MapNodes, node.name, node.locator, error);
+                self.miss(node.name, node.locator, error);
                 Ok(None)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn miss(&self, kind: PackKind, name: Name, locator: Locator, error: RepositoryError) {
-        let frame = LostFrame {
-            kind,
-            name,
-            locator,
-        };
-        (self.on_lost)(frame);
+    fn tell(&self, name: Name, place: Locator, lost: bool) {
+        (self.on_tried)(TriedFrame { name, place, lost });
+    }
+
+    fn miss(&self, name: Name, locator: Locator, error: RepositoryError) {
+        self.tell(name, locator, true);
         let mut missed = lock(&self.missed);
         let of_pack = missed.entry(locator.pack).or_insert_with(|| Missed {
             frames: HashSet::new(),
@@ -227,10 +232,13 @@ impl<'a> MapWalk<'a> {
             return Ok(known.clone());
         }
         let cause = match self.read_chunk(name, locator) {
-            Ok(()) => None,
+            Ok(()) => {
+                self.tell(name, locator, false);
+                None
+            }
             Err(error) if is_damage(&error) => {
                 let cause = Arc::from(error.to_string());
-                self.miss(PackKind::Chunks, name, locator, error);
+                self.miss(name, locator, error);
                 Some(cause)
             }
             Err(error) => return Err(error),

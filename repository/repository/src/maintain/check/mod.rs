@@ -23,6 +23,7 @@ mod node_sweep;
 mod pack_read;
 mod pack_survey;
 mod report;
+mod small_objects;
 
 use std::collections::BTreeMap;
 
@@ -32,11 +33,16 @@ pub use keyless::{BytesReport, check_bytes};
 pub use report::CheckReport;
 
 use crate::maintain::VerifyObserver;
-use crate::maintain::check::damage::is_damage;
-use crate::maintain::check::map_walk::{LossObserver, MapWalk};
+pub(crate) use damage::is_damage;
+pub(crate) use index_survey::IndexSurvey;
+pub(crate) use map_walk::TriedFrame;
+pub(crate) use pack_read::name_of_node;
+pub(crate) use pack_survey::{PackState, PackSurvey};
+pub(crate) use report::Findings;
+
+use crate::keys::DomainId;
+use crate::maintain::check::map_walk::MapWalk;
 use crate::maintain::check::node_sweep::NodeRef;
-use crate::maintain::check::pack_survey::PackSurvey;
-use crate::maintain::check::report::Findings;
 use crate::read::MapShape;
 use crate::stream::{Stream, StreamRoot};
 use crate::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint};
@@ -68,7 +74,8 @@ impl Repository {
         }
         let depth = depth.into();
         let packs = PackSurvey::read(&self.shared, depth, &findings, observer)?;
-        self.walk_points(&points, &packs, &findings, observer, &|_| {})?;
+        self.walk_points(&points, &packs, &findings, observer, &|_, _| {})?;
+        self.check_small_objects(&findings, observer)?;
         Ok(findings.into_report())
     }
 
@@ -85,13 +92,13 @@ impl Repository {
     }
 
     /// Walks the maps of points, domain by domain, and reports what is lost.
-    fn walk_points(
+    pub(crate) fn walk_points(
         &self,
         points: &[RestorePoint],
         packs: &PackSurvey,
         findings: &Findings,
         observer: &dyn VerifyObserver,
-        on_lost: &LossObserver<'_>,
+        on_tried: &(dyn Fn(DomainId, TriedFrame) + Sync),
     ) -> Result<(), RepositoryError> {
         let mut domains: BTreeMap<_, Vec<Walked<'_>>> = BTreeMap::new();
         for point in points {
@@ -117,7 +124,8 @@ impl Repository {
         }
         for (domain, streams) in domains {
             let shared = self.shared.of_domain(domain)?;
-            let mut walk = MapWalk::new(shared, packs, findings, observer, on_lost);
+            let on_tried = |frame| on_tried(domain, frame);
+            let mut walk = MapWalk::new(shared, packs, findings, observer, &on_tried);
             let roots: Vec<NodeRef> = streams.iter().map(|walked| walked.root).collect();
             walk.run(&roots)?;
             for walked in streams {

@@ -1,7 +1,7 @@
 //! Reading a pack whole: its checksum, its trailer and every frame, in bounded memory.
 
 use crate::format::{
-    FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, Header, MapNode, Naming, PackId, PackKind,
+    FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, Header, MapNode, Name, Naming, PackId, PackKind,
     TrailerEntry, decode_frame, place_nonce,
 };
 use crate::maintain::check::damage::is_damage;
@@ -197,8 +197,17 @@ impl<'a> PackRead<'a> {
     }
 }
 
+/// Returns the name of a map node, whatever its place in a map.
+pub(crate) fn name_of_node(naming: &Naming, plain: &[u8]) -> Result<Name, RepositoryError> {
+    let (level, count) = match plain {
+        [level, _, low, high, ..] => (*level, u16::from_le_bytes([*low, *high])),
+        _ => (0, 0),
+    };
+    Ok(MapNode::decode(plain, level, count.into(), naming)?.0)
+}
+
 /// Names the content of a frame anew and compares.
-pub(crate) fn check_name(
+fn check_name(
     naming: &Naming,
     header: &Header,
     entry: &TrailerEntry,
@@ -206,13 +215,7 @@ pub(crate) fn check_name(
 ) -> Result<(), RepositoryError> {
     let name = match header.kind {
         PackKind::Chunks => naming.chunk(plain),
-        PackKind::MapNodes => {
-            let (level, count) = match plain {
-                [level, _, low, high, ..] => (*level, u16::from_le_bytes([*low, *high])),
-                _ => (0, 0),
-            };
-            MapNode::decode(plain, level, count.into(), naming)?.0
-        }
+        PackKind::MapNodes => name_of_node(naming, plain)?,
     };
     if name == entry.name && plain.len() as u64 == u64::from(entry.plain_bytes) {
         return Ok(());

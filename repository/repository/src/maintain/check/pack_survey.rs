@@ -118,6 +118,23 @@ impl PackSurvey {
         }
     }
 
+    /// Says whether a pack is there and damaged.
+    pub(crate) fn is_suspect(&self, pack: PackId) -> bool {
+        matches!(self.packs.get(&pack), Some((_, PackState::Suspect)))
+    }
+
+    /// Returns how many packs are there, whole, and in no index.
+    pub(crate) fn unlisted(&self) -> u64 {
+        let listed = |pack: &PackId| {
+            let mut indexes = self.indexes.iter();
+            indexes.any(|index| index.packs.contains_key(pack))
+        };
+        let packs = self.packs.iter();
+        let unlisted = packs
+            .filter(|(pack, (_, state))| matches!(state, PackState::Listed(_)) && !listed(pack));
+        unlisted.count() as u64
+    }
+
     /// Says whether a pack is there.
     pub(crate) fn is_there(&self, pack: PackId) -> bool {
         self.packs.contains_key(&pack)
