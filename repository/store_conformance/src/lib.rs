@@ -40,6 +40,7 @@ mod removing;
 mod suite;
 
 pub use case::{CaseOutcome, CaseReport};
+pub use creating::replaces_nothing;
 pub use fitness::{Fitness, Use};
 pub use rates::{Rates, RatesOptions, measure_rates};
 pub use suite::{SuiteOptions, SuiteReport, run_suite};
