@@ -6,6 +6,7 @@ use std::fmt;
 use backup_run::SelectError;
 use block_io::DiskError;
 use hyperv_host::{HostError, HostErrorKind};
+use object_store::StoreError;
 use repository::RepositoryError;
 use serde_json::{Value, json};
 use vm_restore::RestoreError;
@@ -186,6 +187,9 @@ fn chain<'a>(
 fn code_of_one(error: &(dyn Error + 'static)) -> Option<ExitCode> {
     if let Some(error) = error.downcast_ref::<RepositoryError>() {
         return Some(ExitCode::of_repository(error.kind()));
+    }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return Some(ExitCode::of_store(error.kind()));
     }
     if let Some(error) = error.downcast_ref::<DiskError>() {
         return Some(ExitCode::of_disk(error.kind()));

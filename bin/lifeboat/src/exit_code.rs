@@ -2,6 +2,7 @@
 
 use block_io::DiskErrorKind;
 use hyperv_host::HostErrorKind;
+use object_store::StoreErrorKind;
 use repository::RepositoryErrorKind;
 use serde::{Serialize, Serializer};
 
@@ -79,6 +80,16 @@ impl ExitCode {
         }
     }
 
+    /// Returns the code of a store's failure. `Failed` where the cause may know better.
+    pub(crate) fn of_store(kind: StoreErrorKind) -> Self {
+        match kind {
+            StoreErrorKind::NotFound => Self::NoRepository,
+            StoreErrorKind::NoSpace => Self::NoSpace,
+            StoreErrorKind::Denied => Self::MissingRights,
+            _ => Self::Failed,
+        }
+    }
+
     /// Returns the code of a disk's failure. `Failed` where the cause may know better.
     pub(crate) fn of_disk(kind: DiskErrorKind) -> Self {
         match kind {
@@ -145,6 +156,9 @@ mod tests {
             ),
             (ExitCode::of_repository(RepositoryErrorKind::Cancelled), 130),
             (ExitCode::of_repository(RepositoryErrorKind::Store), 1),
+            (ExitCode::of_store(StoreErrorKind::NotFound), 10),
+            (ExitCode::of_store(StoreErrorKind::Denied), 22),
+            (ExitCode::of_store(StoreErrorKind::Io), 1),
             (ExitCode::of_disk(DiskErrorKind::Ambiguous), 2),
             (ExitCode::of_disk(DiskErrorKind::NoSpace), 14),
             (ExitCode::of_disk(DiskErrorKind::Blocked), 20),

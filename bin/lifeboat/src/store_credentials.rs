@@ -36,6 +36,12 @@ impl StoreCredentials {
         Ok(Self { from_file })
     }
 
+    /// Takes the lines of a file, for tests.
+    #[cfg(test)]
+    pub(crate) fn from_text(text: &str) -> Result<Self, usize> {
+        parse(text).map(|from_file| Self { from_file })
+    }
+
     /// Returns what stands under a name, where anything does.
     pub(crate) fn get(&self, name: &str) -> Option<Zeroizing<String>> {
         if let Some(value) = self.from_file.get(name) {

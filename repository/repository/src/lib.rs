@@ -74,8 +74,8 @@ pub use error::{RepositoryError, RepositoryErrorKind};
 pub use keys::{HostKey, KeyFile, PasswordCost, RecoveryKey, Unlock};
 pub use maintain::{
     BytesReport, CheckDepth, CheckReport, Damage, Difference, DifferenceKind, KeptObject,
-    LostRange, LostStream, RepairPlan, RepairReport, RepositoryStatistics, VerifyObserver,
-    VerifyReport, check_bytes,
+    LockReport, LostRange, LostStream, RepairPlan, RepairReport, RepositoryStatistics,
+    VerifyObserver, VerifyReport, check_bytes,
 };
 pub use point_selector::PointSelector;
 pub use read::RepositoryDisk;

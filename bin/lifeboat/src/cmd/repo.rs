@@ -4,6 +4,7 @@ mod bench_fill;
 mod check;
 pub(crate) mod damage;
 mod init;
+mod lock;
 mod stats;
 mod test;
 
@@ -15,10 +16,13 @@ use crate::invocation::Invocation;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RepoCommand {
-    /// Make a repository in an empty folder
+    /// Make a repository in an empty folder or bucket
     Init(init::InitArgs),
     /// Check that everything in the repository is as it was written
     Check(check::CheckArgs),
+    /// Keep locked objects locked
+    #[command(subcommand)]
+    Lock(lock::LockCommand),
     /// Show how large the repository is, and why
     Stats(stats::StatsArgs),
     /// See whether a store does what a repository needs, and how fast
@@ -32,6 +36,7 @@ pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<Exit
     match command {
         RepoCommand::Init(args) => init::run(invocation, args),
         RepoCommand::Check(args) => check::run(invocation, args),
+        RepoCommand::Lock(command) => lock::run(invocation, command),
         RepoCommand::Stats(_) => stats::run(invocation),
         RepoCommand::Test(args) => test::run(invocation, args),
         RepoCommand::BenchFill(args) => bench_fill::run(invocation, args),

@@ -1,11 +1,13 @@
-//! `s3://BUCKET/PREFIX`.
+//! `s3://BUCKET/PREFIX`: AWS, Ceph, MinIO, Garage and their like.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
+use object_store::{ObjectStore, check_object_name};
+use s3_store::{LockMode, LockPeriod, S3Credentials, S3Options, S3Store};
 use url::Url;
 
-use super::{not_yet, options_of};
+use super::options_of;
 use crate::cli_error::CliError;
 use crate::store_credentials::StoreCredentials;
 
@@ -17,12 +19,177 @@ const OPTIONS: &[&str] = &[
     "ca-file",
     "lock",
     "lock-days",
+    "lock-epoch-days",
 ];
+/// How long objects are locked where `lock` says nothing else.
+const LOCK_DAYS: u32 = 30;
+/// A slip of the finger must not lock a bucket for a lifetime.
+const LOCK_DAYS_MAX: u32 = 3_660;
 
 pub(super) fn open(
     url: &Url,
-    _credentials: &StoreCredentials,
+    credentials: &StoreCredentials,
 ) -> Result<Arc<dyn ObjectStore>, CliError> {
-    options_of(url, OPTIONS)?;
-    not_yet("s3")
+    let options = read(url, credentials)?;
+    Ok(Arc::new(S3Store::open(&options)?))
+}
+
+/// Understands the URL. Touches nothing.
+fn read(url: &Url, credentials: &StoreCredentials) -> Result<S3Options, CliError> {
+    let given = options_of(url, OPTIONS)?;
+    let find = |wanted: &str| {
+        let option = given.iter().find(|(name, _)| name == wanted);
+        option.map(|(_, value)| value.to_string())
+    };
+    let bucket = url.host_str().filter(|bucket| !bucket.is_empty());
+    let bucket = bucket.ok_or_else(|| {
+        CliError::usage("this s3:// URL names no bucket").hint("write s3://BUCKET/PREFIX")
+    })?;
+    let region = find("region")
+        .or_else(|| {
+            credentials
+                .get("AWS_REGION")
+                .map(|region| region.to_string())
+        })
+        .unwrap_or_else(|| "us-east-1".to_owned());
+    let endpoint = match find("endpoint") {
+        Some(endpoint) => endpoint_of(&endpoint)?,
+        None => endpoint_of(&format!("https://s3.{region}.amazonaws.com"))?,
+    };
+    let keys = S3Credentials {
+        key_id: credentials.must_get("AWS_ACCESS_KEY_ID")?.to_string(),
+        secret: credentials.must_get("AWS_SECRET_ACCESS_KEY")?,
+        token: credentials.get("AWS_SESSION_TOKEN"),
+    };
+    let mut options = S3Options::new(endpoint, bucket, keys);
+    options.prefix = prefix_of(url)?;
+    options.region = region;
+    options.path_style = match find("path-style").as_deref() {
+        None => options.path_style,
+        Some("true") => true,
+        Some("false") => false,
+        Some(_) => return Err(CliError::usage("path-style is true or false")),
+    };
+    options.ca_file = find("ca-file").map(PathBuf::from);
+    options.lock = lock_of(&find)?;
+    Ok(options)
+}
+
+fn endpoint_of(text: &str) -> Result<Url, CliError> {
+    let named_by_itself =
+        || CliError::usage("the endpoint is a URL such as https://minio.example:9000");
+    let endpoint = Url::parse(text).map_err(|_| named_by_itself())?;
+    if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
+        return Err(named_by_itself());
+    }
+    if endpoint.password().is_some() || !endpoint.username().is_empty() {
+        let message = "keys do not belong into the endpoint's URL";
+        return Err(CliError::usage(message)
+            .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"));
+    }
+    Ok(endpoint)
+}
+
+/// Returns what stands before the names of all objects.
+fn prefix_of(url: &Url) -> Result<String, CliError> {
+    let path = url.path().trim_matches('/');
+    if path.is_empty() {
+        return Ok(String::new());
+    }
+    // As strict as for names of objects: no prefix needs an escape in a URL or a policy.
+    check_object_name(path).map_err(|_| {
+        CliError::usage(format!("{path:?} is no prefix for a repository"))
+            .hint("use lower-case letters, digits, - and ., with / between them")
+    })?;
+    Ok(format!("{path}/"))
+}
+
+fn lock_of(find: &dyn Fn(&str) -> Option<String>) -> Result<Option<LockPeriod>, CliError> {
+    let mode = match find("lock").as_deref() {
+        None if find("lock-days").is_some() => {
+            return Err(CliError::usage(
+                "lock-days needs lock=compliance or lock=governance",
+            ));
+        }
+        None => return Ok(None),
+        Some("compliance") => LockMode::Compliance,
+        Some("governance") => LockMode::Governance,
+        Some(_) => return Err(CliError::usage("lock is compliance or governance")),
+    };
+    let days = |name: &str, usual: u32| match find(name) {
+        None => Ok(usual),
+        Some(text) => match text.parse() {
+            Ok(days) if (1..=LOCK_DAYS_MAX).contains(&days) => Ok(days),
+            _ => Err(CliError::usage(format!(
+                "{name} is a number of days from 1 to {LOCK_DAYS_MAX}"
+            ))),
+        },
+    };
+    Ok(Some(LockPeriod {
+        mode,
+        days: days("lock-days", LOCK_DAYS)?,
+        epoch_days: days("lock-epoch-days", LockPeriod::EPOCH_DAYS)?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: &str =
+        "AWS_ACCESS_KEY_ID=AKIDEXAMPLE\nAWS_SECRET_ACCESS_KEY=hush\nAWS_REGION=eu-west-1";
+
+    fn options(url: &str) -> Result<S3Options, CliError> {
+        let credentials = StoreCredentials::from_text(KEYS).unwrap();
+        read(&Url::parse(url).unwrap(), &credentials)
+    }
+
+    #[test]
+    fn amazon_is_the_endpoint_where_none_is_named() {
+        let options = options("s3://backups/hyperv/one/").unwrap();
+        assert_eq!(
+            options.endpoint.as_str(),
+            "https://s3.eu-west-1.amazonaws.com/"
+        );
+        assert_eq!(
+            (options.bucket.as_str(), options.prefix.as_str()),
+            ("backups", "hyperv/one/")
+        );
+        assert!(!options.path_style && options.lock.is_none());
+    }
+
+    #[test]
+    fn options_are_read() {
+        let options = options(
+            "s3://backups?endpoint=http://127.0.0.1:9000&region=r&lock=governance&lock-days=14",
+        )
+        .unwrap();
+        assert_eq!(options.endpoint.port(), Some(9000));
+        assert!(options.path_style && options.prefix.is_empty());
+        assert_eq!(options.region, "r");
+        let lock = options.lock.unwrap();
+        assert_eq!(
+            (lock.mode, lock.days, lock.epoch_days),
+            (LockMode::Governance, 14, 7)
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for url in [
+            "s3:///prefix",
+            "s3://b/UPPER",
+            "s3://b?lock=forever",
+            "s3://b?lock-days=3",
+            "s3://b?lock=compliance&lock-days=0",
+            "s3://b?lock=compliance&lock-days=99999",
+            "s3://b?path-style=yes",
+            "s3://b?endpoint=ftp://x",
+            "s3://b?endpoint=https://key:hush@x",
+            "s3://b?secret=hush",
+        ] {
+            let error = options(url).unwrap_err().to_string();
+            assert!(!error.contains("hush"), "{error}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub(crate) enum SealedKind {
     RestorePoint = 2,
     Condemned = 5,
     Forward = 6,
+    Locks = 8,
     Host = 9,
     Run = 10,
     Lost = 11,

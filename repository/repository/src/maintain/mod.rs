@@ -1,13 +1,15 @@
-//! Looking after a repository: verify, check, compare, statistics.
+//! Looking after a repository: verify, check, compare, statistics, locks.
 
 mod check;
 mod compare;
+mod lock_extension;
 mod repair;
 mod statistics;
 mod verify;
 
 pub use check::{BytesReport, CheckDepth, CheckReport, Damage, LostRange, LostStream, check_bytes};
 pub use compare::{Difference, DifferenceKind};
+pub use lock_extension::LockReport;
 pub use repair::{KeptObject, RepairPlan, RepairReport};
 pub use statistics::RepositoryStatistics;
 pub use verify::{VerifyObserver, VerifyReport};

@@ -10,6 +10,7 @@ mod crash;
 mod damage;
 mod golden;
 mod keys;
+mod locks;
 mod lost_packs;
 mod proving;
 mod recorded_store;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use repository::{InitOptions, RecoveryKey, Repository, RepositoryErrorKind, Unlock};
 use serde_json::json;
+use store_conformance::replaces_nothing;
 use zeroize::Zeroizing;
 
 use crate::cli_error::CliError;
@@ -17,7 +18,7 @@ use crate::ui::Ui;
 #[command(after_help = "Examples:
   lifeboat repo init --repo /backup --recovery-key-file /safe/lifeboat-key.txt
   lifeboat repo init --repo E:\\Backup
-  lifeboat repo init --repo s3://backups/hyperv?region=eu-central-1
+  lifeboat repo init --repo \"s3://backups/hyperv?region=eu-central-1\"
 
 The password comes from LIFEBOAT_PASSWORD_FILE, LIFEBOAT_PASSWORD_COMMAND, LIFEBOAT_PASSWORD (last
 resort), or is asked for.")]
@@ -47,6 +48,12 @@ pub(crate) fn run(invocation: &Invocation, args: &InitArgs) -> Result<ExitCode, 
     }
     let unlocks = [Unlock::Password(&password), Unlock::RecoveryKey(&key)];
     let store = place.create()?;
+    if place.folder().is_none() && store.retention().is_none() && !replaces_nothing(&*store)? {
+        ui.warning(
+            "this store replaces an object that is there already when it is written again; names \
+             are random, so nothing depends on it, but a second defence is missing",
+        );
+    }
     let made = Repository::init(store, &unlocks, InitOptions::default());
     if let (Err(error), Some(file)) = (&made, &args.recovery_key_file)
         && error.kind() == RepositoryErrorKind::Exists

@@ -20,8 +20,8 @@ use crate::ui::{Ui, count, size};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lifeboat repo test --repo /backup
-  lifeboat repo test s3://backups/hyperv?region=eu-central-1
-  lifeboat repo test --quick s3://backups?endpoint=https://minio.example:9000
+  lifeboat repo test \"s3://backups/hyperv?region=eu-central-1\"
+  lifeboat repo test --quick \"s3://backups?endpoint=https://minio.example:9000\"
 
 Run it as the account that will make the backups: what it may do is the first thing that is tried.
 All that is written lies under lifeboat-test-... and is removed at the end.")]
