@@ -39,6 +39,12 @@ impl PackId {
         hex.starts_with(folder).then_some(id)
     }
 
+    /// Returns the name that the header of a pack says, whatever the rest of it is.
+    pub(crate) fn from_header(bytes: &[u8]) -> Option<Self> {
+        let name = bytes.get(48..64)?.first_chunk()?;
+        bytes.starts_with(b"LBPACK01").then_some(Self(*name))
+    }
+
     /// Returns the name of the index object of this id.
     pub(crate) fn index_object_name(self) -> String {
         format!("index/{}", hex::encode(&self.0))

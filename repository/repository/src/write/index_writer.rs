@@ -42,10 +42,12 @@ impl IndexWriter {
     ///
     /// While something is known to be lost, no part of an earlier map is shared unread.
     pub(crate) fn load(&self) -> Result<(), RepositoryError> {
-        let mut lost = false;
-        self.shared.store.list("lost/", &mut |_| lost = true)?;
-        if lost {
+        for (_, frames) in self.shared.lost_objects()? {
+            // One that cannot be read is `check`'s to report; something is lost all the same.
             self.known.note_loss();
+            for frame in frames.iter().flatten() {
+                self.known.note_lost_frame(&frame.place);
+            }
         }
         self.load_without(&|_| false, &|_| false)
     }

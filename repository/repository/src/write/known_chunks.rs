@@ -1,7 +1,7 @@
 //! Which chunks and nodes the repository has, and where.
 
-use std::collections::HashMap;
 use std::collections::hash_map;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
@@ -45,6 +45,8 @@ pub(crate) struct KnownChunks {
     /// Notified when something that others wait for was resolved, or will never be.
     resolved: Condvar,
     waiting: Mutex<bool>,
+    /// Frames that a repair called lost, though their packs may still be there.
+    lost_frames: RwLock<HashSet<(PackId, u32)>>,
     /// Something that the repository should have is not there.
     lost: AtomicBool,
 }
@@ -58,6 +60,7 @@ impl KnownChunks {
             present: RwLock::new(HashMap::new()),
             resolved: Condvar::new(),
             waiting: Mutex::new(false),
+            lost_frames: RwLock::default(),
             lost: AtomicBool::new(false),
         }
     }
@@ -101,7 +104,19 @@ impl KnownChunks {
     pub(crate) fn usable(&self, locator: &Locator) -> bool {
         let end = u64::from(locator.offset) + u64::from(locator.stored_bytes);
         let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
-        present.get(&locator.pack).is_some_and(|size| end <= *size)
+        let there = present.get(&locator.pack).is_some_and(|size| end <= *size);
+        there && !self.is_lost(locator)
+    }
+
+    fn is_lost(&self, place: &Locator) -> bool {
+        // Nearly always empty, and asked only for what is there.
+        self.lost_something() && {
+            let lost = self
+                .lost_frames
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            lost.contains(&(place.pack, place.offset))
+        }
     }
 
     /// Says whether what an entry points to is there; what points to nothing is.
@@ -110,6 +125,16 @@ impl KnownChunks {
             Entry::Stored { locator, .. } => self.usable(locator),
             Entry::NotAllocated | Entry::Zero | Entry::Skipped => true,
         }
+    }
+
+    /// Remembers a frame that a repair called lost: it is not to be had where it was.
+    pub(crate) fn note_lost_frame(&self, place: &Locator) {
+        self.note_loss();
+        let mut lost = self
+            .lost_frames
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        lost.insert((place.pack, place.offset));
     }
 
     /// Remembers that the repository has lost something: for the rest of the run no part of an

@@ -14,6 +14,7 @@ mod locks;
 mod lost_packs;
 mod proving;
 mod recorded_store;
+mod repair;
 mod round_trip;
 mod sharing;
 mod skipping;

@@ -1,6 +1,6 @@
 //! What packs there are, and what is known to be in them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use object_store::ObjectInfo;
@@ -56,14 +56,16 @@ pub(crate) struct PackSurvey {
     pub(crate) bad_indexes: Vec<String>,
     /// Packs of which a forwarding object says that frames lie elsewhere.
     pub(crate) forwarded: HashSet<PackId>,
+    /// Frames that a repair called lost: their packs may still be there, and in an index.
+    said_lost: HashSet<(PackId, u32)>,
 }
 
 /// What is to be found out about a pack.
 struct Question {
     pack: PackId,
     size_bytes: u64,
-    /// What an index says that is as long as the pack is.
-    listed: Option<Arc<IndexSurvey>>,
+    /// What an index says of it, and whether it is as long as that.
+    listed: Option<(Arc<IndexSurvey>, bool)>,
 }
 
 impl PackSurvey {
@@ -77,6 +79,13 @@ impl PackSurvey {
     ) -> Result<Self, RepositoryError> {
         // Indexes before packs: what is listed now was durable before.
         let (indexes, mut bad_indexes) = read_indexes(shared, findings, observer)?;
+        let mut said_lost = HashSet::new();
+        for domain in shared.all_domains()? {
+            for (_, frames) in domain.lost_objects()? {
+                let places = frames.iter().flatten().map(|frame| frame.place);
+                said_lost.extend(places.map(|place| (place.pack, place.offset)));
+            }
+        }
         // Forwards before packs: who moves frames says so before the pack goes.
         let mut forwarded = HashSet::new();
         shared.store.list("forward/", &mut |object| {
@@ -86,7 +95,8 @@ impl PackSurvey {
         let list = &mut |object| objects.push(object);
         shared.store.list("packs/", list)?;
         objects.sort_unstable();
-        let packs = ask_packs(shared, depth, &indexes, &objects, findings, observer)?;
+        let (packs, wrong) = ask_packs(shared, depth, &indexes, &objects, findings, observer)?;
+        bad_indexes.extend(wrong);
         let missing_in = |index: &&Arc<IndexSurvey>| {
             let missing = |pack: &&PackId| !packs.contains_key(*pack);
             index.packs.keys().any(|pack| missing(&pack))
@@ -107,13 +117,17 @@ impl PackSurvey {
             indexes,
             bad_indexes,
             forwarded,
+            said_lost,
         })
     }
 
     /// Says whether a frame is known to be where a map says. What is not known must be tried.
     pub(crate) fn has(&self, name: &Name, locator: &Locator) -> bool {
         match self.packs.get(&locator.pack) {
-            Some((_, PackState::Listed(listing))) => listing.may_contain(name, locator),
+            Some((_, PackState::Listed(listing))) => {
+                !self.said_lost.contains(&(locator.pack, locator.offset))
+                    && listing.may_contain(name, locator)
+            }
             _ => false,
         }
     }
@@ -186,7 +200,7 @@ fn read_indexes(
     Ok((good, bad))
 }
 
-/// Finds out about each pack of a listing.
+/// Finds out about each pack of a listing, and which indexes say something else of them.
 fn ask_packs(
     shared: &Arc<Shared>,
     depth: CheckDepth,
@@ -194,7 +208,7 @@ fn ask_packs(
     objects: &[ObjectInfo],
     findings: &Findings,
     observer: &dyn VerifyObserver,
-) -> Result<HashMap<PackId, (u64, PackState)>, RepositoryError> {
+) -> Result<(HashMap<PackId, (u64, PackState)>, BTreeSet<String>), RepositoryError> {
     let mut listed: HashMap<PackId, (&Arc<IndexSurvey>, u64)> = HashMap::new();
     for index in indexes {
         listed.extend(index.packs.iter().map(|(pack, len)| (*pack, (index, *len))));
@@ -207,18 +221,12 @@ fn ask_packs(
             continue;
         };
         let size_bytes = object.size_bytes;
-        let index = match listed.get(&pack) {
-            Some((_, expected)) if *expected != size_bytes => {
-                let what = format!("the pack has {size_bytes} bytes, its index says {expected}");
-                findings.add(&RepositoryError::damaged(&object.name, what))?;
-                packs.insert(pack, (size_bytes, PackState::Suspect));
-                continue;
-            }
-            Some((index, _)) => Some(Arc::clone(index)),
-            None => None,
-        };
+        let index = listed.get(&pack).map(|(index, expected)| {
+            let fits = *expected == size_bytes;
+            (Arc::clone(index), fits)
+        });
         match index {
-            Some(index) if !depth.reads(pack) => {
+            Some((index, true)) if !depth.reads(pack) => {
                 let state = PackState::Listed(Listing::Index(index));
                 packs.insert(pack, (size_bytes, state));
             }
@@ -230,65 +238,70 @@ fn ask_packs(
         }
     }
     findings.lock().packs = objects.len() as u64;
-    let answers = Mutex::new(packs);
+    let (answers, wrong) = (Mutex::new(packs), Mutex::new(BTreeSet::new()));
     in_parallel(&questions, || {
         let mut reader = PackRead::new(shared);
-        let answers = &answers;
+        let (answers, wrong) = (&answers, &wrong);
         move |question: &Question| {
             if observer.cancelled() {
                 return Err(cancelled());
             }
-            let state = if depth.reads(question.pack) {
-                let state = read_whole(&mut reader, question, findings)?;
+            let entries = if depth.reads(question.pack) {
+                let entries = read_whole(&mut reader, question, findings);
                 observer.advanced(question.size_bytes);
-                state
+                entries
             } else {
                 let trailer = shared.read_trailer(question.pack, question.size_bytes);
-                state_of(trailer.map(|(_, entries)| entries), findings)?
+                trailer.map(|(_, entries)| entries)
             };
+            if let (Ok(entries), Some((index, fits))) = (&entries, &question.listed)
+                && !(*fits && index_agrees(index, question.pack, entries))
+            {
+                let object = question.pack.object_name();
+                let what = format!("says something else of {object} than the pack does");
+                findings.add(&RepositoryError::damaged(&index.object, what))?;
+                let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
+                wrong.insert(index.object.clone());
+            }
+            let state = state_of(entries, findings)?;
             let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
             answers.insert(question.pack, (question.size_bytes, state));
             Ok(())
         }
     })?;
-    Ok(answers.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let packs = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let wrong = wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok((packs, wrong))
 }
 
-/// Reads a pack whole, and compares what its index says.
+/// Reads a pack whole.
 fn read_whole(
     reader: &mut PackRead<'_>,
     question: &Question,
     findings: &Findings,
-) -> Result<PackState, RepositoryError> {
+) -> Result<Vec<TrailerEntry>, RepositoryError> {
     let content = reader.read(question.pack, question.size_bytes);
-    {
-        let mut report = findings.lock();
-        report.packs_read += 1;
-        report.read_bytes += question.size_bytes;
-        report.frames += content.as_ref().map_or(0, |c| c.entries.len() as u64);
-    }
-    let entries = content.and_then(|content| match content.wrong {
+    let mut report = findings.lock();
+    report.packs_read += 1;
+    report.read_bytes += question.size_bytes;
+    report.frames += content.as_ref().map_or(0, |c| c.entries.len() as u64);
+    let content = content?;
+    match content.wrong {
         Some(error) => Err(error.in_object(&question.pack.object_name())),
         None => Ok(content.entries),
-    });
-    if let (Ok(entries), Some(index)) = (&entries, &question.listed) {
-        let known = |entry: &TrailerEntry| {
-            let locator = Locator {
-                pack: question.pack,
-                offset: entry.offset,
-                stored_bytes: entry.stored_bytes,
-            };
-            index.frames.may_contain(&entry.name, &locator)
-        };
-        if !entries.iter().all(known) {
-            let what = format!(
-                "lists other frames of {} than the pack does",
-                question.pack.object_name()
-            );
-            findings.add(&RepositoryError::damaged(&index.object, what))?;
-        }
     }
-    state_of(entries, findings)
+}
+
+/// Says whether an index has every frame of a pack where the pack has it.
+fn index_agrees(index: &IndexSurvey, pack: PackId, entries: &[TrailerEntry]) -> bool {
+    entries.iter().all(|entry| {
+        let locator = Locator {
+            pack,
+            offset: entry.offset,
+            stored_bytes: entry.stored_bytes,
+        };
+        index.frames.may_contain(&entry.name, &locator)
+    })
 }
 
 /// Turns what a trailer says, or why it cannot be read, into what is known of the pack.

@@ -181,6 +181,7 @@ impl Repair<'_> {
             };
             let candidates = self.candidates(shared, pack)?;
             let salvaged = salvage.take(pack, &bytes, &candidates)?;
+            self.report.salvaged_frames += self.salvage_misnamed(&mut salvage, pack, &bytes)?;
             let known_owner = found
                 .owners
                 .get(&pack)
@@ -210,6 +211,25 @@ impl Repair<'_> {
             }
         }
         Ok(ours)
+    }
+
+    /// Takes what is whole out of a pack that lies under another one's name, where its own place is
+    /// empty or damaged. Returns how many frames that was.
+    fn salvage_misnamed(
+        &self,
+        salvage: &mut Salvage,
+        pack: PackId,
+        bytes: &[u8],
+    ) -> Result<u64, RepositoryError> {
+        let packs = &self.plan.found.packs;
+        let own = PackId::from_header(bytes).filter(|own| *own != pack);
+        match own {
+            Some(own) if !packs.is_there(own) || packs.is_suspect(own) => {
+                let candidates = self.candidates(salvage.shared(), own)?;
+                Ok(salvage.take(own, bytes, &candidates)?.unwrap_or(0))
+            }
+            _ => Ok(0),
+        }
     }
 
     /// Returns the domain of an index that lists the pack.

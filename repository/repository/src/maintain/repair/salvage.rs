@@ -48,6 +48,11 @@ impl Salvage {
         }
     }
 
+    /// Returns the view of the domain whose packs are salvaged.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Takes what is whole out of the bytes of a pack. Returns how many frames that was; `None`
     /// where no key of this domain opens anything of it.
     pub(crate) fn take(
