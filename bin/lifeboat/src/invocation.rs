@@ -1,5 +1,6 @@
 //! One invocation of the program: its global options, and what they lead to.
 
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
 use repository::{Repository, Unlock};
@@ -45,6 +46,21 @@ impl Invocation {
     /// Returns whether every question is answered with yes.
     pub(crate) fn says_yes(&self) -> bool {
         self.yes
+    }
+
+    /// Asks whether to go on. Where nobody can be asked, only --yes is a yes.
+    pub(crate) fn agreed(&self, question: &str) -> Result<bool, CliError> {
+        if self.yes {
+            return Ok(true);
+        }
+        if self.no_input || !std::io::stdin().is_terminal() {
+            return Err(CliError::usage("nobody can be asked whether to go on")
+                .hint("look at the plan with --dry-run, then run it with --yes"));
+        }
+        self.ui.notice(&format!("{question} [y/N]"));
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().take(16).read_line(&mut answer);
+        Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
     /// Returns where the repository lies.

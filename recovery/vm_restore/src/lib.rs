@@ -36,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 mod checkpoint_tree;
+mod damaged_disk;
 mod disk_restore;
 mod error;
 mod image_names;
@@ -46,6 +47,7 @@ mod vm_plan;
 mod vm_restore;
 
 pub use checkpoint_tree::checkpoint_tree;
+pub use damaged_disk::{DamagedDisk, ZeroedRanges};
 pub use disk_restore::{DiskRestoreReport, restore_disk};
 pub use error::RestoreError;
 pub use point_disk::{PointDisk, check_tree, disk_count, open_disk};

@@ -5,6 +5,7 @@ mod check;
 pub(crate) mod damage;
 mod init;
 mod lock;
+mod repair;
 mod stats;
 mod test;
 
@@ -23,6 +24,8 @@ pub(crate) enum RepoCommand {
     /// Keep locked objects locked
     #[command(subcommand)]
     Lock(lock::LockCommand),
+    /// Keep what is whole of a damaged repository, and say what is lost
+    Repair(repair::RepairArgs),
     /// Show how large the repository is, and why
     Stats(stats::StatsArgs),
     /// See whether a store does what a repository needs, and how fast
@@ -37,6 +40,7 @@ pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<Exit
         RepoCommand::Init(args) => init::run(invocation, args),
         RepoCommand::Check(args) => check::run(invocation, args),
         RepoCommand::Lock(command) => lock::run(invocation, command),
+        RepoCommand::Repair(args) => repair::run(invocation, args),
         RepoCommand::Stats(_) => stats::run(invocation),
         RepoCommand::Test(args) => test::run(invocation, args),
         RepoCommand::BenchFill(args) => bench_fill::run(invocation, args),

@@ -25,6 +25,7 @@ pub(crate) enum RestoreCommand {
 #[command(after_help = "Examples:
   lifeboat restore disk SQL01@latest --disk 0 -o sql01.vhdx --repo /backup
   lifeboat restore disk SQL01@2026-05-01 --disk 1 -o data.raw --format raw --repo /backup
+  lifeboat restore disk SQL01@latest --disk 0 -o rest.vhdx --allow-damaged --repo /backup
   lifeboat restore disk SQL01@latest --checkpoint \"before the update\" -o old.vhdx --repo /backup")]
 pub(crate) struct DiskArgs {
     /// The restore point: VM@latest, VM@latest~1, VM@2026-05-01T22:00 or the beginning of an id
@@ -42,6 +43,9 @@ pub(crate) struct DiskArgs {
     /// vhdx, vhdx-fixed, vhd, vhd-fixed or raw; by default what the name of FILE says, else vhdx
     #[arg(long, value_name = "FORMAT")]
     format: Option<ImageFormat>,
+    /// Write zeros for what the repository has lost, and say where; without it that is an error
+    #[arg(long)]
+    allow_damaged: bool,
     /// Say what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -79,7 +83,9 @@ fn disk(invocation: &Invocation, args: &DiskArgs) -> Result<ExitCode, CliError> 
         .or_else(|| ImageFormat::from_extension(&args.output))
         .unwrap_or(ImageFormat::Vhdx);
     let checkpoint = args.checkpoint.as_deref();
-    let disk = open_disk(&repository, &point, args.disk, checkpoint)?;
+    let mut disk = open_disk(&repository, &point, args.disk, checkpoint)?;
+    let chunk_bytes = repository.chunk_bytes();
+    let damaged = args.allow_damaged.then(|| disk.allow_damage(chunk_bytes));
     let total = disk.device.size_bytes();
     let at = checkpoint.map_or_else(String::new, |name| format!(" at checkpoint {name:?}"));
     let out = args.output.display();
@@ -107,8 +113,25 @@ fn disk(invocation: &Invocation, args: &DiskArgs) -> Result<ExitCode, CliError> 
     ));
     let fields = json!({ "point": point.id, "vm": point.vm.name, "disk": args.disk,
                          "checkpoint": checkpoint, "chain": disk.chain, "report": report });
-    ui.summary("success", ExitCode::Success, fields);
-    Ok(ExitCode::Success)
+    let zeroed = damaged.map(|damaged| damaged.zeroed()).unwrap_or_default();
+    if zeroed.zeroed_bytes == 0 {
+        ui.summary("success", ExitCode::Success, fields);
+        return Ok(ExitCode::Success);
+    }
+    ui.record("zeroed", &zeroed);
+    for (offset, len_bytes) in &zeroed.ranges {
+        let len = size(*len_bytes);
+        ui.data(format!(
+            "lost, and written as zeros: {len} at offset {offset}"
+        ));
+    }
+    ui.warning(&format!(
+        "{} of the disk are lost and were written as zeros, in {}: this is not what the VM had",
+        size(zeroed.zeroed_bytes),
+        count(zeroed.ranges.len() as u64 + zeroed.more_ranges, "range")
+    ));
+    ui.summary("partial", ExitCode::Partial, fields);
+    Ok(ExitCode::Partial)
 }
 
 fn vm(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, CliError> {

@@ -39,7 +39,7 @@ fn every_command_speaks_json() {
     let lsmod = "Module Size Used by\nhv_vmbus 1 0\nhv_utils 1 0\n";
     std::fs::write(sandbox.path("lsmod"), lsmod).unwrap();
     // In an order in which each finds what it needs.
-    let commands: [(&str, &[&str]); 42] = [
+    let commands: [(&str, &[&str]); 44] = [
         ("version", &[]),
         (
             "repo init",
@@ -92,6 +92,8 @@ fn every_command_speaks_json() {
         ("restore vm", &["Web@latest", "--path", "vm"]),
         ("verify", &["Web@latest"]),
         ("repo check", &["--read-data"]),
+        ("repo check", &["--without-key"]),
+        ("repo repair", &["--dry-run"]),
         ("repo stats", &[]),
         ("repo test", &["--quick"]),
         ("disk info", &[disk]),

@@ -7,6 +7,7 @@ use crate::format::{
 };
 use crate::keys::DomainId;
 use crate::maintain::check::frame_filter::FrameFilter;
+use crate::maintain::check::keyless::check_hash;
 use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -64,7 +65,16 @@ impl IndexSurvey {
         id: PackId,
         size_bytes: u64,
     ) -> Result<Self, RepositoryError> {
-        let directory = shared.open_index(object, id, size_bytes)?;
+        let opened = shared.open_index(object, id, size_bytes);
+        if opened
+            .as_ref()
+            .is_err_and(|error| error.kind() == RepositoryErrorKind::OtherDomain)
+        {
+            // Whose it is is only known when its bytes are as they were written.
+            check_hash(&*shared.store, object, size_bytes, &mut Vec::new())
+                .map_err(|error| error.in_object(object))?;
+        }
+        let directory = opened?;
         let mut survey = Self {
             object: object.to_owned(),
             domain: directory.domain,

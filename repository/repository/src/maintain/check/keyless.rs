@@ -134,7 +134,7 @@ pub fn check_bytes(
             let form = form(&object.name);
             let checked = match form {
                 Form::Named { .. } | Form::Sealed(_) => {
-                    check_hash(store, object, form, &mut buffer)
+                    check_hash(store, &object.name, object.size_bytes, &mut buffer)
                 }
                 Form::Slot => check_slot(store, &object.name, repository),
                 Form::Parameters | Form::Feature | Form::Quarantined | Form::Unknown => Ok(()),
@@ -177,14 +177,13 @@ fn damaged(what: impl Into<String>) -> RepositoryError {
 }
 
 /// Reads an object from front to end and compares its head and its checksum.
-fn check_hash(
+pub(crate) fn check_hash(
     store: &dyn ObjectStore,
-    object: &ObjectInfo,
-    form: Form,
+    object: &str,
+    size_bytes: u64,
     buffer: &mut Vec<u8>,
 ) -> Result<(), RepositoryError> {
-    let content = object
-        .size_bytes
+    let content = size_bytes
         .checked_sub(HASH_BYTES)
         .filter(|content| *content >= HEAD_BYTES as u64)
         .ok_or_else(|| damaged("this object is too short"))?;
@@ -193,15 +192,15 @@ fn check_hash(
     while offset < content {
         let len = (content - offset).min(PIECE_BYTES);
         buffer.resize(usize::try_from(len).unwrap_or(0), 0);
-        store.get_range(&object.name, offset, buffer)?;
+        store.get_range(object, offset, buffer)?;
         if offset == 0 {
-            check_head(buffer, form)?;
+            check_head(buffer, form(object))?;
         }
         hasher.update(buffer);
         offset += len;
     }
     let mut stored = [0; 32];
-    store.get_range(&object.name, content, &mut stored)?;
+    store.get_range(object, content, &mut stored)?;
     if *hasher.finalize().as_bytes() == stored {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::format::{
-    Forward, LOST_FRAMES_MAX, Locator, LostFrame, Name, PAGE_STORED_BYTES, PackId,
+    Forward, LOST_FRAMES_MAX, Locator, LostFrame, Name, PAGE_STORED_BYTES, PackId, PackKind,
     SEALED_BYTES_MAX, SealedKind, decode_lost, encode_lost, open_sealed, seal, sealed_key_id,
 };
 use crate::format::{IndexDirectory, random_bytes};
@@ -85,16 +85,18 @@ impl Shared {
         name: &Name,
         place: Locator,
     ) -> Result<bool, RepositoryError> {
-        // Which of them it is only the name tells, and only by trying.
-        for read in [Self::read_chunk_at, Self::read_node_at] {
-            match read(self, name, place) {
-                Ok(()) => return Ok(true),
-                Err(error) if is_damage(&error) => {}
-                Err(error) if error.kind() == RepositoryErrorKind::OtherDomain => {}
-                Err(error) => return Err(error),
-            }
+        // What is in the pack its header says: a key for the wrong kind must not be kept.
+        let read = self.read_header(place.pack);
+        let read = read.and_then(|(header, _)| match header.kind {
+            PackKind::Chunks => self.read_chunk_at(name, place),
+            PackKind::MapNodes => self.read_node_at(name, place),
+        });
+        match read {
+            Ok(()) => Ok(true),
+            Err(error) if is_damage(&error) => Ok(false),
+            Err(error) if error.kind() == RepositoryErrorKind::OtherDomain => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(false)
     }
 
     fn read_chunk_at(&self, name: &Name, place: Locator) -> Result<(), RepositoryError> {
