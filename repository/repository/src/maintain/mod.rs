@@ -7,6 +7,7 @@ mod repair;
 mod statistics;
 mod verify;
 
+pub(crate) use check::in_parallel;
 pub use check::{BytesReport, CheckDepth, CheckReport, Damage, LostRange, LostStream, check_bytes};
 pub use compare::{Difference, DifferenceKind};
 pub use lock_extension::LockReport;

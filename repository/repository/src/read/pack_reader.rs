@@ -2,10 +2,17 @@
 
 use object_store::ObjectStore;
 
-use crate::RepositoryError;
 use crate::format::{FOOTER_BYTES, Footer, Header, IndexDirectory, PackId, TrailerEntry};
 use crate::hex;
 use crate::shared::Shared;
+use crate::{RepositoryError, RepositoryErrorKind};
+
+/// What is read of the end of a pack at first, in bytes: footer and trailer of a common one.
+const TAIL_BYTES: u64 = 64 << 10;
+
+fn too_short() -> RepositoryError {
+    RepositoryError::new(RepositoryErrorKind::Damaged, "the pack is too short")
+}
 
 /// Lists the index objects: name, id, length.
 pub(crate) fn index_objects(
@@ -49,13 +56,24 @@ impl Shared {
         let object = pack.object_name();
         let named = |error: RepositoryError| error.in_object(&object);
         let (header, key) = self.read_header(pack)?;
-        let mut footer = [0; FOOTER_BYTES];
-        let footer_offset = size_bytes.saturating_sub(FOOTER_BYTES as u64);
-        self.store.get_range(&object, footer_offset, &mut footer)?;
-        let footer = Footer::parse(&footer, size_bytes).map_err(named)?;
-        let mut trailer = vec![0; footer.trailer_bytes];
-        self.store
-            .get_range(&object, footer.trailer_offset, &mut trailer)?;
+        let mut tail_len = size_bytes.min(TAIL_BYTES);
+        let (footer, mut trailer) = loop {
+            // At most what a trailer may be, which the footer was compared with.
+            let mut tail = vec![0; usize::try_from(tail_len).unwrap_or(0)];
+            let offset = size_bytes - tail_len;
+            self.store.get_range(&object, offset, &mut tail)?;
+            let footer = tail.last_chunk::<FOOTER_BYTES>();
+            let footer = footer.map(|footer| Footer::parse(footer, size_bytes));
+            let footer = footer.unwrap_or_else(|| Err(too_short())).map_err(named)?;
+            let wanted = size_bytes - footer.trailer_offset;
+            if wanted > tail_len {
+                tail_len = wanted;
+                continue;
+            }
+            tail.drain(..usize::try_from(tail_len - wanted).unwrap_or(0));
+            tail.truncate(footer.trailer_bytes);
+            break (footer, tail);
+        };
         let entries = footer
             .open_trailer(&key, header.len_bytes, &mut trailer)
             .map_err(named)?;

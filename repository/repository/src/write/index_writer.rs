@@ -7,6 +7,7 @@ use crate::RepositoryError;
 use crate::format::{
     IndexDirectory, IndexEntry, IndexObject, Locator, PackId, PackKind, TrailerEntry,
 };
+use crate::maintain::in_parallel;
 use crate::read::index_objects;
 use crate::shared::Shared;
 use crate::write::known_chunks::KnownChunks;
@@ -96,14 +97,18 @@ impl IndexWriter {
         if !listed.iter().all(|pack| self.known.has_pack(pack)) {
             self.known.note_loss();
         }
-        for (pack, size_bytes) in unlisted {
-            // A damaged pack is `repo check`'s to report; nothing is deduplicated against it.
-            if let Ok((header, frames)) = self.shared.read_trailer(pack, size_bytes)
-                && header.domain == domain
-            {
-                self.list(header.kind, pack, size_bytes, &frames)?;
+        // Many, where an index was lost.
+        in_parallel(&unlisted, || {
+            |(pack, size_bytes): &(PackId, u64)| {
+                // A damaged pack is `repo check`'s to report; nothing is deduplicated against it.
+                match self.shared.read_trailer(*pack, *size_bytes) {
+                    Ok((header, frames)) if header.domain == domain => {
+                        self.list(header.kind, *pack, *size_bytes, &frames)
+                    }
+                    _ => Ok(()),
+                }
             }
-        }
+        })?;
         // At once, so that what a dead run left is found like everything else.
         self.flush()
     }

@@ -34,6 +34,7 @@ pub use report::CheckReport;
 
 use crate::maintain::VerifyObserver;
 pub(crate) use damage::is_damage;
+pub(crate) use in_parallel::in_parallel;
 pub(crate) use index_survey::IndexSurvey;
 pub(crate) use map_walk::TriedFrame;
 pub(crate) use pack_read::name_of_node;
