@@ -63,7 +63,7 @@ fn no_repository_an_occupied_folder_and_a_newer_version_are_told_apart() {
     // A feature that writers must know stops writers, one that readers must know stops all.
     let features = folder.path().join("features");
     fs::create_dir(&features).unwrap();
-    fs::write(features.join("collect"), b"").unwrap();
+    fs::write(features.join("unheard-of"), b"").unwrap();
     let repository = open(folder.path()).unwrap();
     assert!(repository.points().is_ok());
     let error = repository.begin_run(1).err().unwrap();
