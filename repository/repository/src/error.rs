@@ -42,6 +42,8 @@ pub enum RepositoryErrorKind {
     Source,
     /// The person, or a signal, asked to stop.
     Cancelled,
+    /// A collection deleted meanwhile what the run relied on. The same may work again.
+    Collected,
     /// An earlier write failed, so this run writes nothing more.
     Poisoned,
 }
@@ -66,6 +68,7 @@ impl RepositoryErrorKind {
             Self::Store => "store",
             Self::Source => "source",
             Self::Cancelled => "cancelled",
+            Self::Collected => "collected",
             Self::Poisoned => "poisoned",
         }
     }

@@ -304,7 +304,11 @@ impl Repository {
 impl Shared {
     /// Returns the name of the object that a point of this domain has.
     pub(crate) fn point_object(&self, point: &RestorePoint) -> String {
-        let group = self.naming.group(&point.vm.identity);
-        format!("points/{group}/{}", point.id)
+        format!("{}{}", self.point_folder(&point.vm.identity), point.id)
+    }
+
+    /// Returns what the names of all points of a VM in this domain begin with.
+    pub(crate) fn point_folder(&self, identity: &str) -> String {
+        format!("points/{}/", self.naming.group(identity))
     }
 }

@@ -43,7 +43,7 @@ impl Repository {
             return Err(RepositoryError::new(RepositoryErrorKind::Unsupported, what));
         }
         // A host that only writes must have nobody's data deleted.
-        self.shared.master("collecting garbage")?;
+        self.shared.master("collect garbage")?;
         features::refuse_unknown_features(&*self.shared.store, "features/")?;
         if !options.dry_run {
             self.shared.announce_feature(features::COLLECT)?;

@@ -9,7 +9,7 @@ use object_store::{ObjectInfo, StoreErrorKind};
 use crate::collect::pack_table::PackTable;
 use crate::format::{Forward, Locator, PackId, SEALED_BYTES_MAX, forwarded_pack, sealed_key_id};
 use crate::keys::DomainId;
-use crate::read::HOPS_MAX;
+use crate::read::{HOPS_MAX, moved_to};
 use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -118,12 +118,10 @@ impl ForwardMap {
         let objects = self.by_pack.get(&(domain, locator.pack))?;
         for number in objects.iter().take(OBJECTS_MAX) {
             let object = &self.objects[*number];
-            let found = object
-                .forwards
-                .binary_search_by_key(&locator.offset, |forward| forward.old_offset);
-            let Ok(found) = found else { continue };
-            let target = &object.forwards[found].target;
-            let place = self.follow(table, domain, target, hops).or_else(|| {
+            let Some(target) = moved_to(&object.forwards, locator.offset) else {
+                continue;
+            };
+            let place = self.follow(table, domain, &target, hops).or_else(|| {
                 Some(Place {
                     pack: table.number(&target.pack)?,
                     offset: target.offset,

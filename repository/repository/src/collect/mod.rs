@@ -29,4 +29,7 @@ mod pack_table;
 mod parallel;
 mod visited_nodes;
 
+pub(crate) use condemned_objects::CondemnedObject;
+pub(crate) use long_runs::SAY_EVERY;
 pub use options::{CollectObserver, CollectOptions, CollectReport, CollectStage};
+pub(crate) use options::{GRACE_MIN, LAG_MAX};

@@ -114,9 +114,11 @@ impl PackTable {
     pub(crate) fn mark(&self, number: u32, offset: u32, stored_bytes: u32) {
         let marks = &self.marks[number as usize];
         marks.reached.store(true, Ordering::Relaxed);
-        // Fibonacci hashing, then as many of the upper values as there are bits.
-        let hash = u64::from(offset.wrapping_mul(0x9E37_79B1));
-        let bit = (hash * u64::from(marks.words) * 64) >> 32;
+        // Mixed well: offsets at even distances must fall as by chance, for so they are counted.
+        let mut hash = (offset ^ (offset >> 16)).wrapping_mul(0x7FEB_352D);
+        hash = (hash ^ (hash >> 15)).wrapping_mul(0x846C_A68B);
+        hash ^= hash >> 16;
+        let bit = (u64::from(hash) * u64::from(marks.words) * 64) >> 32;
         let word = u64::from(marks.first_word) + bit / 64;
         let mask = 1u64 << (bit % 64);
         let word = &self.bits[usize::try_from(word).unwrap_or(usize::MAX)];

@@ -25,11 +25,15 @@ pub(crate) struct ForwardTable {
 impl ForwardTable {
     /// Returns where the frame at an offset may lie.
     pub(crate) fn places(&self, old_offset: u32) -> impl Iterator<Item = Locator> + '_ {
-        self.objects.iter().filter_map(move |(_, forwards)| {
-            let found = forwards.binary_search_by_key(&old_offset, |forward| forward.old_offset);
-            found.ok().map(|number| forwards[number].target)
-        })
+        let objects = self.objects.iter();
+        objects.filter_map(move |(_, forwards)| moved_to(forwards, old_offset))
     }
+}
+
+/// Returns where one forwarding object says that the frame at an offset lies.
+pub(crate) fn moved_to(forwards: &[Forward], old_offset: u32) -> Option<Locator> {
+    let found = forwards.binary_search_by_key(&old_offset, |forward| forward.old_offset);
+    found.ok().map(|number| forwards[number].target)
 }
 
 type Tables = Cache<(DomainId, PackId), Arc<ForwardTable>>;

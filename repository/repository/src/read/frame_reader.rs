@@ -110,4 +110,45 @@ impl Shared {
             Ok(())
         })
     }
+
+    /// Reads one frame as it was before it was encrypted, codec and body, and its plain length.
+    pub(crate) fn read_sealed_frame(
+        &self,
+        kind: PackKind,
+        name: Name,
+        locator: Locator,
+    ) -> Result<(Vec<u8>, u32), RepositoryError> {
+        self.read_following(locator, &mut |place| {
+            let object = place.pack.object_name();
+            let at = |error: RepositoryError| error.in_object(&object).at(place.offset.into());
+            let wrong = |what| at(RepositoryError::new(RepositoryErrorKind::Damaged, what));
+            let most = FRAME_PLAIN_BYTES_MAX + STORED_BYTES_MIN;
+            if !(STORED_BYTES_MIN..=most).contains(&place.stored_bytes) {
+                return Err(wrong("a frame of impossible length"));
+            }
+            let key = self.pack_key(place.pack, kind).map_err(at)?;
+            let mut bytes = vec![0; place.stored_bytes as usize];
+            self.store
+                .get_range(&object, place.offset.into(), &mut bytes)
+                .map_err(|error| at(error.into()))?;
+            let nonce = place_nonce(place.offset.into());
+            let len = key.open(nonce, &name.0, &mut bytes).map_err(at)?.len();
+            bytes.truncate(len);
+            let plain_bytes =
+                plain_len(&bytes).ok_or_else(|| wrong("a frame of no known length"))?;
+            Ok((bytes, plain_bytes))
+        })
+    }
+}
+
+/// Returns the length of what a decrypted frame holds, in bytes.
+pub(crate) fn plain_len(frame: &[u8]) -> Option<u32> {
+    let (codec, body) = frame.split_first()?;
+    let len = match codec {
+        0 => body.len() as u64,
+        _ => zstd::zstd_safe::get_frame_content_size(body).ok()??,
+    };
+    u32::try_from(len)
+        .ok()
+        .filter(|len| *len <= FRAME_PLAIN_BYTES_MAX)
 }

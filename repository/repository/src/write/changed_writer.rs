@@ -145,6 +145,7 @@ impl RunWriter {
             job.observer.advanced(taken_over, 0);
         }
         let (root, stored) = tree.close(self, leaves.entries)?;
+        self.note_stored(root, map.root());
         let mut statistics = leaves.tally.after(before);
         statistics.stored_bytes += stored;
         Ok(Touched::Stored(StoredStream {

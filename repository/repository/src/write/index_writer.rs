@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::RepositoryError;
 use crate::format::{
     IndexDirectory, IndexEntry, IndexObject, Locator, PackId, PackKind, TrailerEntry,
+    forwarded_pack,
 };
 use crate::maintain::in_parallel;
 use crate::read::index_objects;
@@ -76,6 +77,11 @@ impl IndexWriter {
                 Err(_) => {}
             }
         }
+        self.shared.store.list("forward/", &mut |object| {
+            if let Some(pack) = forwarded_pack(&object.name) {
+                self.known.add_moved(pack);
+            }
+        })?;
         let mut unlisted = Vec::new();
         self.shared.store.list("packs/", &mut |object| {
             let Some(pack) = PackId::from_object_name(&object.name) else {
@@ -85,7 +91,8 @@ impl IndexWriter {
                 return;
             }
             self.known.add_pack(pack, object.size_bytes);
-            if !listed.contains(&pack) && !of_others.contains(&pack) {
+            let known = listed.contains(&pack) || of_others.contains(&pack);
+            if !known && !self.known.is_collected(&pack) {
                 unlisted.push((pack, object.size_bytes));
             }
         })?;
@@ -93,8 +100,9 @@ impl IndexWriter {
             // It can neither read the trailers of its chunk packs nor tell whose the others are.
             unlisted.clear();
         }
-        // A pack that an index lists was durable once.
-        if !listed.iter().all(|pack| self.known.has_pack(pack)) {
+        // A pack that an index lists was durable once, unless it was collected.
+        let there = |pack| self.known.has_pack(pack) || self.known.is_collected(pack);
+        if !listed.iter().all(there) {
             self.known.note_loss();
         }
         // Many, where an index was lost.

@@ -5,7 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
-use crate::format::{Entry, IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId, PackKind};
+use object_store::StoreErrorKind;
+
+use crate::format::{
+    Condemned, Entry, IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId, PackKind,
+};
+use crate::read::{HOPS_MAX, index_objects, moved_to};
 use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -32,6 +37,28 @@ struct LoadedIndex {
     directory: IndexDirectory,
 }
 
+/// What can be said of a place without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing is known against it. It may lie in a pack that was lost before the run began.
+    Good,
+    /// Its pack is condemned, and the frame was not moved.
+    Condemned,
+    /// Its pack was there when the run began, and is not now.
+    Gone,
+}
+
+/// What collectors mean to delete, deleted and moved.
+#[derive(Default)]
+struct Collected {
+    condemned: HashSet<PackId>,
+    condemned_forwards: HashSet<String>,
+    /// Packs that were there when the run began, or that it wrote.
+    gone: HashSet<PackId>,
+    /// Packs of which frames were moved.
+    moved: HashSet<PackId>,
+}
+
 /// Looks up names: what this run stored, then the index objects.
 ///
 /// In memory are the names since the last index object, and about 11 bits for each other one.
@@ -42,6 +69,9 @@ pub(crate) struct KnownChunks {
     indexes: RwLock<Vec<Arc<LoadedIndex>>>,
     /// Packs in the store, with their length in bytes.
     present: RwLock<HashMap<PackId, u64>>,
+    collected: RwLock<Collected>,
+    /// Held while the index objects are listed again.
+    listing: Mutex<()>,
     /// Notified when something that others wait for was resolved, or will never be.
     resolved: Condvar,
     waiting: Mutex<bool>,
@@ -58,6 +88,8 @@ impl KnownChunks {
             fresh: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect(),
             indexes: RwLock::new(Vec::new()),
             present: RwLock::new(HashMap::new()),
+            collected: RwLock::default(),
+            listing: Mutex::new(()),
             resolved: Condvar::new(),
             waiting: Mutex::new(false),
             lost_frames: RwLock::default(),
@@ -100,12 +132,112 @@ impl KnownChunks {
 
     /// Says whether something lies there: the pack is in the store, and long enough.
     ///
-    /// Whatever an index or a map says, data is left out only where this is so.
+    /// Whatever an index or a map says, data is left out only where this is so. What is condemned
+    /// is not usable; what was moved is.
     pub(crate) fn usable(&self, locator: &Locator) -> bool {
+        self.place_of(locator).is_some()
+    }
+
+    /// Returns where a frame can be relied on: here, or where it was moved.
+    fn place_of(&self, locator: &Locator) -> Option<Locator> {
+        self.place_within(locator, HOPS_MAX)
+    }
+
+    fn place_within(&self, locator: &Locator, hops: usize) -> Option<Locator> {
         let end = u64::from(locator.offset) + u64::from(locator.stored_bytes);
-        let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
-        let there = present.get(&locator.pack).is_some_and(|size| end <= *size);
-        there && !self.is_lost(locator)
+        let collected = self.read_collected();
+        if !collected.condemned.contains(&locator.pack) {
+            let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+            let there = present.get(&locator.pack).is_some_and(|size| end <= *size);
+            if there && !self.is_lost(locator) {
+                return Some(*locator);
+            }
+        }
+        if !collected.moved.contains(&locator.pack) {
+            return None;
+        }
+        drop(collected);
+        let hops = hops.checked_sub(1)?;
+        // Where this cannot be read the frame counts as lost, and is stored again.
+        let table = self.shared.forward_table(locator.pack, false).ok()?;
+        let objects = table.objects.iter().filter(|(name, _)| {
+            let collected = self.read_collected();
+            !collected.condemned_forwards.contains(name)
+        });
+        let mut places = objects.filter_map(|(_, forwards)| moved_to(forwards, locator.offset));
+        places.find_map(|place| self.place_within(&place, hops))
+    }
+
+    fn read_collected(&self) -> std::sync::RwLockReadGuard<'_, Collected> {
+        self.collected
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_collected(&self) -> std::sync::RwLockWriteGuard<'_, Collected> {
+        self.collected
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Relies on nothing that is condemned here, from now on.
+    pub(crate) fn condemn(&self, condemned: &Condemned) {
+        let mut collected = self.write_collected();
+        collected.condemned.extend(&condemned.packs);
+        let forwards = condemned.forwards.iter().cloned();
+        collected.condemned_forwards.extend(forwards);
+    }
+
+    /// Adds a pack of which frames were moved.
+    pub(crate) fn add_moved(&self, pack: PackId) {
+        self.write_collected().moved.insert(pack);
+    }
+
+    /// Says whether a collector knows of a pack: it is condemned, or its frames were moved.
+    pub(crate) fn is_collected(&self, pack: &PackId) -> bool {
+        let collected = self.read_collected();
+        collected.condemned.contains(pack) || collected.moved.contains(pack)
+    }
+
+    /// Relies on no pack that is not in `there`, from now on; returns whether any was relied on.
+    pub(crate) fn forget_gone(&self, there: &HashSet<PackId>) -> bool {
+        let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
+        let gone: Vec<PackId> = present
+            .keys()
+            .filter(|pack| !there.contains(pack))
+            .copied()
+            .collect();
+        for pack in &gone {
+            present.remove(pack);
+        }
+        self.write_collected().gone.extend(&gone);
+        !gone.is_empty()
+    }
+
+    /// Says what is known against a place.
+    pub(crate) fn standing(&self, locator: &Locator) -> Standing {
+        if self.usable(locator) {
+            return Standing::Good;
+        }
+        let collected = self.read_collected();
+        if collected.gone.contains(&locator.pack) {
+            Standing::Gone
+        } else if collected.condemned.contains(&locator.pack) {
+            Standing::Condemned
+        } else {
+            Standing::Good
+        }
+    }
+
+    /// Returns where a name lies, of what is durable or was stored by this run.
+    pub(crate) fn find(&self, name: &Name) -> Option<Locator> {
+        let fresh = match self.shard(name).get(name) {
+            Some(Fresh::Stored(locator)) => Some(*locator),
+            _ => None,
+        };
+        fresh
+            .filter(|locator| self.standing(locator) == Standing::Good)
+            .or_else(|| self.find_in_indexes(name))
     }
 
     fn is_lost(&self, place: &Locator) -> bool {
@@ -159,17 +291,23 @@ impl KnownChunks {
     /// What the index knows counts only if `accept` says so.
     pub(crate) fn claim(&self, name: &Name, accept: impl Fn(&Locator) -> bool) -> Claim {
         match self.shard(name).get(name) {
-            Some(Fresh::Stored(locator)) => return Claim::Known(*locator),
+            Some(Fresh::Stored(locator)) if !self.is_doomed(locator) => {
+                return Claim::Known(*locator);
+            }
             Some(Fresh::Pending) => return Claim::Pending,
-            None => {}
+            _ => {}
         }
         if let Some(locator) = self.find_in_indexes(name).filter(accept) {
             return Claim::Known(locator);
         }
         // Looked at again: somebody may have claimed it while the indexes were read.
         match self.shard(name).entry(*name) {
-            hash_map::Entry::Occupied(entry) => match entry.get() {
-                Fresh::Stored(locator) => Claim::Known(*locator),
+            hash_map::Entry::Occupied(mut entry) => match entry.get() {
+                Fresh::Stored(locator) if !self.is_doomed(locator) => Claim::Known(*locator),
+                Fresh::Stored(_) => {
+                    entry.insert(Fresh::Pending);
+                    Claim::Mine
+                }
                 Fresh::Pending => Claim::Pending,
             },
             hash_map::Entry::Vacant(entry) => {
@@ -179,16 +317,49 @@ impl KnownChunks {
         }
     }
 
-    /// Returns where a frame lies that is durable and listed, or that this run has stored.
-    pub(crate) fn find(&self, name: &Name) -> Option<Locator> {
-        match self.shard(name).get(name) {
-            Some(Fresh::Stored(locator)) => return Some(*locator),
-            Some(Fresh::Pending) | None => {}
-        }
-        self.find_in_indexes(name)
+    /// Says whether what this run stored itself has been condemned or deleted since: a run that
+    /// slept for days.
+    fn is_doomed(&self, locator: &Locator) -> bool {
+        let collected = self.read_collected();
+        collected.condemned.contains(&locator.pack) || collected.gone.contains(&locator.pack)
     }
 
     fn find_in_indexes(&self, name: &Name) -> Option<Locator> {
+        let (found, removed) = self.search_indexes(name);
+        if found.is_some() || removed.is_empty() {
+            return found;
+        }
+        // A collector put others in their place.
+        self.replace_indexes(&removed);
+        self.search_indexes(name).0
+    }
+
+    /// Loads the index objects that came since, instead of those that were removed. What cannot
+    /// be loaded is stored again.
+    fn replace_indexes(&self, removed: &[String]) {
+        let _turn = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || self.indexes.write().unwrap_or_else(PoisonError::into_inner);
+        let loaded: HashSet<String> = lock().iter().map(|index| index.object.clone()).collect();
+        if !removed.iter().any(|object| loaded.contains(object)) {
+            // Another thread was quicker.
+            return;
+        }
+        let domain = self.shared.domain().id;
+        for (object, id, size_bytes) in index_objects(&*self.shared.store).unwrap_or_default() {
+            if loaded.contains(&object) {
+                continue;
+            }
+            match self.shared.open_index(&object, id, size_bytes) {
+                Ok(directory) if directory.domain == domain => self.add_index(object, directory),
+                _ => {}
+            }
+        }
+        lock().retain(|index| !removed.contains(&index.object));
+    }
+
+    /// Returns where a name lies, and the index objects that are not there any more.
+    fn search_indexes(&self, name: &Name) -> (Option<Locator>, Vec<String>) {
+        let mut removed = Vec::new();
         let indexes = self
             .indexes
             .read()
@@ -203,16 +374,23 @@ impl KnownChunks {
                     .shared
                     .store
                     .get_range(&index.object, offset, &mut bytes);
-                let Ok(()) = read else { continue };
+                match read {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                        removed.push(index.object.clone());
+                        break;
+                    }
+                    Err(_) => continue,
+                }
                 let found = index.directory.find_in_page(page, &mut bytes, name);
                 if let Ok(Some(locator)) = found
-                    && self.usable(&locator)
+                    && let Some(place) = self.place_of(&locator)
                 {
-                    return Some(locator);
+                    return (Some(place), removed);
                 }
             }
         }
-        None
+        (None, removed)
     }
 
     /// Says where a claimed name lies.

@@ -3,9 +3,11 @@
 mod changed_tree;
 mod changed_writer;
 mod chunk_source;
+mod condemned_watch;
 mod index_writer;
 mod known_chunks;
 mod map_builder;
+mod mender;
 #[cfg(test)]
 mod node_order_tests;
 mod pack_buffer;
@@ -13,6 +15,8 @@ mod pack_builder;
 mod pack_ticket;
 mod pack_uploader;
 mod proof;
+mod publishing;
+mod run_keeper;
 mod run_writer;
 mod sample_budget;
 mod span_worker;

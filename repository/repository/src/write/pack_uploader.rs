@@ -10,6 +10,7 @@ use crate::shared::Shared;
 use crate::write::index_writer::IndexWriter;
 use crate::write::known_chunks::KnownChunks;
 use crate::write::pack_builder::FinishedPack;
+use crate::write::run_keeper::RunKeeper;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Packs that are written at the same time.
@@ -20,6 +21,7 @@ struct State {
     shared: Arc<Shared>,
     known: Arc<KnownChunks>,
     index: Arc<IndexWriter>,
+    keeper: RunKeeper,
     /// The first write of the run that failed: nothing is written after it.
     failure: Mutex<Option<(RepositoryErrorKind, String)>>,
 }
@@ -36,11 +38,13 @@ impl PackUploader {
         shared: Arc<Shared>,
         known: Arc<KnownChunks>,
         index: Arc<IndexWriter>,
+        keeper: RunKeeper,
     ) -> Self {
         let state = Arc::new(State {
             shared,
             known,
             index,
+            keeper,
             failure: Mutex::default(),
         });
         // Without room in between: a pack waits in the hands of the worker that filled it.
@@ -114,6 +118,7 @@ fn upload(state: &State, receiver: &Mutex<Receiver<(PackKind, FinishedPack)>>) {
 
 impl State {
     fn put(&self, kind: PackKind, pack: FinishedPack) -> Result<(), RepositoryError> {
+        self.keeper.keep()?;
         let bytes = &pack.buffer.bytes;
         self.shared.store.put_new(&pack.id.object_name(), bytes)?;
         self.index

@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::features::refuse_unknown_features;
 use crate::format::{Locator, PackKind};
+use crate::read::MapRoot;
 use crate::shared::Shared;
+use crate::write::condemned_watch::CondemnedWatch;
 use crate::write::index_writer::IndexWriter;
 use crate::write::known_chunks::KnownChunks;
 use crate::write::pack_builder::{FinishedPack, PackBuilder, StagedFrames};
 use crate::write::pack_uploader::PackUploader;
-use crate::{Repository, RepositoryError, RestorePoint};
+use crate::write::run_keeper::RunKeeper;
+use crate::{Repository, RepositoryError};
 
 /// Map nodes are small and read one by one: their packs need not be as large.
 const NODE_PACK_DIVISOR: u32 = 4;
@@ -28,6 +31,7 @@ pub struct RunWriter {
     chunks: PackBuilder,
     nodes: PackBuilder,
     uploader: PackUploader,
+    watch: Mutex<CondemnedWatch>,
     workers: usize,
     /// Held while a stream is stored: a failed one leaves claims that the next must not wait for.
     one_stream: Mutex<()>,
@@ -43,14 +47,21 @@ impl Repository {
         // New data goes under the newest keys, also when this handle was opened long ago.
         shared.reload_keys()?;
         let known = Arc::new(KnownChunks::new(Arc::clone(shared)));
+        // Before anything else is listed: what is deleted since is known as condemned.
+        let watch = CondemnedWatch::begin(Arc::clone(shared), Arc::clone(&known))?;
         let target = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
         let pack_bytes = shared.file.pack_bytes;
         let chunks = PackBuilder::new(PackKind::Chunks, target(pack_bytes));
         let nodes = PackBuilder::new(PackKind::MapNodes, target(pack_bytes / NODE_PACK_DIVISOR));
         let index = Arc::new(IndexWriter::new(Arc::clone(shared), Arc::clone(&known)));
         index.load()?;
-        let uploader =
-            PackUploader::start(Arc::clone(shared), Arc::clone(&known), Arc::clone(&index));
+        let keeper = RunKeeper::new(Arc::clone(shared), watch.looked_at());
+        let uploader = PackUploader::start(
+            Arc::clone(shared),
+            Arc::clone(&known),
+            Arc::clone(&index),
+            keeper,
+        );
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let workers = if workers == 0 {
             (processors + 1).min(WORKERS_MAX)
@@ -64,6 +75,7 @@ impl Repository {
             chunks,
             nodes,
             uploader,
+            watch: Mutex::new(watch),
             workers,
             one_stream: Mutex::new(()),
         })
@@ -88,12 +100,36 @@ impl RunWriter {
         self.workers
     }
 
+    pub(crate) fn watch(&self) -> &Mutex<CondemnedWatch> {
+        &self.watch
+    }
+
+    /// Waits for its turn.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.one_stream
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes every later call fail, if this one did.
+    pub(crate) fn poison<T>(
+        &self,
+        result: Result<T, RepositoryError>,
+    ) -> Result<T, RepositoryError> {
+        self.uploader.poison(result)
+    }
+
+    /// Remembers how a map came to be: `shared_unread` is the earlier map of which parts were
+    /// taken over without being looked at.
+    pub(crate) fn note_stored(&self, root: Option<MapRoot>, shared_unread: Option<MapRoot>) {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = |root: MapRoot| root.name;
+        watch.note_stored(root.map(name), shared_unread.map(name));
+    }
+
     /// Waits for its turn to store a stream.
     pub(crate) fn begin_stream(&self) -> MutexGuard<'_, ()> {
-        let turn = self
-            .one_stream
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let turn = self.turn();
         self.known.begin_stream();
         turn
     }
@@ -144,14 +180,11 @@ impl RunWriter {
 
     /// Returns once all that was stored is durable and listed in an index.
     pub fn flush(&self) -> Result<(), RepositoryError> {
-        let _turn = self
-            .one_stream
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
         self.flush_in_turn()
     }
 
-    fn flush_in_turn(&self) -> Result<(), RepositoryError> {
+    pub(crate) fn flush_in_turn(&self) -> Result<(), RepositoryError> {
         let begun = self.nodes.begun();
         match self.nodes.finish()? {
             Some(pack) => self.put_nodes(pack)?,
@@ -163,23 +196,10 @@ impl RunWriter {
     }
 
     /// Leads older points to what they had lost and this run, or another, has stored again.
-    fn heal(&self) -> Result<(), RepositoryError> {
+    pub(crate) fn heal(&self) -> Result<(), RepositoryError> {
         let find = |name: &_| self.known.find(name);
         let is_there = |pack: &_| self.known.has_pack(pack);
         self.shared()
             .heal_what_is_known_to_be_lost(&find, &is_there)
-    }
-
-    /// Publishes a point: flushes first, so that everything it needs is durable before it exists.
-    pub fn publish(&self, point: &RestorePoint) -> Result<(), RepositoryError> {
-        let _turn = self
-            .one_stream
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.flush_in_turn()?;
-        if self.known.lost_something() {
-            self.uploader.poison(self.heal())?;
-        }
-        self.uploader.poison(self.repository.put_point(point))
     }
 }

@@ -111,6 +111,7 @@ impl RunWriter {
         let shape = job.source.shape;
         let leaves = job.store(&LeafNumbers::All(shape.leaves()))?;
         let (root, stored) = self.build_upper_levels(shape, leaves.entries)?;
+        self.note_stored(root, None);
         let mut statistics = leaves.tally.of_all();
         statistics.stored_bytes += stored;
         Ok(StoredStream {

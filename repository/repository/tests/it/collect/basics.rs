@@ -2,16 +2,15 @@
 
 use repository::{CollectOptions, RepositoryErrorKind};
 
-use super::site::{DAY, HOUR, Site};
-use crate::support::disk_bytes;
+use super::site::{DAY, HOUR, Site, noise};
 
 const SIZE: usize = 4 << 20;
 
 #[test]
 fn what_no_point_needs_is_condemned_then_deleted_and_points_stay_whole() {
     let mut site = Site::new();
-    let old = site.back_up("vm", &disk_bytes(1, SIZE));
-    site.back_up("vm", &disk_bytes(2, SIZE));
+    let old = site.back_up("vm", &noise(1, SIZE));
+    site.back_up("vm", &noise(2, SIZE));
     let packs = site.packs();
     site.remove(&old);
     // Too young to tell whose it is.
@@ -47,7 +46,7 @@ fn what_no_point_needs_is_condemned_then_deleted_and_points_stay_whole() {
 fn an_empty_repository_and_one_without_garbage_stay_as_they_are() {
     let mut site = Site::new();
     site.collect_until_clean();
-    site.back_up("vm", &disk_bytes(1, SIZE));
+    site.back_up("vm", &noise(1, SIZE));
     let packs = site.packs();
     site.collect_until_clean();
     assert_eq!(site.packs(), packs);
@@ -69,8 +68,8 @@ fn a_grace_below_a_day_is_refused_unless_nobody_else_writes() {
 #[test]
 fn with_no_other_writers_garbage_goes_at_once() {
     let mut site = Site::new();
-    let old = site.back_up("vm", &disk_bytes(1, SIZE));
-    site.back_up("vm", &disk_bytes(2, SIZE));
+    let old = site.back_up("vm", &noise(1, SIZE));
+    site.back_up("vm", &noise(2, SIZE));
     site.remove(&old);
     let alone = CollectOptions {
         no_other_writers: true,
@@ -81,6 +80,6 @@ fn with_no_other_writers_garbage_goes_at_once() {
     assert_eq!(report.deleted_packs, report.condemned_packs);
     assert_eq!(site.packs() as u64, report.needed_packs);
     site.check();
-    site.back_up("vm", &disk_bytes(1, SIZE));
+    site.back_up("vm", &noise(1, SIZE));
     site.check();
 }

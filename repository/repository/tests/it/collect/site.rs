@@ -118,6 +118,17 @@ impl Site {
     }
 }
 
+/// Returns the bytes of a disk that shares nothing with one of another seed, and compresses not.
+pub(crate) fn noise(seed: u32, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    let mut hasher = blake3::Hasher::new_derive_key("test noise");
+    hasher
+        .update(&seed.to_le_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
+    bytes
+}
+
 pub(crate) fn open_on(host: &MemoryStore) -> Repository {
     Repository::open(Arc::new(host.clone()), &PASSWORD).unwrap()
 }
