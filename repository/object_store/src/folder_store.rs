@@ -1,22 +1,16 @@
 //! A store in a folder.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::{
     FolderSystem, ObjectInfo, ObjectStore, OsFolderSystem, StoreError, StoreErrorKind,
-    check_object_name, folder_space,
+    TEMPORARY_FOLDER, TEMPORARY_LIFE, check_object_name, folder_space, temporary_name,
 };
-
-/// Folder for files that are being written.
-const TEMPORARY: &str = "tmp";
-/// What lies in `tmp/` for longer belongs to nobody (format page, section 2).
-const TEMPORARY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A store in a folder, on a disk or a mounted share.
 ///
@@ -101,7 +95,7 @@ impl<S: FolderSystem> FolderStore<S> {
 
     /// Removes what died runs left in `tmp/` more than a day ago. Failing to is no failure.
     pub fn sweep_temporary(&self) {
-        let Ok(entries) = fs::read_dir(self.root.join(TEMPORARY)) else {
+        let Ok(entries) = fs::read_dir(self.root.join(TEMPORARY_FOLDER)) else {
             return;
         };
         for entry in entries.flatten() {
@@ -166,14 +160,7 @@ impl<S: FolderSystem> FolderStore<S> {
     }
 
     fn temporary_path(&self) -> io::Result<PathBuf> {
-        let mut random = [0u8; 12];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let mut name = String::new();
-        for byte in random {
-            // Writing to a string cannot fail.
-            let _ = write!(name, "{byte:02x}");
-        }
-        Ok(self.root.join(TEMPORARY).join(name))
+        Ok(self.root.join(TEMPORARY_FOLDER).join(temporary_name()?))
     }
 
     fn publish(&self, temporary: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -183,7 +170,7 @@ impl<S: FolderSystem> FolderStore<S> {
         };
         match write() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.create_folder(&self.root.join(TEMPORARY))?;
+                self.create_folder(&self.root.join(TEMPORARY_FOLDER))?;
                 write()?;
             }
             result => result?,
@@ -242,7 +229,9 @@ impl<S: FolderSystem> FolderStore<S> {
                 continue;
             };
             let name = format!("{prefix}{file_name}");
-            if check_object_name(&name).is_err() || (prefix.is_empty() && file_name == TEMPORARY) {
+            if check_object_name(&name).is_err()
+                || (prefix.is_empty() && file_name == TEMPORARY_FOLDER)
+            {
                 continue;
             }
             let metadata = match entry.metadata() {
@@ -348,7 +337,7 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
             let temporary = self.temporary_path()?;
             match self.system.write_new(&temporary, &[]) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.create_folder(&self.root.join(TEMPORARY))?;
+                    self.create_folder(&self.root.join(TEMPORARY_FOLDER))?;
                     self.system.write_new(&temporary, &[])?;
                 }
                 result => result?,
@@ -358,7 +347,11 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
             modified
         };
         look().map_err(|error| {
-            self.failed(TEMPORARY, "cannot make a file to tell the time by", error)
+            self.failed(
+                TEMPORARY_FOLDER,
+                "cannot make a file to tell the time by",
+                error,
+            )
         })
     }
 

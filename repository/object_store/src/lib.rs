@@ -23,6 +23,7 @@
 
 mod bandwidth;
 mod clock;
+mod connection_pool;
 mod error;
 mod folder_space;
 mod folder_store;
@@ -32,10 +33,14 @@ mod medium;
 mod mounts;
 mod object_name;
 mod retrying_store;
+mod secret;
 mod store;
+mod store_url;
+mod temporary_name;
 
 pub use bandwidth::{BadBandwidth, BandwidthPlan, Rate};
 pub use clock::{Clock, OsClock};
+pub use connection_pool::ConnectionPool;
 pub use error::{StoreError, StoreErrorKind};
 pub use folder_space::{FolderSpace, folder_space};
 pub use folder_store::FolderStore;
@@ -45,4 +50,7 @@ pub use medium::{BadMediumPath, Medium, MediumPath};
 pub use mounts::{Mount, Mounts, OsMounts};
 pub use object_name::check_object_name;
 pub use retrying_store::{RetryPolicy, RetryingStore};
+pub use secret::Secret;
 pub use store::{ObjectInfo, ObjectRetention, ObjectStore};
+pub use store_url::{BadStoreUrl, StoreUrl};
+pub use temporary_name::{TEMPORARY_FOLDER, TEMPORARY_LIFE, temporary_name};
