@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::cmd::{
     backup, demo, disk, doctor, explain, point, repo, restore, sim, verify, version, vm,
 };
+use crate::store_limits::StoreLimitArgs;
 use crate::ui::ProgressMode;
 
 /// Examples come first: most people look for them alone.
@@ -75,6 +76,8 @@ pub(crate) struct GlobalArgs {
         value_name = "PLACE"
     )]
     pub(crate) repo: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: StoreLimitArgs,
     /// One JSON object per line on stdout, a summary last
     #[arg(long, global = true)]
     pub(crate) json: bool,

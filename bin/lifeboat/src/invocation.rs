@@ -10,12 +10,14 @@ use crate::cli_error::CliError;
 use crate::password::{self, Asked, password};
 use crate::recovery_key_file;
 use crate::store_choice::StoreChoice;
+use crate::store_limits::StoreLimitArgs;
 use crate::ui::{Ui, UiOptions};
 
 /// One invocation of the program.
 pub(crate) struct Invocation {
     pub(crate) ui: Ui,
     repo: Option<PathBuf>,
+    limits: StoreLimitArgs,
     no_input: bool,
     yes: bool,
 }
@@ -33,6 +35,7 @@ impl Invocation {
         Self {
             ui,
             repo: global.repo,
+            limits: global.limits,
             no_input: global.no_input,
             yes: global.yes,
         }
@@ -74,7 +77,7 @@ impl Invocation {
 
     /// Opens the repository with the recovery key or the password.
     pub(crate) fn open_repository(&self) -> Result<Repository, CliError> {
-        let store = self.repository_place()?.open()?;
+        let store = self.limits.bound(self.repository_place()?.open()?);
         if let Some(file) = password::recovery_key_file() {
             let key = recovery_key_file::read(&file)?;
             return Ok(Repository::open(store, &Unlock::RecoveryKey(&key))?);

@@ -26,6 +26,7 @@ mod password;
 mod recovery_key_file;
 mod store_choice;
 mod store_credentials;
+mod store_limits;
 mod ui;
 
 use clap::error::ErrorKind;

@@ -3,9 +3,10 @@
 //! | Form | Store |
 //! |---|---|
 //! | `DIR`, `file:///DIR` | a folder, a mounted share, a removable disk |
+//! | `label:NAME/PATH`, `id:PREFIX` | a folder on a medium, wherever it is mounted |
 //! | `s3://BUCKET/PREFIX?endpoint=…&region=…` | S3 and what speaks like it |
 //! | `sftp://USER@HOST/PATH` | SSH |
-//! | `ftp://…`, `ftps://…` | FTP, without and with TLS |
+//! | `ftps://USER@HOST/PATH`, `ftp://…` | FTP under TLS, without where that is said |
 //! | `azure://CONTAINER/PREFIX`, `gs://BUCKET/PREFIX` | Azure and Google |
 //!
 //! A URL never holds a secret: those come from [`StoreCredentials`].
@@ -14,20 +15,24 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use object_store::{FolderStore, ObjectStore};
+use object_store::{FolderStore, MediumPath, ObjectStore, OsMounts, StoreUrl};
 use repository::{RepositoryError, RepositoryErrorKind};
 use url::Url;
 
 use crate::cli_error::CliError;
 use crate::store_credentials::StoreCredentials;
 
+mod ftp;
 mod s3;
+mod sftp;
 
 /// The place of a repository, as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreChoice {
     /// A folder.
     Folder(PathBuf),
+    /// A folder on a medium that is looked for when it is opened.
+    Medium(MediumPath),
     /// Something with a URL of a scheme that is known, without a password.
     Remote(Url),
 }
@@ -35,6 +40,12 @@ pub(crate) enum StoreChoice {
 impl StoreChoice {
     /// Understands what was named. Touches nothing.
     pub(crate) fn read(named: &Path) -> Result<Self, CliError> {
+        if let Some(text) = named.to_str().filter(|text| MediumPath::is_meant(text)) {
+            let medium = text.parse().map_err(|error| {
+                CliError::usage(format!("the repository's medium is not named: {error}"))
+            })?;
+            return Ok(Self::Medium(medium));
+        }
         let text = named.to_str().filter(|text| text.contains("://"));
         let Some(text) = text else {
             return Ok(Self::Folder(named.to_owned()));
@@ -70,7 +81,7 @@ impl StoreChoice {
     pub(crate) fn folder(&self) -> Option<&Path> {
         match self {
             Self::Folder(folder) => Some(folder),
-            Self::Remote(_) => None,
+            Self::Medium(_) | Self::Remote(_) => None,
         }
     }
 
@@ -78,7 +89,8 @@ impl StoreChoice {
     pub(crate) fn open(&self) -> Result<Arc<dyn ObjectStore>, CliError> {
         match self {
             Self::Folder(folder) => open_folder(folder),
-            Self::Remote(url) => open_remote(url),
+            Self::Medium(medium) => open_folder(&find(medium)?),
+            Self::Remote(url) => open_remote(url, Wanted::Existing),
         }
     }
 
@@ -86,7 +98,8 @@ impl StoreChoice {
     pub(crate) fn create(&self) -> Result<Arc<dyn ObjectStore>, CliError> {
         match self {
             Self::Folder(folder) => Ok(Arc::new(FolderStore::create(folder)?)),
-            Self::Remote(url) => open_remote(url),
+            Self::Medium(medium) => Ok(Arc::new(FolderStore::create(&find(medium)?)?)),
+            Self::Remote(url) => open_remote(url, Wanted::New),
         }
     }
 }
@@ -95,6 +108,7 @@ impl fmt::Display for StoreChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Medium(medium) => write!(f, "{medium}"),
             Self::Remote(url) => write!(f, "{url}"),
         }
     }
@@ -111,11 +125,36 @@ fn open_folder(folder: &Path) -> Result<Arc<dyn ObjectStore>, CliError> {
     Ok(Arc::new(store))
 }
 
+/// Returns where a medium's folder is now.
+fn find(medium: &MediumPath) -> Result<PathBuf, CliError> {
+    Ok(medium.find(&OsMounts, &|folder| {
+        let store = FolderStore::open(folder).ok()?;
+        repository::repository_id(&store).ok()
+    })?)
+}
+
+/// Whether a store is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Existing,
+    /// Its folder is made.
+    New,
+}
+
+/// Reads a URL for a store that takes it apart itself.
+fn store_url(url: &Url) -> Result<StoreUrl, CliError> {
+    url.as_str()
+        .parse()
+        .map_err(|error| CliError::usage(format!("the repository's URL cannot be read: {error}")))
+}
+
 /// Opens the store of a URL that [`StoreChoice::read`] let pass.
-fn open_remote(url: &Url) -> Result<Arc<dyn ObjectStore>, CliError> {
+fn open_remote(url: &Url, wanted: Wanted) -> Result<Arc<dyn ObjectStore>, CliError> {
     let credentials = StoreCredentials::read()?;
     match url.scheme() {
         "s3" => s3::open(url, &credentials),
+        "sftp" => sftp::open(url, &credentials, wanted),
+        "ftp" | "ftps" => ftp::open(url, &credentials, wanted),
         other => not_yet(other),
     }
 }
@@ -179,6 +218,20 @@ mod tests {
             assert_eq!(choice.folder(), None, "{url}");
             assert_eq!(choice.to_string(), url);
         }
+    }
+
+    #[test]
+    fn a_medium_that_is_not_there_is_waited_for_and_is_no_damage() {
+        let choice = read("label:no-such-medium-here/vm").unwrap();
+        assert_eq!(choice.to_string(), "label:no-such-medium-here/vm");
+        let error = choice.open().err().unwrap();
+        assert_eq!(error.exit_code(), ExitCode::MediumAbsent);
+        let text = error.to_lines().join("\n");
+        assert!(
+            text.contains("waiting for medium no-such-medium-here"),
+            "{text}"
+        );
+        assert_eq!(read("id:x").unwrap_err().exit_code(), ExitCode::Usage);
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub use maintain::{
 };
 pub use point_selector::PointSelector;
 pub use read::RepositoryDisk;
-pub use repository::{InitOptions, Repository};
+pub use repository::{InitOptions, Repository, repository_id};
 pub use restore_point::{Consistency, LeftOutDisk, PointKind, PointStage, PointVm, RestorePoint};
 pub use stream::{
     Proof, SkippedContent, Stream, StreamRead, StreamRole, StreamRoot, StreamStatistics,

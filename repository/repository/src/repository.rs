@@ -39,6 +39,15 @@ pub struct Repository {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// Returns the id of the repository in a store, which takes no key: 32 hex digits.
+///
+/// It tells one repository from another, such as on disks that come and go. That the file is the
+/// repository's own is only known once it is opened.
+pub fn repository_id(store: &dyn ObjectStore) -> Result<String, RepositoryError> {
+    let file_bytes = store.get(RepositoryFile::OBJECT, SMALL_FILE_BYTES_MAX)?;
+    Ok(RepositoryFile::parse(&file_bytes)?.id)
+}
+
 impl Repository {
     /// Makes a repository in an empty store. All of `unlocks` will open it.
     pub fn init(
