@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use object_store::{Secret, StoreError, StoreErrorKind};
 use rustls::ClientConfig;
+use rustls::client::Resumption;
 use suppaftp::types::{FileType, Mode};
 use suppaftp::{FtpError, RustlsConnector, RustlsFtpStream};
 
@@ -18,6 +19,9 @@ const CONNECT: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(120);
 /// A connection that lay idle for so long is asked whether it is still there.
 const IDLE: Duration = Duration::from_secs(15);
+
+/// Sessions that a connection remembers: there is one server.
+const SESSIONS: usize = 4;
 
 /// One connection on which a user is logged in.
 pub(crate) struct Connection {
@@ -50,9 +54,8 @@ impl Connection {
                 data_connection(peer).map_err(FtpError::ConnectionError)
             });
         if let Some(tls) = tls {
-            let connector = RustlsConnector::from(Arc::clone(tls));
             ftp = ftp
-                .into_secure(connector, &address.host)
+                .into_secure(RustlsConnector::from(own_sessions(tls)), &address.host)
                 .map_err(|error| no_tls(&place, &error))?;
         }
         // The address that a server names may be another machine's, or one behind its router.
@@ -97,6 +100,14 @@ impl Connection {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Returns the configuration with sessions of its own: a data connection has to resume the session
+/// of its control connection, not of another one to the same server.
+fn own_sessions(tls: &ClientConfig) -> Arc<ClientConfig> {
+    let mut own = tls.clone();
+    own.resumption = Resumption::in_memory_sessions(SESSIONS);
+    Arc::new(own)
 }
 
 fn no_tls(place: &str, error: &FtpError) -> StoreError {

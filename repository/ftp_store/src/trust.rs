@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Makes the one configuration of all connections of a store.
+/// Makes the configuration of all connections of a store, but for the sessions that they resume.
 ///
 /// Many servers want a data connection to resume the session of its control connection. One of
 /// TLS 1.2 can be resumed any number of times; the tickets of TLS 1.3 are good for one connection

@@ -83,8 +83,8 @@ fn a_server_that_hangs_up_or_talks_nonsense_is_an_error_and_no_more() {
     for nonsense in [
         "213 99999999999999999999999999",
         "213 -1",
-        "213",
-        "550\u{1b}[2J",
+        "213 ",
+        "550 \u{1b}[2J",
     ] {
         let store = stub(move |_| Some(nonsense.to_owned()));
         let error = store.get("a", 1 << 20).unwrap_err();
