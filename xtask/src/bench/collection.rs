@@ -3,7 +3,7 @@
 //! Lifeboat's repository is made by its own hidden `repo bench-fill`: small chunks, so that the
 //! number of chunks, map nodes, index entries and points is that of a TiB in chunks of 64 KiB.
 //! rustic gets files of random bytes in chunks as small as it takes, changed in the same pattern:
-//! half of each file, 256 chunks at a time. What is compared is the processor time per chunk,
+//! half of each file, 8192 chunks at a time. What is compared is the processor time per chunk,
 //! because one machine does not hold as many of rustic's.
 
 use std::fs::File;
@@ -22,12 +22,12 @@ use super::peers::find_program;
 
 /// VMs, and chunks of each one's disk: with half of each changed, 16.8 million different chunks.
 const VMS: u64 = 8;
-const CHUNKS_OF_VM: u64 = 1_398_016;
+const CHUNKS_OF_VM: u64 = 170 * TOGETHER;
 /// What rustic gets: one file of as many chunks as a machine has patience for, half of it changed.
 const RUSTIC_CHUNK_BYTES: u64 = 1024;
-const RUSTIC_CHUNKS: u64 = 1300 * 256;
-/// Chunks that change together.
-const TOGETHER: u64 = 256;
+const RUSTIC_CHUNKS: u64 = 40 * TOGETHER;
+/// Chunks that change together, in either.
+const TOGETHER: u64 = 8192;
 
 /// What one tool took.
 #[derive(Clone, Serialize)]
@@ -118,7 +118,8 @@ fn collected(chunks: u64, took: &[Measurement]) -> Collected {
 fn collect_own(own: &Lifeboat, scale: u64) -> Result<Collected, String> {
     own.place().clear()?;
     own.place().prepare()?;
-    let chunks = CHUNKS_OF_VM / scale / TOGETHER / 2 * TOGETHER * 2;
+    // An even number of runs, of which half are changed.
+    let chunks = (CHUNKS_OF_VM / scale / TOGETHER / 2).max(1) * 2 * TOGETHER;
     let mut fill = own.command(&["repo", "bench-fill"]);
     fill.args(["--vms", &VMS.to_string(), "--chunks", &chunks.to_string()]);
     fill.arg("--recovery-key-file").arg(own.key_file());
@@ -151,11 +152,11 @@ fn collect_rustic(program: &Path, place: &Place, scale: u64) -> Result<Collected
     measure::run(rustic(
         &[&["init", "--set-chunk-size", &size], &fixed[..]].concat(),
     ))?;
-    let leaves = RUSTIC_CHUNKS / TOGETHER / scale;
+    let runs = (RUSTIC_CHUNKS / scale / TOGETHER / 2).max(1) * 2;
     let file = place.vm.join("disk.raw");
-    write_noise(&file, 1, (0..leaves).collect())?;
+    write_noise(&file, 1, (0..runs).collect())?;
     measure::run(rustic(&["backup", "disk.raw"]))?;
-    write_noise(&file, 2, (0..leaves).step_by(2).collect())?;
+    write_noise(&file, 2, (0..runs).step_by(2).collect())?;
     measure::run(rustic(&["backup", "disk.raw"]))?;
     let (_, output) = measure::run_with_output(rustic(&["snapshots", "--json"]))?;
     let first = first_snapshot(&output).ok_or("rustic lists no snapshot")?;
@@ -166,11 +167,11 @@ fn collect_rustic(program: &Path, place: &Place, scale: u64) -> Result<Collected
         "--max-repack",
         "unlimited",
     ]))?;
-    Ok(collected(leaves * TOGETHER * 3 / 2, &[took]))
+    Ok(collected(runs * TOGETHER * 3 / 2, &[took]))
 }
 
-/// Writes noise into these leaves of a file.
-fn write_noise(path: &Path, version: u32, leaves: Vec<u64>) -> Result<(), String> {
+/// Writes noise into these runs of a file.
+fn write_noise(path: &Path, version: u32, runs: Vec<u64>) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
     let mut random = Randomness::new(&format!("collection {version}"));
     let mut file = File::options()
@@ -180,11 +181,11 @@ fn write_noise(path: &Path, version: u32, leaves: Vec<u64>) -> Result<(), String
         .open(path)
         .map_err(text)?;
     let bytes = TOGETHER * RUSTIC_CHUNK_BYTES;
-    let mut leaf_bytes = vec![0; usize::try_from(bytes).unwrap_or_default()];
-    for leaf in leaves {
-        random.fill(&mut leaf_bytes);
-        file.seek(SeekFrom::Start(leaf * bytes)).map_err(text)?;
-        file.write_all(&leaf_bytes).map_err(text)?;
+    let mut noise = vec![0; usize::try_from(bytes).unwrap_or_default()];
+    for run in runs {
+        random.fill(&mut noise);
+        file.seek(SeekFrom::Start(run * bytes)).map_err(text)?;
+        file.write_all(&noise).map_err(text)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `lifeboat repo`: make and look after a repository.
 
+mod bench_collect;
 mod bench_fill;
 mod check;
 pub(crate) mod damage;
@@ -33,6 +34,9 @@ pub(crate) enum RepoCommand {
     /// Make a repository that has as much in it as a large one, in little space
     #[command(hide = true)]
     BenchFill(bench_fill::BenchFillArgs),
+    /// Drop points of such a repository, or collect what nothing needs
+    #[command(hide = true)]
+    BenchCollect(bench_collect::BenchCollectArgs),
 }
 
 pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<ExitCode, CliError> {
@@ -44,5 +48,6 @@ pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<Exit
         RepoCommand::Stats(_) => stats::run(invocation),
         RepoCommand::Test(args) => test::run(invocation, args),
         RepoCommand::BenchFill(args) => bench_fill::run(invocation, args),
+        RepoCommand::BenchCollect(args) => bench_collect::run(invocation, args),
     }
 }

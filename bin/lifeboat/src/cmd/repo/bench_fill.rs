@@ -21,8 +21,9 @@ use crate::invocation::Invocation;
 use crate::recovery_key_file;
 
 const CHUNK_BYTES: u32 = 4 << 10;
-/// Chunks that change together: what one leaf of a map covers.
-const LEAF_CHUNKS: u64 = 256;
+/// Chunks that change together: 32 leaves of a map, which fill about one pack. Frames are so small
+/// here that runs must be long, or every part of every pack would have something alive in it.
+const RUN_CHUNKS: u64 = 32 * 256;
 /// Bytes of each chunk that do not compress.
 const NOISE_BYTES: usize = 48;
 
@@ -31,7 +32,7 @@ pub(crate) struct BenchFillArgs {
     /// VMs, each with two restore points
     #[arg(long)]
     vms: u64,
-    /// Chunks of each VM's disk; half of them, leaf by leaf, differ in the second point
+    /// Chunks of each VM's disk; half of them, 8192 at a time, differ in the second point
     #[arg(long)]
     chunks: u64,
     /// Where to write the recovery key
@@ -72,10 +73,10 @@ fn fill(repository: &Repository, vm: u64, chunks: u64) -> Result<[String; 2], Cl
     let first = run.store_stream(&disk, None, &Quiet)?;
     let first = publish(&run, &disk, first)?;
     disk.second = true;
-    let leaf_bytes = LEAF_CHUNKS * u64::from(CHUNK_BYTES);
+    let run_bytes = RUN_CHUNKS * u64::from(CHUNK_BYTES);
     let mut changed = ByteRanges::new();
-    for leaf in (0..chunks.div_ceil(LEAF_CHUNKS)).step_by(2) {
-        changed.insert(leaf * leaf_bytes, leaf_bytes);
+    for number in (0..chunks.div_ceil(RUN_CHUNKS)).step_by(2) {
+        changed.insert(number * run_bytes, run_bytes);
     }
     let stream = first
         .streams
@@ -130,7 +131,7 @@ impl StreamObserver for Quiet {
 struct FillDisk {
     vm: u64,
     chunks: u64,
-    /// Every other leaf is another than in the first point.
+    /// Every other run of chunks is another than in the first point.
     second: bool,
 }
 
@@ -144,7 +145,7 @@ impl BlockDevice for FillDisk {
         let chunk_bytes = u64::from(CHUNK_BYTES);
         // Whole chunks are all that is asked for.
         for (chunk, bytes) in (offset / chunk_bytes..).zip(buf.chunks_mut(CHUNK_BYTES as usize)) {
-            let version = u8::from(self.second && (chunk / LEAF_CHUNKS).is_multiple_of(2));
+            let version = u8::from(self.second && (chunk / RUN_CHUNKS).is_multiple_of(2));
             bytes.fill(0x5A);
             let mut noise = splitmix(self.vm << 48 ^ chunk << 1 ^ u64::from(version));
             for word in bytes.chunks_mut(8).take(NOISE_BYTES / 8) {
