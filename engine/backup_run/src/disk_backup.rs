@@ -9,6 +9,7 @@ use repository::{
 
 use crate::progress::Progress;
 use crate::proof::Sweep;
+use crate::skip::{DiskSkip, VmSkip};
 use crate::throttle::{Throttle, Throttled};
 use crate::vm_backup::BackupError;
 use crate::{BackupOptions, DiskItem};
@@ -24,6 +25,7 @@ pub(crate) struct DiskBackup<'a> {
     pub(crate) disk: &'a DiskSource,
     pub(crate) parent: Option<&'a RestorePoint>,
     pub(crate) options: &'a BackupOptions,
+    pub(crate) skip: &'a VmSkip,
     pub(crate) throttle: Option<&'a Throttle>,
     pub(crate) progress: &'a Progress<'a>,
 }
@@ -37,11 +39,12 @@ struct Stored {
 }
 
 impl DiskBackup<'_> {
-    /// Stores the disk. What is wrong with the host's tracking is told in `warnings`.
+    /// Stores the disk; returns as well whether what was left out of it relied on the guest's
+    /// flush. What is wrong with the host's tracking is told in `warnings`.
     pub(crate) fn store(
         &self,
         warnings: &mut Vec<String>,
-    ) -> Result<(Stream, DiskItem), BackupError> {
+    ) -> Result<(Stream, DiskItem, bool), BackupError> {
         let throttled;
         let device: &dyn BlockDevice = match self.throttle {
             Some(throttle) => {
@@ -53,9 +56,12 @@ impl DiskBackup<'_> {
             }
             None => &self.disk.device,
         };
+        let skip = self.skip.look(&self.disk.base_name, device, warnings);
         let stored = match self.changed_since() {
-            Ok((previous, ranges)) => self.store_changed(device, previous, ranges, warnings)?,
-            Err(reason) => self.store_all(device, reason)?,
+            Ok((previous, ranges)) => {
+                self.store_changed(device, previous, ranges, &skip, warnings)?
+            }
+            Err(reason) => self.store_all(device, reason, &skip)?,
         };
         let ranges = match &self.disk.changes {
             DiskChanges::Ranges { ranges, .. } => Some(ranges),
@@ -92,6 +98,7 @@ impl DiskBackup<'_> {
             changed_ranges_bytes: ranges.map(ByteRanges::total_bytes),
             proved_bytes: stored.proved_bytes,
             statistics,
+            volumes: skip.volumes.clone(),
         };
         let stream = Stream {
             role: StreamRole::Disk,
@@ -113,9 +120,9 @@ impl DiskBackup<'_> {
             cursor: None,
             read: Some(read),
             proof: stored.proof,
-            skipped: Vec::new(),
+            skipped: skip.content(),
         };
-        Ok((stream, item))
+        Ok((stream, item, skip.relied_on_flush))
     }
 
     /// Returns the stream that the host's ranges are counted from, or why all must be read.
@@ -139,10 +146,14 @@ impl DiskBackup<'_> {
         &self,
         device: &dyn BlockDevice,
         reason: FullReason,
+        skip: &DiskSkip,
     ) -> Result<Stored, BackupError> {
-        let stream = self
-            .run
-            .store_stream(device, self.comparable(), self.progress)?;
+        let stream = self.run.store_stream_skipping(
+            device,
+            self.comparable(),
+            &skip.ranges,
+            self.progress,
+        )?;
         Ok(Stored {
             stream,
             full: Some(reason),
@@ -173,6 +184,7 @@ impl DiskBackup<'_> {
         device: &dyn BlockDevice,
         previous: &Stream,
         ranges: &ByteRanges,
+        skip: &DiskSkip,
         warnings: &mut Vec<String>,
     ) -> Result<Stored, BackupError> {
         let now = Timestamp::now();
@@ -191,22 +203,27 @@ impl DiskBackup<'_> {
         let size_bytes = previous.size_bytes;
         let (window, sweep) = policy.window(sweep, now, size_bytes, chunk_bytes);
         let budget = SampleBudget::new(policy.random_chunks, window)?;
-        let report = self
-            .run
-            .prove_unchanged(device, previous, ranges, &budget, self.progress)?;
+        let besides = skip.besides(ranges, chunk_bytes, size_bytes);
+        let report =
+            self.run
+                .prove_unchanged(device, previous, &besides, &budget, self.progress)?;
         if let Some(offset) = report.differences.first() {
             warnings.push(format!(
                 "{TRACKING_WRONG}: {}: the host called the bytes at {offset} unchanged, and they \
                  had changed; the whole disk was read instead",
                 self.disk.base_name
             ));
-            let mut stored = self.store_all(device, FullReason::TrackingWrong)?;
+            let mut stored = self.store_all(device, FullReason::TrackingWrong, skip)?;
             stored.proved_bytes = report.read_bytes;
             return Ok(stored);
         }
-        let stream = self
-            .run
-            .store_changed(device, previous, ranges, self.progress)?;
+        let stream = self.run.store_changed_skipping(
+            device,
+            previous,
+            ranges,
+            &skip.ranges,
+            self.progress,
+        )?;
         Ok(Stored {
             stream,
             full: None,

@@ -30,6 +30,7 @@ mod proof;
 mod report;
 mod run;
 mod selection;
+mod skip;
 mod throttle;
 mod vm_backup;
 
@@ -44,3 +45,5 @@ pub use proof::ProofPolicy;
 pub use report::{DiskItem, ImageItem, Outcome, RunFailure, RunItem, RunReport};
 pub use run::back_up;
 pub use selection::{SelectError, select_vms};
+pub use skip::{KeptItem, SkippedItem, VolumeItem};
+pub use skip_ranges::{SkipReason, SkipRequest};

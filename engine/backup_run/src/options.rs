@@ -1,6 +1,7 @@
 //! How a run goes about it.
 
 use hyperv_host::{BackupRequest, SavedState, SnapshotSets, VmEntry};
+use skip_ranges::SkipRequest;
 use vm_config::DiskSlot;
 
 use crate::{CommandPolicy, ProofPolicy};
@@ -26,6 +27,9 @@ pub struct BackupOptions {
     pub commands: CommandPolicy,
     /// How much of what a host calls unchanged is read all the same.
     pub proof: ProofPolicy,
+    /// What is left out of guests' disks where it can be told; nothing, unless asked for. What is
+    /// known of each VM (`flushed`) a run finds out itself.
+    pub skip: SkipRequest,
     /// Program and version, as points name it.
     pub program: String,
 }
@@ -41,6 +45,7 @@ impl Default for BackupOptions {
             allow_saved: Vec::new(),
             commands: CommandPolicy::default(),
             proof: ProofPolicy::default(),
+            skip: SkipRequest::default(),
             program: String::new(),
         }
     }

@@ -7,7 +7,7 @@ use repository::{RepositoryError, RepositoryErrorKind, StreamStatistics};
 use serde::Serialize;
 
 use crate::command::Stopped;
-use crate::{CommandReport, StageItem};
+use crate::{CommandReport, StageItem, VolumeItem};
 
 /// How a run, or a VM in it, ended. Exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -116,6 +116,8 @@ pub struct DiskItem {
     pub proved_bytes: u64,
     /// What was read and stored.
     pub statistics: StreamStatistics,
+    /// The disk's volumes, where something was to be left out of them.
+    pub volumes: Vec<VolumeItem>,
 }
 
 /// What a run did with an image file.

@@ -22,6 +22,7 @@ use crate::held_still::{
 use crate::image_backup::ImageBackup;
 use crate::previous::{latest, packed, previous_backup};
 use crate::progress::{Progress, Steps};
+use crate::skip::{VmSkip, check_flush};
 use crate::throttle::Throttle;
 use crate::{BackupOptions, RunEvent, RunItem, RunObserver};
 
@@ -29,6 +30,14 @@ use crate::{BackupOptions, RunEvent, RunItem, RunObserver};
 const TURN_PAUSE: Duration = Duration::from_millis(20);
 
 pub(crate) type BackupError = Box<dyn Error + Send + Sync>;
+
+/// What was stored of a VM.
+struct Stored {
+    streams: Vec<Stream>,
+    images: Vec<Stream>,
+    /// Something was left out that may be only because the guest flushed its file systems.
+    relied_on_flush: bool,
+}
 
 /// One VM's turn in a run.
 pub(crate) struct VmBackup<'a> {
@@ -135,7 +144,11 @@ impl VmBackup<'_> {
         let begun = Instant::now();
         let progress = Progress::new(self.observer, frozen);
         let stored = self.store(frozen, parent, &progress, item);
-        let (streams, images) = stored.map_err(|error| progress.explain(error))?;
+        let Stored {
+            streams,
+            images,
+            relied_on_flush,
+        } = stored.map_err(|error| progress.explain(error))?;
         drop(progress);
         let slow = slow_provider_warning(&frozen.source().stages, begun.elapsed());
         item.warnings.extend(slow);
@@ -145,6 +158,7 @@ impl VmBackup<'_> {
         // A host may say only now that the guest did not take part.
         item.consistency = Some(frozen.source().consistency.clone());
         add_warnings(item, &sealed.findings);
+        check_flush(relied_on_flush, frozen.source().consistency.level)?;
         let point = self.point(frozen, parent, (streams, images), sealed, item)?;
         self.run.publish(&point)?;
         item.point = Some(point.id);
@@ -159,8 +173,10 @@ impl VmBackup<'_> {
         parent: Option<&RestorePoint>,
         progress: &Progress<'_>,
         item: &mut RunItem,
-    ) -> Result<(Vec<Stream>, Vec<Stream>), BackupError> {
+    ) -> Result<Stored, BackupError> {
         let source = frozen.source();
+        let skip = VmSkip::of(self.options.skip, source, &mut item.warnings);
+        let mut relied_on_flush = false;
         let mut streams = Vec::new();
         for file in &source.files {
             streams.push(self.store_file(file, parent, progress)?);
@@ -176,10 +192,12 @@ impl VmBackup<'_> {
                 disk,
                 parent,
                 options: self.options,
+                skip: &skip,
                 throttle: self.throttle,
                 progress,
             };
-            let (stream, done) = backup.store(&mut item.warnings)?;
+            let (stream, done, relied) = backup.store(&mut item.warnings)?;
+            relied_on_flush |= relied;
             streams.push(stream);
             item.disks.push(done);
         }
@@ -187,7 +205,11 @@ impl VmBackup<'_> {
         for stream in streams.iter().chain(&images) {
             item.statistics += stream.statistics;
         }
-        Ok((streams, images))
+        Ok(Stored {
+            streams,
+            images,
+            relied_on_flush,
+        })
     }
 
     fn store_images(

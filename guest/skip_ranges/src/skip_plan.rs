@@ -68,6 +68,7 @@ pub fn skip_plan(disk: &dyn BlockDevice, request: &SkipRequest) -> Result<SkipPl
             file_system,
             skippable,
             refusals: finding.refusals,
+            relied_on_flush: finding.relied_on_flush,
         });
     }
     let mut ranges: Vec<Range<u64>> = all.iter().collect();

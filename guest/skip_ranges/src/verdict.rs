@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use volume_map::Role;
+use volume_map::{Content, Role};
 
 use crate::found_ranges::FoundRanges;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RefusalKind};
 use crate::request::SkipReason;
 
 /// What was found in one volume.
@@ -23,6 +23,21 @@ pub struct VolumeVerdict {
     pub skippable: Vec<(SkipReason, u64)>,
     /// Why something that was asked for is not left out, or cannot be told.
     pub refusals: Vec<Refusal>,
+    /// The volume was not at rest by itself: that anything may be left out rests upon
+    /// [`crate::SkipRequest::flushed`].
+    pub relied_on_flush: bool,
+}
+
+impl VolumeVerdict {
+    /// Says whether something that was asked for is kept though one would expect otherwise. Of a
+    /// FAT volume, a reserved partition or one that holds nothing known nobody does.
+    pub fn is_kept_unexpectedly(&self) -> bool {
+        let plain = self.role != Role::Data
+            || self.file_system.contains("FAT")
+            || self.file_system == Content::Unknown.name();
+        let mut kinds = self.refusals.iter().map(|refusal| refusal.kind);
+        kinds.any(|kind| !plain || kind != RefusalKind::NotUnderstood)
+    }
 }
 
 /// What a file system's reader finds.
@@ -30,6 +45,7 @@ pub struct VolumeVerdict {
 pub(crate) struct Finding {
     pub(crate) parts: Vec<(SkipReason, FoundRanges)>,
     pub(crate) refusals: Vec<Refusal>,
+    pub(crate) relied_on_flush: bool,
 }
 
 impl Finding {

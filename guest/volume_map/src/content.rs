@@ -50,6 +50,10 @@ impl Content {
     }
 }
 
+/// Where in a volume Btrfs says that it is one.
+pub(crate) const BTRFS_MAGIC_OFFSET: u64 = 0x1_0040;
+pub(crate) const BTRFS_MAGIC: &[u8] = b"_BHRfS_M";
+
 /// Looks at the first 4 KiB of a volume.
 pub(crate) fn of(bytes: &[u8]) -> Content {
     match &bytes_at::<8>(bytes, 3) {

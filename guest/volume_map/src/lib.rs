@@ -14,8 +14,8 @@
 //!
 //! # Reading
 //!
-//! A disk costs at most [`READS_MAX`] reads of at most 64 KiB each: the table, then one read for
-//! each of the first [`PARTITIONS_MAX`] partitions. Nothing is written.
+//! A disk costs at most [`READS_MAX`] reads of at most 64 KiB each: the table, then at most
+//! two reads for each of the first [`PARTITIONS_MAX`] partitions. Nothing is written.
 //!
 //! # Errors
 //!

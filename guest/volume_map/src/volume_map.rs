@@ -8,8 +8,8 @@ use crate::{gpt, mbr};
 
 /// Most partitions that are looked into.
 pub const PARTITIONS_MAX: usize = 128;
-/// Most reads of one disk: the table, the chain of an extended partition, and one for each partition.
-pub const READS_MAX: usize = 4 + 2 * PARTITIONS_MAX;
+/// Most reads of one disk: the table, the chain of an extended partition, and two for each partition.
+pub const READS_MAX: usize = 4 + 3 * PARTITIONS_MAX;
 
 /// What lies where on a disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,33 +87,41 @@ pub fn volume_map(disk: &dyn BlockDevice) -> Result<VolumeMap, DiskError> {
         Some(entries) if content::of(&first) == Content::Unknown => {
             (Scheme::Mbr, mbr::partitions(&entries, &reader)?)
         }
-        _ => return Ok(whole_disk(&first, &reader)),
+        _ => return whole_disk(&reader),
     };
     partitions.truncate(PARTITIONS_MAX);
     partitions.retain_mut(|partition| reader.fit(partition));
     for partition in &mut partitions {
-        let bytes = reader.read(partition.offset, 4096)?;
-        partition.content = content::of(&bytes);
+        partition.content = content(&reader, partition)?;
     }
     Ok(VolumeMap { scheme, partitions })
 }
 
-fn whole_disk(first: &[u8], reader: &Reader<'_>) -> VolumeMap {
-    let content = content::of(first);
-    if content == Content::Unknown {
-        return VolumeMap {
-            scheme: Scheme::Unknown,
-            partitions: Vec::new(),
-        };
+/// Says what a volume is. Btrfs alone leaves the first 64 KiB to others.
+fn content(reader: &Reader<'_>, volume: &Partition) -> Result<Content, DiskError> {
+    let content = content::of(&reader.read(volume.offset, 4096)?);
+    if content != Content::Unknown || volume.len_bytes < content::BTRFS_MAGIC_OFFSET + 8 {
+        return Ok(content);
     }
-    let whole = Partition {
+    let place = volume.offset.saturating_add(content::BTRFS_MAGIC_OFFSET);
+    Ok(if reader.read(place, 8)? == content::BTRFS_MAGIC {
+        Content::Btrfs
+    } else {
+        Content::Unknown
+    })
+}
+
+fn whole_disk(reader: &Reader<'_>) -> Result<VolumeMap, DiskError> {
+    let mut whole = Partition {
         offset: 0,
         len_bytes: reader.size_bytes(),
         role: Role::Data,
-        content,
+        content: Content::Unknown,
     };
-    VolumeMap {
-        scheme: Scheme::None,
-        partitions: vec![whole],
-    }
+    whole.content = content(reader, &whole)?;
+    let (scheme, partitions) = match whole.content {
+        Content::Unknown => (Scheme::Unknown, Vec::new()),
+        _ => (Scheme::None, vec![whole]),
+    };
+    Ok(VolumeMap { scheme, partitions })
 }

@@ -198,6 +198,7 @@ fn volumes_that_others_made_are_told_by_their_first_bytes() {
         ("mkfs.ext4", &["-q", "-F"], 8, Content::Ext),
         ("mkfs.exfat", &[], 8, Content::ExFat),
         ("mkswap", &[], 2, Content::Swap),
+        ("mkfs.btrfs", &["-q", "-M"], 120, Content::Btrfs),
     ];
     for (tool, arguments, mib, content) in rows {
         let Some(volume) = made_by(tool, arguments, mib) else {

@@ -31,6 +31,7 @@ pub(crate) use run_view::RunView;
   lifeboat backup --host local SQL01 --mode all-checkpoints --repo E:\\Backup
   lifeboat backup --host local --all --allow-saved-state OLD01 --repo E:\\Backup
   lifeboat backup --host local --all --before C:\\Jobs\\quiet.cmd --after C:\\Jobs\\resume.cmd --repo E:\\Backup
+  lifeboat backup --host local --all --skip page-files,swap,free-space --repo E:\\Backup
   lifeboat backup --host local --all --dry-run
 
 A VM is named by its name, its GUID or the beginning of it.")]

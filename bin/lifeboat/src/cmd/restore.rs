@@ -111,6 +111,8 @@ fn disk(invocation: &Invocation, args: &DiskArgs) -> Result<ExitCode, CliError> 
         size(report.copy.size_bytes),
         size(report.copy.bytes_written)
     ));
+    let skipped = point.disks().filter(|stream| stream.number == args.disk);
+    say_skipped(ui, skipped);
     let fields = json!({ "point": point.id, "vm": point.vm.name, "disk": args.disk,
                          "checkpoint": checkpoint, "chain": disk.chain, "report": report });
     let zeroed = damaged.map(|damaged| damaged.zeroed()).unwrap_or_default();
@@ -132,6 +134,17 @@ fn disk(invocation: &Invocation, args: &DiskArgs) -> Result<ExitCode, CliError> 
     ));
     ui.summary("partial", ExitCode::Partial, fields);
     Ok(ExitCode::Partial)
+}
+
+/// Says what of the disks was left out when the point was made, and is zero now.
+fn say_skipped<'a>(ui: &Ui, disks: impl Iterator<Item = &'a Stream>) {
+    let skipped: u64 = disks.map(|stream| stream.statistics.skipped_bytes).sum();
+    if skipped > 0 {
+        ui.message(format!(
+            "{} were left out on purpose when the point was made, and read as zero now",
+            size(skipped)
+        ));
+    }
 }
 
 fn vm(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, CliError> {
@@ -169,6 +182,7 @@ fn vm(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, CliError> {
         count(report.files.len() as u64, "file"),
         size(report.written_bytes)
     ));
+    say_skipped(ui, point.disks());
     let fields = json!({ "point": point.id, "vm": point.vm.name, "report": report });
     let outcome = if report.lost_parents.is_empty() {
         "success"

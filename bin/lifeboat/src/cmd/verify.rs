@@ -45,6 +45,12 @@ pub(crate) fn run(invocation: &Invocation, args: &VerifyArgs) -> Result<ExitCode
             size(report.data_bytes),
             count(report.streams as u64, "stream"),
         ));
+        if report.skipped_bytes > 0 {
+            ui.data(format!(
+                "{} of its disks were left out on purpose and read as zero",
+                size(report.skipped_bytes)
+            ));
+        }
     }
     let fields = json!({ "point": point.id, "vm": point.vm.name, "report": report });
     ui.summary(outcome(code), code, fields);

@@ -80,7 +80,7 @@ fn every_command_speaks_json() {
         ("sim move", &["cluster", "VM", "HV2", "--after", "9"]),
         ("sim offline", &["cluster", "VM"]),
         ("sim online", &["cluster", "VM"]),
-        ("backup", &[host, "--all"]),
+        ("backup", &[host, "--all", "--skip", "page-files,swap"]),
         ("point list", &[]),
         ("point show", &["Web@latest"]),
         ("point diff", &["Web@latest", "Web@latest"]),

@@ -286,4 +286,14 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Run `lifeboat repo check --read-data` to see which points are affected, and find out why the storage lost what it had.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-3042",
+        id: "DISK-SKIP-KEPT",
+        title: "something that was to be left out is in the point",
+        severity: Warn,
+        means: "`--skip` asked for page files, hibernation files, swap or free space to be left out, and the volume could not be shown to do without: its file system was not at rest, it keeps shadow copies, or it is of a kind that is not looked into.",
+        matters: "The point is whole. It is larger than asked for.",
+        cure: "The message says why. A guest that takes part in the backup (integration services, `hv_vss_daemon`) brings its file systems to rest. LVM, BitLocker, dynamic disks and the like are always kept; then ask for less with `--skip`, or not at all.",
+        ..BLANK
+    },
 ];

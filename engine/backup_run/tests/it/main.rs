@@ -7,6 +7,7 @@
 
 mod around_the_work;
 mod backing_up;
+mod leaving_out;
 mod on_simulated_host;
 mod quiet;
 mod repository_in_folder;

@@ -17,21 +17,21 @@ use wmi_host::{WmiHost, WmiHostOptions};
 use crate::quiet::Quiet;
 use crate::repository_in_folder::repository;
 
-const CHUNK: usize = 65_536;
-const DISK_BYTES: usize = 64 * CHUNK;
+pub(crate) const CHUNK: usize = 65_536;
+pub(crate) const DISK_BYTES: usize = 64 * CHUNK;
 
 /// A simulated host, and a repository for it.
-struct Stage {
+pub(crate) struct Stage {
     _folder: TempDir,
-    sim: Arc<SimHost>,
+    pub(crate) sim: Arc<SimHost>,
     session: Arc<SimSession>,
     host: WmiHost,
-    repository: Repository,
-    options: BackupOptions,
+    pub(crate) repository: Repository,
+    pub(crate) options: BackupOptions,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sim = SimHost::create(&folder.path().join("host"), SimOptions::default()).unwrap();
         let sim = Arc::new(sim);
@@ -61,7 +61,7 @@ impl Stage {
         }
     }
 
-    fn run(&self) -> RunReport {
+    pub(crate) fn run(&self) -> RunReport {
         let vms = self.host.inventory().unwrap().vms;
         let report = back_up(&self.host, &self.repository, &vms, &self.options, &Quiet).unwrap();
         self.sim.settle().unwrap();
@@ -69,7 +69,7 @@ impl Stage {
     }
 
     /// Reads the first disk of a VM's newest point.
-    fn newest(&self, vm: uuid::Uuid) -> Vec<u8> {
+    pub(crate) fn newest(&self, vm: uuid::Uuid) -> Vec<u8> {
         let point = self
             .repository
             .points_of(&vm.to_string())
@@ -87,7 +87,7 @@ impl Stage {
 }
 
 /// A disk without an empty place, the same for the same seed.
-fn full_disk(seed: u8) -> Vec<u8> {
+pub(crate) fn full_disk(seed: u8) -> Vec<u8> {
     let chunks = (0..DISK_BYTES / CHUNK).flat_map(|chunk| {
         let value = u8::try_from(chunk % 251).unwrap_or(0) ^ seed ^ 0x80;
         std::iter::repeat_n(value.max(1), CHUNK)
@@ -95,7 +95,7 @@ fn full_disk(seed: u8) -> Vec<u8> {
     chunks.collect()
 }
 
-fn spec(name: &str, disk: &[u8]) -> VmSpec {
+pub(crate) fn spec(name: &str, disk: &[u8]) -> VmSpec {
     let content = DiskContent::Device(Arc::new(MemoryDisk::new(disk.to_vec())));
     VmSpec::new(name).with_disk(DiskSpec::new(content))
 }

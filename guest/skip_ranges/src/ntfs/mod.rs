@@ -48,10 +48,13 @@ pub(crate) fn look(volume: Volume<'_>, request: &SkipRequest, finding: &mut Find
             "the volume is marked to be checked before it is used (flags {flags:#06x})"
         )));
     }
-    if !is_at_rest(&table, request)? {
-        return Err(Refusal::dirty(
-            "its log is not closed, and the guest did not flush it for this backup",
-        ));
+    if !log_file::is_closed(&table)? {
+        if !(request.flushed && flush_writes_structures()) {
+            return Err(Refusal::dirty(
+                "its log is not closed, and the guest did not flush it for this backup",
+            ));
+        }
+        finding.relied_on_flush = true;
     }
     let root = directory::entries(&table, ROOT)?;
     for (name, reason) in FILES {
@@ -75,15 +78,10 @@ pub(crate) fn look(volume: Volume<'_>, request: &SkipRequest, finding: &mut Find
     Ok(())
 }
 
-/// Says whether the structures on the disk show what the volume is.
-fn is_at_rest(table: &Table<'_>, request: &SkipRequest) -> Read<bool> {
-    Ok((request.flushed && flush_writes_structures()) || log_file::is_closed(table)?)
-}
-
 /// A flush for a snapshot writes the structures that the log is about; it need not close the log of
 /// a volume that stays mounted.
 ///
-/// Contract: VSS has NTFS write its metadata before it holds writes \[M\]
+/// Contract: 5 [M]
 const fn flush_writes_structures() -> bool {
     true
 }

@@ -1,6 +1,8 @@
 //! What a run did with each VM.
 
-use backup_run::{CommandReport, DiskItem, Outcome, RunFailure, RunItem, RunReport};
+use backup_run::{
+    CommandReport, DiskItem, Outcome, RunFailure, RunItem, RunReport, VolumeItem,
+};
 use repository::StreamStatistics;
 use serde_json::json;
 
@@ -39,6 +41,9 @@ fn show_point(ui: &Ui, item: &RunItem, point: &str) {
     ));
     for disk in &item.disks {
         ui.data(format!("  {}", disk_line(disk)));
+        for line in skipped_lines(disk) {
+            ui.data(format!("    {line}"));
+        }
     }
     if !item.images.is_empty() {
         let bytes = item.images.iter().map(|image| image.size_bytes).sum();
@@ -67,6 +72,27 @@ fn disk_line(disk: &DiskItem) -> String {
         line.push_str(&format!("; proved {} of the rest", size(disk.proved_bytes)));
     }
     line
+}
+
+/// Says of each volume what was left out of it. Why something was not is a warning.
+fn skipped_lines(disk: &DiskItem) -> Vec<String> {
+    let volumes = disk
+        .volumes
+        .iter()
+        .filter(|volume| !volume.skipped.is_empty());
+    let line = |volume: &VolumeItem| {
+        let parts = volume.skipped.iter();
+        let parts: Vec<String> = parts
+            .map(|part| format!("{} {}", part.reason, size(part.bytes)))
+            .collect();
+        format!(
+            "left out of {} at {}: {}",
+            volume.file_system,
+            size(volume.offset),
+            parts.join(", ")
+        )
+    };
+    volumes.map(line).collect()
 }
 
 fn show_failure(ui: &Ui, vm: Option<&str>, failure: &RunFailure) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backup_run::{BackupOptions, ProofPolicy};
+use backup_run::{BackupOptions, ProofPolicy, SkipRequest};
 use clap::{Args, ValueEnum};
 use hyperv_host::{
     BackupMode, BackupRequest, Consistency, GuestBackup, OnMissed, Retry, Room, SavedState,
@@ -51,6 +51,9 @@ pub(crate) struct PolicyArgs {
     /// Leave a disk out, such as SQL01:scsi0:1; the point is marked incomplete
     #[arg(long, value_name = "VM:SLOT")]
     exclude_disk: Vec<String>,
+    /// Leave out of guests' disks what they can do without, where that is certain: free space, page files, hibernation files (a hibernated guest then starts anew), swap
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    skip: Vec<Skip>,
     /// VMs that are held still at the same time
     #[arg(long, value_name = "N", default_value_t = 2)]
     vms_at_once: usize,
@@ -94,6 +97,15 @@ enum Missed {
     Accept,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Skip {
+    PageFiles,
+    HibernationFiles,
+    Swap,
+    FreeSpace,
+    All,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum GuestKind {
     Full,
@@ -119,9 +131,21 @@ impl PolicyArgs {
                 whole_within_days: self.prove_within,
                 ..ProofPolicy::default()
             },
+            skip: self.skip_request(),
             program: PROGRAM.to_owned(),
             ..BackupOptions::default()
         })
+    }
+
+    fn skip_request(&self) -> SkipRequest {
+        let asked = |what| self.skip.contains(&what) || self.skip.contains(&Skip::All);
+        SkipRequest {
+            free_space: asked(Skip::FreeSpace),
+            page_files: asked(Skip::PageFiles),
+            hibernation_files: asked(Skip::HibernationFiles),
+            swap: asked(Skip::Swap),
+            ..SkipRequest::default()
+        }
     }
 
     fn request(&self) -> Result<BackupRequest, CliError> {

@@ -32,6 +32,18 @@ pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, 
     show_configuration(ui, point.configuration.as_ref());
     show_tree(ui, &point)?;
     show_streams(ui, &point);
+    for stream in point.disks() {
+        for part in &stream.skipped {
+            ui.data(format!(
+                "skipped      disk {}: {} of {} at {} ({})",
+                stream.number,
+                part.reason,
+                part.file_system,
+                size(part.volume),
+                size(part.bytes)
+            ));
+        }
+    }
     for disk in &point.left_out {
         ui.data(format!("left out     {} ({})", disk.path, disk.reason));
     }
@@ -133,6 +145,7 @@ fn show_streams(ui: &Ui, point: &RestorePoint) {
         ("DISK OR FILE", Align::Left),
         ("SIZE", Align::Right),
         ("DATA", Align::Right),
+        ("SKIPPED", Align::Right),
         ("CHANGED", Align::Right),
         ("STORED", Align::Right),
         ("READ", Align::Left),
@@ -145,6 +158,7 @@ fn show_streams(ui: &Ui, point: &RestorePoint) {
             role_word(stream),
             size(stream.size_bytes),
             size(statistics.data_bytes),
+            size(statistics.skipped_bytes),
             size(statistics.changed_bytes),
             size(statistics.stored_bytes),
             how_read(stream),
