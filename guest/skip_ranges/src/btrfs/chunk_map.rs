@@ -87,6 +87,15 @@ impl ChunkMap {
         chunk.ok_or_else(|| Refusal::damaged("something lies in no chunk"))
     }
 
+    /// Says whether any chunk has some of these logical addresses.
+    pub(crate) fn overlaps(&self, logical: &Range<u64>) -> bool {
+        let found = self
+            .chunks
+            .partition_point(|chunk| chunk.logical.end <= logical.start);
+        let chunk = self.chunks.get(found);
+        chunk.is_some_and(|chunk| chunk.logical.start < logical.end)
+    }
+
     /// Returns where on the device logical addresses lie.
     pub(crate) fn place(&self, logical: u64, len_bytes: u64) -> Read<u64> {
         let range = logical..logical.saturating_add(len_bytes);
