@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use block_io::BlockDevice as _;
 use clap::{Args, Subcommand};
 use disk_image::ImageFormat;
+use repository::Stream;
 use serde_json::json;
 use vm_restore::{open_disk, plan_vm_restore};
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
-use crate::ui::{Align, Table, count, size};
+use crate::ui::{Align, Table, Ui, count, size};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RestoreCommand {

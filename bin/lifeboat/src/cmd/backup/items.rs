@@ -1,8 +1,6 @@
 //! What a run did with each VM.
 
-use backup_run::{
-    CommandReport, DiskItem, Outcome, RunFailure, RunItem, RunReport, VolumeItem,
-};
+use backup_run::{CommandReport, DiskItem, Outcome, RunFailure, RunItem, RunReport, VolumeItem};
 use repository::StreamStatistics;
 use serde_json::json;
 
