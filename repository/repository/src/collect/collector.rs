@@ -73,6 +73,7 @@ impl Repository {
             inventory: &inventory,
             marker: &marker,
             owners: HashMap::new(),
+            rewritten: HashSet::new(),
             condemned: HashSet::new(),
             deleted: HashSet::new(),
             deleted_forwards: HashSet::new(),
@@ -92,6 +93,8 @@ pub(crate) struct Collection<'a> {
     marker: &'a Marker<'a>,
     /// Whose a pack is that no index lists; `None` for one that is to be left alone.
     owners: HashMap<u32, Option<DomainId>>,
+    /// Packs whose live frames were moved.
+    rewritten: HashSet<u32>,
     /// Packs that condemned objects name, of whatever age.
     pub(crate) condemned: HashSet<u32>,
     deleted: HashSet<u32>,
@@ -119,10 +122,22 @@ impl Collection<'_> {
             let due: Vec<CondemnedObject> = all.filter(is_due).cloned().collect();
             self.delete(&due)?;
             self.note_done(&due)?;
+            self.rewritten = self.rewrite()?;
             self.condemn()?;
             self.rewrite_indexes()?;
         }
         self.forget()
+    }
+
+    pub(crate) fn marker(&self) -> &Marker<'_> {
+        self.marker
+    }
+
+    /// Says whether a pack is surely no part of a run that has not published yet.
+    pub(crate) fn is_old(&self, number: u32) -> bool {
+        let since = self.inventory.now.checked_sub(self.options.young);
+        let since = since.unwrap_or(self.inventory.now);
+        self.inventory.table.pack(number).written <= seconds(since)
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -360,7 +375,7 @@ impl Collection<'_> {
                 }
                 continue;
             }
-            if table.reached(number) {
+            if table.reached(number) && !self.rewritten.contains(&number) {
                 continue;
             }
             // The header is not asked of what is young by any measure.

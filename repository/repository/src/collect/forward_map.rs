@@ -47,6 +47,14 @@ pub(crate) struct Place {
     pub(crate) pack: u32,
     pub(crate) offset: u32,
     pub(crate) stored_bytes: u32,
+    /// A forwarding object leads there.
+    pub(crate) moved: bool,
+}
+
+/// A way from pack to pack: the numbers of the forwarding objects, the last one first.
+struct Way {
+    objects: Vec<usize>,
+    place: Place,
 }
 
 impl ForwardMap {
@@ -95,44 +103,68 @@ impl ForwardMap {
         locator: &Locator,
     ) -> Option<Place> {
         if !self.objects.is_empty()
-            && let Some(place) = self.follow(table, domain, locator, HOPS_MAX)
+            && let Some(way) = self.follow(table, domain, locator, &mut Vec::new())
         {
-            return Some(place);
+            for number in way.objects {
+                self.objects[number].reached.store(true, Ordering::Relaxed);
+            }
+            return Some(way.place);
         }
         let pack = table.number(&locator.pack)?;
         Some(Place {
             pack,
             offset: locator.offset,
             stored_bytes: locator.stored_bytes,
+            moved: false,
         })
     }
 
+    /// Finds the shortest way; of equal ones that whose first object has the lowest name.
     fn follow(
         &self,
         table: &PackTable,
         domain: DomainId,
         locator: &Locator,
-        hops: usize,
-    ) -> Option<Place> {
-        let hops = hops.checked_sub(1)?;
+        path: &mut Vec<PackId>,
+    ) -> Option<Way> {
+        // In a circle everything is where it is.
+        if path.len() >= HOPS_MAX || path.contains(&locator.pack) {
+            return None;
+        }
         let objects = self.by_pack.get(&(domain, locator.pack))?;
+        let mut best: Option<Way> = None;
+        path.push(locator.pack);
         for number in objects.iter().take(OBJECTS_MAX) {
             let object = &self.objects[*number];
             let Some(target) = moved_to(&object.forwards, locator.offset) else {
                 continue;
             };
-            let place = self.follow(table, domain, &target, hops).or_else(|| {
-                Some(Place {
-                    pack: table.number(&target.pack)?,
-                    offset: target.offset,
-                    stored_bytes: target.stored_bytes,
+            let here = || {
+                Some(Way {
+                    objects: Vec::new(),
+                    place: Place {
+                        pack: table.number(&target.pack)?,
+                        offset: target.offset,
+                        stored_bytes: target.stored_bytes,
+                        moved: true,
+                    },
                 })
-            });
-            if place.is_some() {
-                object.reached.store(true, Ordering::Relaxed);
-                return place;
+            };
+            if path.contains(&target.pack) {
+                continue;
+            }
+            let Some(mut way) = self.follow(table, domain, &target, path).or_else(here) else {
+                continue;
+            };
+            way.objects.push(*number);
+            if best
+                .as_ref()
+                .is_none_or(|best| way.objects.len() < best.objects.len())
+            {
+                best = Some(way);
             }
         }
-        None
+        path.pop();
+        best
     }
 }

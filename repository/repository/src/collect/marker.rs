@@ -340,6 +340,7 @@ impl<'a> Marker<'a> {
                     pack: number,
                     offset: locator.offset,
                     stored_bytes: locator.stored_bytes,
+                    moved: false,
                 }),
                 _ => self.forwards.resolve(self.table, domain, locator),
             };

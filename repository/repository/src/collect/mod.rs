@@ -27,6 +27,7 @@ mod marker;
 mod options;
 mod pack_table;
 mod parallel;
+mod rewriter;
 mod visited_nodes;
 
 pub(crate) use condemned_objects::CondemnedObject;

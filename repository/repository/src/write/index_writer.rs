@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use object_store::StoreErrorKind;
+
 use crate::RepositoryError;
 use crate::format::{
     IndexDirectory, IndexEntry, IndexObject, Locator, PackId, PackKind, TrailerEntry,
@@ -92,7 +94,7 @@ impl IndexWriter {
             }
             self.known.add_pack(pack, object.size_bytes);
             let known = listed.contains(&pack) || of_others.contains(&pack);
-            if !known && !self.known.is_collected(&pack) {
+            if !known && !self.known.is_condemned(&pack) {
                 unlisted.push((pack, object.size_bytes));
             }
         })?;
@@ -100,11 +102,7 @@ impl IndexWriter {
             // It can neither read the trailers of its chunk packs nor tell whose the others are.
             unlisted.clear();
         }
-        // A pack that an index lists was durable once, unless it was collected.
-        let there = |pack| self.known.has_pack(pack) || self.known.is_collected(pack);
-        if !listed.iter().all(there) {
-            self.known.note_loss();
-        }
+        self.look_for_missing(&listed, no_pack)?;
         // Many, where an index was lost.
         in_parallel(&unlisted, || {
             |(pack, size_bytes): &(PackId, u64)| {
@@ -119,6 +117,29 @@ impl IndexWriter {
         })?;
         // At once, so that what a dead run left is found like everything else.
         self.flush()
+    }
+
+    /// Notes a loss where a pack is not there that an index lists, and that was not collected: it
+    /// was durable once.
+    fn look_for_missing(
+        &self,
+        listed: &HashSet<PackId>,
+        no_pack: &dyn Fn(&PackId) -> bool,
+    ) -> Result<(), RepositoryError> {
+        let there = |pack| self.known.has_pack(pack) || self.known.is_condemned(pack);
+        for pack in listed.iter().filter(|pack| !there(pack)) {
+            // A listing may lag; asking for the pack itself does not.
+            match self.shared.store.size_bytes(&pack.object_name()) {
+                Ok(size_bytes) if !no_pack(pack) => self.known.add_pack(*pack, size_bytes),
+                Err(error) if error.kind() != StoreErrorKind::NotFound => return Err(error.into()),
+                _ => {
+                    self.known.note_loss();
+                    // One is enough to know; more need not be asked for.
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Remembers what a durable pack holds, and writes an index object when that is much.

@@ -193,23 +193,29 @@ impl KnownChunks {
         self.write_collected().moved.insert(pack);
     }
 
-    /// Says whether a collector knows of a pack: it is condemned, or its frames were moved.
-    pub(crate) fn is_collected(&self, pack: &PackId) -> bool {
-        let collected = self.read_collected();
-        collected.condemned.contains(pack) || collected.moved.contains(pack)
+    /// Says whether a pack is condemned: that it is not there is no loss.
+    pub(crate) fn is_condemned(&self, pack: &PackId) -> bool {
+        self.read_collected().condemned.contains(pack)
     }
 
     /// Relies on no pack that is not in `there`, from now on; returns whether any was relied on.
     pub(crate) fn forget_gone(&self, there: &HashSet<PackId>) -> bool {
+        let unseen: Vec<PackId> = {
+            let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+            let unseen = present.keys().filter(|pack| !there.contains(pack));
+            unseen.copied().collect()
+        };
+        // A listing may lag; asking for the pack itself does not.
+        let is_gone = |pack: &PackId| {
+            let found = self.shared.store.size_bytes(&pack.object_name());
+            found.is_err_and(|error| error.kind() == StoreErrorKind::NotFound)
+        };
+        let gone: Vec<PackId> = unseen.into_iter().filter(is_gone).collect();
         let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<PackId> = present
-            .keys()
-            .filter(|pack| !there.contains(pack))
-            .copied()
-            .collect();
         for pack in &gone {
             present.remove(pack);
         }
+        drop(present);
         self.write_collected().gone.extend(&gone);
         !gone.is_empty()
     }

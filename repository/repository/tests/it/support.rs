@@ -173,6 +173,17 @@ pub(crate) fn publish(
     device: &dyn BlockDevice,
     stored: StoredStream,
 ) -> Result<RestorePoint, RepositoryError> {
+    publish_with_parent(run, vm, device, stored, None)
+}
+
+/// Publishes a point that says which one it was compared with; returns it as it was published.
+pub(crate) fn publish_with_parent(
+    run: &RunWriter,
+    vm: &str,
+    device: &dyn BlockDevice,
+    stored: StoredStream,
+    parent: Option<&str>,
+) -> Result<RestorePoint, RepositoryError> {
     let mut stream = stream(device);
     stream.root = stored.root;
     stream.statistics = stored.statistics;
@@ -193,7 +204,7 @@ pub(crate) fn publish(
         method: None,
         consistency: Consistency::Crash,
         consistency_reason: String::new(),
-        parent: None,
+        parent: parent.map(str::to_owned),
         streams: vec![stream],
         images: Vec::new(),
         checkpoints: None,
@@ -204,8 +215,7 @@ pub(crate) fn publish(
         warnings: Vec::new(),
         program: "test".to_owned(),
     };
-    run.publish(&point)?;
-    Ok(point)
+    run.publish(&point)
 }
 
 /// Backs a disk up in a run of its own.

@@ -1,5 +1,7 @@
 //! Garbage collection.
 
 mod basics;
+mod model;
+mod rewriting;
 mod site;
 mod writers;
