@@ -47,6 +47,7 @@ mod failure;
 mod http_client;
 mod listing;
 mod lock_period;
+mod opening;
 mod options;
 mod part_upload;
 mod request;

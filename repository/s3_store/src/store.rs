@@ -14,10 +14,11 @@ use crate::clock::parse_date;
 use crate::failure::refused;
 use crate::http_client::HttpClient;
 use crate::listing::{EntryKind, Listing, each_entry};
+use crate::opening::{has_versions, location, must_have_locks};
 use crate::part_upload::PartUpload;
 use crate::request::S3Request;
 use crate::versions::{OldestFinder, OldestVersion, VersionCache, ids_to_remove, look_up};
-use crate::{LockPeriod, S3Limits, S3Options, xml};
+use crate::{LockPeriod, S3Limits, S3Options};
 
 /// A store in a bucket, or below a prefix of one.
 pub struct S3Store {
@@ -358,78 +359,4 @@ fn starts_at(answer: &Answer, offset: u64) -> bool {
         .and_then(|rest| rest.split('-').next())
         .and_then(|first| first.parse::<u64>().ok());
     first == Some(offset)
-}
-
-fn location(options: &S3Options) -> String {
-    let path = options.prefix.trim_end_matches('/');
-    let slash = if path.is_empty() { "" } else { "/" };
-    let place = format!("s3://{}{slash}{path}", options.bucket);
-    match options.endpoint.host_str() {
-        Some(host) if !host.ends_with(".amazonaws.com") => {
-            let port = options.endpoint.port().map(|port| format!(":{port}"));
-            format!("{place} at {host}{}", port.unwrap_or_default())
-        }
-        _ => place,
-    }
-}
-
-/// Asks whether a bucket has versions, and with that whether it is there at all.
-fn has_versions(
-    client: &HttpClient,
-    location: &str,
-    options: &S3Options,
-) -> Result<bool, StoreError> {
-    let what = "cannot open the bucket";
-    let request = S3Request::new(Method::Get, None).query("versioning", "");
-    let answer = client.send(location, what, &request)?;
-    if answer.is_success() {
-        let root = xml::parse(&answer.body).unwrap_or_default();
-        // A bucket that keeps no more versions still has those that it kept.
-        return Ok(matches!(
-            root.text_of("Status"),
-            Some("Enabled" | "Suspended")
-        ));
-    }
-    let error = refused(location, what, &answer);
-    match error.kind() {
-        // A server without versions.
-        StoreErrorKind::Unsupported => Ok(false),
-        // An account that may not ask for settings may still list versions: only then can it read
-        // them by their ids.
-        StoreErrorKind::Denied => {
-            let first = &mut |_| ControlFlow::Break(());
-            match each_entry(client, location, Listing::Versions, &options.prefix, first) {
-                Ok(()) => Ok(true),
-                Err(listed) if options.lock.is_some() => Err(listed),
-                Err(_) => {
-                    match each_entry(client, location, Listing::Objects, &options.prefix, first) {
-                        Ok(()) => Ok(false),
-                        Err(_) => Err(error),
-                    }
-                }
-            }
-        }
-        _ => Err(error),
-    }
-}
-
-fn must_have_locks(client: &HttpClient, location: &str) -> Result<(), StoreError> {
-    let what = "cannot see whether the bucket has object lock";
-    let request = S3Request::new(Method::Get, None).query("object-lock", "");
-    let answer = client.send(location, what, &request)?;
-    let root = xml::parse(&answer.body).unwrap_or_default();
-    if answer.is_success() && root.text_of("ObjectLockEnabled").map(str::trim) == Some("Enabled") {
-        return Ok(());
-    }
-    let error = refused(location, what, &answer);
-    match error.kind() {
-        // The first write will tell.
-        StoreErrorKind::Denied => Ok(()),
-        StoreErrorKind::Unavailable => Err(error),
-        _ => Err(StoreError::new(
-            StoreErrorKind::Unsupported,
-            location,
-            "this bucket has no object lock: most servers turn it on only when a bucket is made",
-        )),
-    }
 }

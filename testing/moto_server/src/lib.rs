@@ -15,6 +15,7 @@
     reason = "a part of tests, which fail by panicking and say when they are skipped"
 )]
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -41,6 +42,22 @@ pub struct Moto {
     _input: Mutex<(Child, ChildStdin)>,
 }
 
+/// Returns a Python that has moto, and with it botocore; nothing where there is none.
+pub fn python() -> Option<OsString> {
+    let python = std::env::var_os("LIFEBOAT_MOTO_PYTHON").unwrap_or_else(|| "python3".into());
+    let has_moto = Command::new(&python)
+        .args(["-c", "import moto.moto_server.threaded_moto_server"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let required = std::env::var_os("LIFEBOAT_REQUIRE_TOOLS").is_some();
+    assert!(
+        has_moto || !required,
+        "moto is not installed (pip install 'moto[server]')"
+    );
+    has_moto.then_some(python)
+}
+
 static SERVER: OnceLock<Option<Moto>> = OnceLock::new();
 
 impl Moto {
@@ -54,20 +71,7 @@ impl Moto {
     }
 
     fn start() -> Option<Self> {
-        let python = std::env::var_os("LIFEBOAT_MOTO_PYTHON").unwrap_or_else(|| "python3".into());
-        let has_moto = Command::new(&python)
-            .args(["-c", "import moto.moto_server.threaded_moto_server"])
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        if !has_moto {
-            let required = std::env::var_os("LIFEBOAT_REQUIRE_TOOLS").is_some();
-            assert!(
-                !required,
-                "moto is not installed (pip install 'moto[server]')"
-            );
-            return None;
-        }
+        let python = python()?;
         let mut server = Command::new(&python)
             .args(["-c", SCRIPT])
             .stdin(Stdio::piped())

@@ -43,6 +43,7 @@ const SHARED_FOLDER: Forbidden = Forbidden {
 /// Types that are one choice among several, and the crate that defines each.
 const IMPLEMENTATIONS: &[(&str, &str)] = &[
     ("FolderStore", "repository/object_store/"),
+    ("S3Store", "repository/s3_store/"),
     ("FolderHost", "hyperv/folder_host/"),
 ];
 

@@ -132,7 +132,7 @@ fn each_object_is_extended_once_an_epoch() {
                 .iter()
                 .filter(|name| name.starts_with("packs/"))
                 .count()
-                >= 3
+                >= 2
         );
         assert_eq!(report.extended, report.objects);
         assert_eq!(report.objects, asked.len() as u64);

@@ -5,4 +5,5 @@
 mod bucket;
 mod misbehaving;
 mod on_moto;
+mod signing;
 mod stub;

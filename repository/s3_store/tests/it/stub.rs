@@ -37,7 +37,7 @@ impl Reply {
     }
 }
 
-/// A request: method, path with query, headers in lower case.
+/// A request: method, path with query, headers as `name: value` with the name in lower case.
 pub(crate) type Seen = (String, String, Vec<String>);
 
 /// A server with a rule.
@@ -97,11 +97,10 @@ fn serve(
         loop {
             let mut line = String::new();
             reader.read_line(&mut line)?;
-            let line = line.trim().to_ascii_lowercase();
-            if line.is_empty() {
+            let Some((name, value)) = line.trim().split_once(':') else {
                 break;
-            }
-            headers.push(line);
+            };
+            headers.push(format!("{}: {}", name.to_ascii_lowercase(), value.trim()));
         }
         let length = headers
             .iter()
