@@ -148,6 +148,10 @@ fn ranges_that_are_not_what_was_asked_for_are_refused() {
         ),
         (Reply::ok("good"), Some(StoreErrorKind::Unsupported)),
         (
+            Reply::ok("all of it, which is longer"),
+            Some(StoreErrorKind::Unsupported),
+        ),
+        (
             Reply::error(416, "InvalidRange"),
             Some(StoreErrorKind::WrongSize),
         ),
