@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use object_store::{ObjectStore, check_object_name};
+use object_store::{ObjectStore, RetryPolicy, RetryingStore, check_object_name};
 use s3_store::{LockMode, LockPeriod, S3Credentials, S3Options, S3Store};
 use url::Url;
 
@@ -30,8 +30,8 @@ pub(super) fn open(
     url: &Url,
     credentials: &StoreCredentials,
 ) -> Result<Arc<dyn ObjectStore>, CliError> {
-    let options = read(url, credentials)?;
-    Ok(Arc::new(S3Store::open(&options)?))
+    let store = S3Store::open(&read(url, credentials)?)?;
+    Ok(Arc::new(RetryingStore::new(store, RetryPolicy::default())))
 }
 
 /// Understands the URL. Touches nothing.
