@@ -6,6 +6,8 @@ mod domains;
 mod hosts;
 mod key_slots;
 mod ring_change;
+#[cfg(test)]
+mod threat_tests;
 
 pub use domains::DomainInfo;
 pub use hosts::HostInfo;
