@@ -72,9 +72,14 @@ impl ExitCode {
             RepositoryErrorKind::WrongKey => Self::WrongKey,
             RepositoryErrorKind::Damaged => Self::Damaged,
             RepositoryErrorKind::Unsupported => Self::Incompatible,
-            RepositoryErrorKind::NoSuchPoint | RepositoryErrorKind::AmbiguousPoint => Self::Usage,
+            RepositoryErrorKind::NoSuchPoint
+            | RepositoryErrorKind::AmbiguousPoint
+            | RepositoryErrorKind::NoSuchKey => Self::Usage,
+            RepositoryErrorKind::Refused => Self::Blocked,
             RepositoryErrorKind::NoSpace => Self::NoSpace,
-            RepositoryErrorKind::Denied => Self::MissingRights,
+            RepositoryErrorKind::Denied
+            | RepositoryErrorKind::WriteOnly
+            | RepositoryErrorKind::OtherDomain => Self::MissingRights,
             RepositoryErrorKind::Cancelled => Self::Cancelled,
             _ => Self::Failed,
         }
@@ -144,6 +149,13 @@ mod tests {
             (ExitCode::of_repository(RepositoryErrorKind::Damaged), 13),
             (ExitCode::of_repository(RepositoryErrorKind::NoSpace), 14),
             (ExitCode::of_repository(RepositoryErrorKind::Denied), 22),
+            (ExitCode::of_repository(RepositoryErrorKind::WriteOnly), 22),
+            (
+                ExitCode::of_repository(RepositoryErrorKind::OtherDomain),
+                22,
+            ),
+            (ExitCode::of_repository(RepositoryErrorKind::NoSuchKey), 2),
+            (ExitCode::of_repository(RepositoryErrorKind::Refused), 20),
             (ExitCode::of_repository(RepositoryErrorKind::Exists), 30),
             (
                 ExitCode::of_repository(RepositoryErrorKind::Unsupported),

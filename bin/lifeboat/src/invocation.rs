@@ -3,12 +3,12 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
-use repository::{Repository, Unlock};
+use repository::Repository;
 
 use crate::arguments::GlobalArgs;
 use crate::cli_error::CliError;
+use crate::opened_by::{OpenedBy, Purpose};
 use crate::password::{self, Asked, password};
-use crate::recovery_key_file;
 use crate::store_choice::StoreChoice;
 use crate::store_limits::StoreLimitArgs;
 use crate::ui::{Ui, UiOptions};
@@ -75,27 +75,39 @@ impl Invocation {
         StoreChoice::read(named)
     }
 
-    /// Opens the repository with the recovery key or the password.
+    /// Opens the repository, for whatever can be done with one.
     pub(crate) fn open_repository(&self) -> Result<Repository, CliError> {
-        let store = self.limits.bound(self.repository_place()?.open()?);
-        if let Some(file) = password::recovery_key_file() {
-            let key = recovery_key_file::read(&file)?;
-            return Ok(Repository::open(store, &Unlock::RecoveryKey(&key))?);
-        }
-        let password = password(&self.ui, self.no_input, Asked::Once)?;
-        Ok(Repository::open(store, &Unlock::Password(&password))?)
+        self.open_for(Purpose::Everything)
     }
 
-    /// Opens the repository where one is named; to plan, none is needed.
+    /// Opens the repository to add restore points, or to look at what there is: a write-only host
+    /// can do that too.
+    pub(crate) fn open_repository_to_add_points(&self) -> Result<Repository, CliError> {
+        self.open_for(Purpose::AddPoints)
+    }
+
+    fn open_for(&self, purpose: Purpose) -> Result<Repository, CliError> {
+        // Before anything is asked of the store.
+        let opened_by = OpenedBy::find(&self.ui, self.no_input, purpose)?;
+        let store = self.limits.bound(self.repository_place()?.open()?);
+        Ok(Repository::open(store, &opened_by.unlock())?)
+    }
+
+    /// Opens the repository to add restore points, where one is named; to plan, none is needed.
     pub(crate) fn open_repository_if_named(&self) -> Result<Option<Repository>, CliError> {
         self.repo
             .is_some()
-            .then(|| self.open_repository())
+            .then(|| self.open_repository_to_add_points())
             .transpose()
     }
 
     /// Returns the password for a new repository.
     pub(crate) fn new_password(&self) -> Result<password::Password, CliError> {
         password(&self.ui, self.no_input, Asked::Twice)
+    }
+
+    /// Returns a password that is to open this repository from now on.
+    pub(crate) fn changed_password(&self) -> Result<password::Password, CliError> {
+        password::new_password(self.no_input)
     }
 }

@@ -17,13 +17,17 @@ mod arguments;
 mod arguments_named;
 mod cli_error;
 mod cmd;
+mod core_dumps;
 mod exit_code;
 mod host_choice;
 mod interrupt;
 mod invocation;
 mod observers;
+mod opened_by;
 mod password;
 mod recovery_key_file;
+mod recovery_key_page;
+mod secret_file;
 mod store_choice;
 mod store_credentials;
 mod store_limits;
@@ -37,6 +41,7 @@ use exit_code::ExitCode;
 use invocation::Invocation;
 
 fn main() -> std::process::ExitCode {
+    core_dumps::refuse();
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error).into(),

@@ -24,10 +24,12 @@ pub(crate) enum Asked {
     Twice,
 }
 
-/// Finds the password: a file, a command, the environment, or a prompt.
+/// Finds the password: a file, an open file's number, a command, the environment, or a prompt.
 pub(crate) fn password(ui: &Ui, no_input: bool, asked: Asked) -> Result<Password, CliError> {
     let password = if let Some(path) = variable("LIFEBOAT_PASSWORD_FILE") {
         first_line(&read_secret_file(Path::new(&path))?)
+    } else if let Some(number) = variable("LIFEBOAT_PASSWORD_FD") {
+        from_descriptor(&number)?
     } else if let Some(command) = variable("LIFEBOAT_PASSWORD_COMMAND") {
         from_command(&command)?
     } else if let Some(text) = variable("LIFEBOAT_PASSWORD") {
@@ -37,10 +39,10 @@ pub(crate) fn password(ui: &Ui, no_input: bool, asked: Asked) -> Result<Password
         Zeroizing::new(text)
     } else if no_input || !std::io::stdin().is_terminal() {
         return Err(CliError::usage("no password is given, and nobody can be asked for one").hint(
-            "set LIFEBOAT_PASSWORD_FILE or LIFEBOAT_PASSWORD_COMMAND, or LIFEBOAT_RECOVERY_KEY_FILE",
+            "set LIFEBOAT_PASSWORD_FILE or LIFEBOAT_PASSWORD_COMMAND, LIFEBOAT_KEY_FILE, or LIFEBOAT_RECOVERY_KEY_FILE",
         ));
     } else {
-        prompt(asked)?
+        prompt("Password of the repository: ", asked)?
     };
     if password.is_empty() {
         return Err(CliError::usage("the password is empty")
@@ -49,11 +51,50 @@ pub(crate) fn password(ui: &Ui, no_input: bool, asked: Asked) -> Result<Password
     Ok(password)
 }
 
-/// Returns the file with the recovery key, where the repository is to be opened with that.
-pub(crate) fn recovery_key_file() -> Option<PathBuf> {
-    std::env::var_os("LIFEBOAT_RECOVERY_KEY_FILE")
+/// Returns the file that a variable names, where it is set.
+pub(crate) fn named_file(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable)
         .filter(|path| !path.is_empty())
         .map(PathBuf::from)
+}
+
+/// Finds the password that is to be new: a file, or a prompt.
+pub(crate) fn new_password(no_input: bool) -> Result<Password, CliError> {
+    let password = if let Some(path) = named_file("LIFEBOAT_NEW_PASSWORD_FILE") {
+        first_line(&read_secret_file(&path)?)
+    } else if no_input || !std::io::stdin().is_terminal() {
+        return Err(
+            CliError::usage("no new password is given, and nobody can be asked for one")
+                .hint("set LIFEBOAT_NEW_PASSWORD_FILE"),
+        );
+    } else {
+        prompt("New password of the repository: ", Asked::Twice)?
+    };
+    if password.is_empty() {
+        return Err(CliError::usage("the new password is empty")
+            .hint("the password is the first line of LIFEBOAT_NEW_PASSWORD_FILE"));
+    }
+    Ok(password)
+}
+
+/// Reads the password from a file that whoever started the program has open.
+#[cfg(unix)]
+fn from_descriptor(number: &str) -> Result<Password, CliError> {
+    if number.is_empty() || number.len() > 6 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(CliError::usage(
+            "LIFEBOAT_PASSWORD_FD is not the number of an open file",
+        ));
+    }
+    let path = Path::new("/dev/fd").join(number);
+    Ok(first_line(&read_secret_file(&path)?))
+}
+
+#[cfg(not(unix))]
+fn from_descriptor(_: &str) -> Result<Password, CliError> {
+    Err(
+        CliError::usage("LIFEBOAT_PASSWORD_FD is for systems that have such numbers")
+            .hint("use LIFEBOAT_PASSWORD_FILE or LIFEBOAT_PASSWORD_COMMAND"),
+    )
 }
 
 /// Reads a small file that holds a secret.
@@ -101,13 +142,13 @@ fn first_line(text: &str) -> Password {
     Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())
 }
 
-fn prompt(asked: Asked) -> Result<Password, CliError> {
+fn prompt(question: &str, asked: Asked) -> Result<Password, CliError> {
     let read = |text: &str| {
         rpassword::prompt_password(text)
             .map(Zeroizing::new)
             .map_err(|error| CliError::io("the terminal", error))
     };
-    let password = read("Password of the repository: ")?;
+    let password = read(question)?;
     if asked == Asked::Twice && *password != *read("The same password again: ")? {
         return Err(CliError::usage("the two passwords are not the same"));
     }

@@ -20,6 +20,8 @@ pub enum RepositoryErrorKind {
     Damaged,
     /// It belongs to a domain whose keys this key does not open. It may be as good as new.
     OtherDomain,
+    /// There is no key slot, domain or host of that name.
+    NoSuchKey,
     /// It would do harm, and is not done.
     Refused,
     /// The key is one of a host that adds restore points and may do nothing else.
@@ -57,6 +59,7 @@ impl RepositoryErrorKind {
             Self::WrongKey => "wrong-key",
             Self::Damaged => "damaged",
             Self::OtherDomain => "other-domain",
+            Self::NoSuchKey => "no-such-key",
             Self::Refused => "refused",
             Self::WriteOnly => "write-only",
             Self::Unsupported => "unsupported",

@@ -187,14 +187,16 @@ impl Repository {
     pub fn find_point(&self, text: &str) -> Result<RestorePoint, RepositoryError> {
         let selector = PointSelector::parse(text, &TimeZone::system())?;
         let (points, unreadable) = self.points()?;
-        selector
-            .choose(&points)
-            .cloned()
-            .map_err(|error| match unreadable.into_iter().next() {
+        selector.choose(&points).cloned().map_err(|error| {
+            match unreadable
+                .into_iter()
+                .find(|error| error.kind() != RepositoryErrorKind::OtherDomain)
+            {
                 // The point may be one of those that cannot be read: that is damage, not a typing error.
                 Some(damage) if error.kind() == RepositoryErrorKind::NoSuchPoint => damage,
                 _ => error,
-            })
+            }
+        })
     }
 }
 

@@ -193,6 +193,6 @@ fn no_repository(location: &str) -> RepositoryError {
 
 fn no_domain(name: &str) -> RepositoryError {
     let what = format!("the repository has no domain {name}, or this key does not open it");
-    RepositoryError::new(RepositoryErrorKind::OtherDomain, what)
+    RepositoryError::new(RepositoryErrorKind::NoSuchKey, what)
         .hint("`lifeboat repo domain list` shows the domains")
 }

@@ -32,6 +32,7 @@ pub(crate) use run_view::RunView;
   lifeboat backup --host local --all --allow-saved-state OLD01 --repo E:\\Backup
   lifeboat backup --host local --all --before C:\\Jobs\\quiet.cmd --after C:\\Jobs\\resume.cmd --repo E:\\Backup
   lifeboat backup --host local --all --skip page-files,swap,free-space --repo E:\\Backup
+  lifeboat backup --host local SQL01 --domain finance --repo E:\\Backup
   lifeboat backup --host local --all --dry-run
 
 A VM is named by its name, its GUID or the beginning of it.")]
@@ -48,6 +49,9 @@ pub(crate) struct BackupArgs {
     policy: PolicyArgs,
     #[command(flatten)]
     commands: CommandArgs,
+    /// Back up into this domain, which shares nothing with others; see `repo domain`
+    #[arg(long, value_name = "NAME")]
+    domain: Option<String>,
     /// End with code 4 where there are warnings
     #[arg(long)]
     strict: bool,
@@ -70,7 +74,10 @@ pub(crate) fn run(invocation: &Invocation, args: &BackupArgs) -> Result<ExitCode
         commands: args.commands.policy()?,
         ..args.policy.options()?
     };
-    let repository = invocation.open_repository_if_named()?;
+    let repository = match (invocation.open_repository_if_named()?, &args.domain) {
+        (Some(repository), Some(domain)) => Some(repository.in_domain(domain)?),
+        (repository, _) => repository,
+    };
     let planned = plan_backup(host.as_host(), repository.as_ref(), &vms, &options)?;
     show_plan(ui, &planned);
     let Some(repository) = repository.filter(|_| !args.dry_run) else {

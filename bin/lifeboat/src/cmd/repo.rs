@@ -4,7 +4,10 @@ mod bench_collect;
 mod bench_fill;
 mod check;
 pub(crate) mod damage;
+mod domain;
+mod host;
 mod init;
+mod key;
 mod lock;
 mod repair;
 mod stats;
@@ -29,6 +32,15 @@ pub(crate) enum RepoCommand {
     Repair(repair::RepairArgs),
     /// Show how large the repository is, and why
     Stats(stats::StatsArgs),
+    /// Look after what opens the repository: passwords, key files, recovery keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Look after hosts that add restore points and read none
+    #[command(subcommand)]
+    Host(host::HostCommand),
+    /// Look after domains: who shares stored data with whom
+    #[command(subcommand)]
+    Domain(domain::DomainCommand),
     /// See whether a store does what a repository needs, and how fast
     Test(test::TestArgs),
     /// Make a repository that has as much in it as a large one, in little space
@@ -46,6 +58,9 @@ pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<Exit
         RepoCommand::Lock(command) => lock::run(invocation, command),
         RepoCommand::Repair(args) => repair::run(invocation, args),
         RepoCommand::Stats(_) => stats::run(invocation),
+        RepoCommand::Key(command) => key::run(invocation, command),
+        RepoCommand::Host(command) => host::run(invocation, command),
+        RepoCommand::Domain(command) => domain::run(invocation, command),
         RepoCommand::Test(args) => test::run(invocation, args),
         RepoCommand::BenchFill(args) => bench_fill::run(invocation, args),
         RepoCommand::BenchCollect(args) => bench_collect::run(invocation, args),

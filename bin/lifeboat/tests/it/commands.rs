@@ -39,7 +39,7 @@ fn every_command_speaks_json() {
     let lsmod = "Module Size Used by\nhv_vmbus 1 0\nhv_utils 1 0\n";
     std::fs::write(sandbox.path("lsmod"), lsmod).unwrap();
     // In an order in which each finds what it needs.
-    let commands: [(&str, &[&str]); 44] = [
+    let commands: [(&str, &[&str]); 54] = [
         ("version", &[]),
         (
             "repo init",
@@ -95,6 +95,19 @@ fn every_command_speaks_json() {
         ("repo check", &["--without-key"]),
         ("repo repair", &["--dry-run"]),
         ("repo stats", &[]),
+        ("repo key list", &[]),
+        (
+            "repo key add",
+            &["--key-file", "stick.key", "--label", "stick"],
+        ),
+        ("repo key change-password", &[]),
+        ("repo key recovery-key", &["--print", "page.svg"]),
+        ("repo key new-data-key", &[]),
+        ("repo domain add", &["finance"]),
+        ("repo domain list", &[]),
+        ("repo host add", &["web01", "--key-file", "web01.key"]),
+        ("repo host list", &[]),
+        ("repo host remove", &["web01"]),
         ("repo test", &["--quick"]),
         ("disk info", &[disk]),
         ("disk map", &[disk]),
@@ -102,9 +115,15 @@ fn every_command_speaks_json() {
         ("disk convert", &[disk, "-o", "a.vhd"]),
     ];
     // These have tests of their own.
-    let mut covered: BTreeSet<String> = ["demo", "point serve", "repo lock extend", "sim serve"]
-        .map(str::to_owned)
-        .into();
+    let mut covered: BTreeSet<String> = [
+        "demo",
+        "point serve",
+        "repo key remove",
+        "repo lock extend",
+        "sim serve",
+    ]
+    .map(str::to_owned)
+    .into();
     for (name, args) in commands {
         let words: Vec<&str> = name
             .split(' ')

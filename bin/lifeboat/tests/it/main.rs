@@ -11,6 +11,7 @@ mod deduplication;
 mod doctor;
 mod exit_codes;
 mod independent_reader;
+mod keys;
 mod on_s3;
 mod sandbox;
 #[cfg(unix)]

@@ -23,6 +23,7 @@ impl Sandbox {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("host")).unwrap();
         fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        fs::write(folder.path().join("new-password"), "battery staple").unwrap();
         Self(folder)
     }
 
@@ -64,6 +65,7 @@ impl Sandbox {
         }
         command
             .env("LIFEBOAT_PASSWORD_FILE", self.path("password"))
+            .env("LIFEBOAT_NEW_PASSWORD_FILE", self.path("new-password"))
             .env("LIFEBOAT_REPO", self.path("repository"))
             .stdin(Stdio::null())
             .current_dir(self.0.path())

@@ -81,7 +81,7 @@ impl Repository {
             let removed = position.map(|position| ring.hosts.remove(position));
             let removed = removed.ok_or_else(|| {
                 let what = format!("there is no host {name}");
-                RepositoryError::new(RepositoryErrorKind::NotFound, what)
+                RepositoryError::new(RepositoryErrorKind::NoSuchKey, what)
                     .hint("`lifeboat repo host list` shows the hosts")
             })?;
             if ring.hosts.iter().any(|host| host.domain == removed.domain) {

@@ -120,7 +120,7 @@ impl Repository {
         let known = self.keys()?;
         if !known.iter().any(|key| key.slot == slot) {
             let what = format!("there is no key {slot}");
-            return Err(RepositoryError::new(RepositoryErrorKind::NotFound, what)
+            return Err(RepositoryError::new(RepositoryErrorKind::NoSuchKey, what)
                 .hint("`lifeboat repo key list` shows the keys"));
         }
         if !known.iter().any(|key| key.opened) {
@@ -148,7 +148,7 @@ impl Repository {
             let found = passwords().find(|key| key.slot == slot);
             found.ok_or_else(|| {
                 let what = format!("there is no password {slot}");
-                RepositoryError::new(RepositoryErrorKind::NotFound, what)
+                RepositoryError::new(RepositoryErrorKind::NoSuchKey, what)
                     .hint("`lifeboat repo key list` shows the keys")
             })
         };

@@ -146,7 +146,7 @@ fn several_passwords_and_key_files_open_it_until_they_are_removed() {
     assert_eq!(kind(open(&unlocks[1])), RepositoryErrorKind::WrongKey);
     assert!(open(&unlocks[2]).is_ok());
     let error = repository.remove_key(&slots[1]).unwrap_err();
-    assert_eq!(error.kind(), RepositoryErrorKind::NotFound);
+    assert_eq!(error.kind(), RepositoryErrorKind::NoSuchKey);
 }
 
 #[test]

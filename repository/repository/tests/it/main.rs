@@ -20,4 +20,5 @@ mod round_trip;
 mod sharing;
 mod skipping;
 mod support;
+mod threats;
 mod write_only;

@@ -90,7 +90,7 @@ fn a_host_is_refused_whatever_is_not_adding_points() {
     assert_eq!(store.names(""), before, "refused before anything was done");
     // And another domain is not even seen.
     let error = host.in_domain("default").err().unwrap();
-    assert_eq!(error.kind(), RepositoryErrorKind::OtherDomain);
+    assert_eq!(error.kind(), RepositoryErrorKind::NoSuchKey);
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! `lifeboat point list`.
 
 use clap::Args;
-use repository::{Consistency, PointKind, RestorePoint, StreamRead, StreamStatistics};
+use repository::{
+    Consistency, PointKind, RepositoryError, RepositoryErrorKind, RestorePoint, StreamRead,
+    StreamStatistics,
+};
 use serde_json::{Value, json};
 use vm_restore::disk_count;
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
-use crate::ui::{Align, Table, local_time, size};
+use crate::ui::{Align, Table, count, local_time, size};
 
 /// Digits of an id that are shown: enough to be one of ten thousand, short enough to type.
 const ID_DIGITS: usize = 10;
@@ -25,8 +28,10 @@ pub(crate) struct ListArgs {
 
 pub(super) fn run(invocation: &Invocation, args: &ListArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
-    let repository = invocation.open_repository()?;
+    let repository = invocation.open_repository_to_add_points()?;
     let (points, unreadable) = repository.points()?;
+    let is_other = |error: &RepositoryError| error.kind() == RepositoryErrorKind::OtherDomain;
+    let (of_others, unreadable): (Vec<_>, Vec<_>) = unreadable.into_iter().partition(is_other);
     let asked = args.vm.as_deref().map(str::to_lowercase);
     let chosen: Vec<&RestorePoint> = points
         .iter()
@@ -58,12 +63,17 @@ pub(super) fn run(invocation: &Invocation, args: &ListArgs) -> Result<ExitCode, 
     for error in &unreadable {
         ui.warning(&format!("a restore point cannot be read: {error}"));
     }
+    if !of_others.is_empty() {
+        let many = count(of_others.len() as u64, "restore point");
+        ui.message(format!("{many} of other domains are not shown"));
+    }
     let (outcome, code) = if unreadable.is_empty() {
         ("success", ExitCode::Success)
     } else {
         ("partial", ExitCode::Damaged)
     };
-    let fields = json!({ "points": chosen.len(), "unreadable": unreadable.len() });
+    let fields = json!({ "points": chosen.len(), "unreadable": unreadable.len(),
+                         "other_domains": of_others.len() });
     ui.summary(outcome, code, fields);
     Ok(code)
 }

@@ -26,7 +26,9 @@ pub(crate) struct ShowArgs {
 
 pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
-    let point = invocation.open_repository()?.find_point(&args.point)?;
+    let point = invocation
+        .open_repository_to_add_points()?
+        .find_point(&args.point)?;
     ui.record("point", &point);
     show_head(ui, &point);
     show_configuration(ui, point.configuration.as_ref());
