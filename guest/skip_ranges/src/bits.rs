@@ -41,7 +41,7 @@ mod tests {
     fn runs_of_clear_bits_are_found_across_bytes() {
         let mut runs = Vec::new();
         super::clear_runs(&[0b1100_0011, 0x00, 0xFF, 0b0111_1110, 0x00], |run| {
-            runs.push(run)
+            runs.push(run);
         });
         assert_eq!(runs, [2..6, 8..16, 24..25, 31..40]);
         let mut runs = Vec::new();

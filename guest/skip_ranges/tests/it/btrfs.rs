@@ -2,10 +2,10 @@
 
 use skip_ranges::{SkipReason, SkipRequest};
 
-use crate::images::{Image, MIB, bytes_of, files, words};
+use crate::images::{Image, MIB, NamedBytes, bytes_of, files, words};
 
 /// Makes a file system with files in it.
-fn made(mib: u64, arguments: &[&str]) -> Option<(Image, Vec<(String, Vec<u8>)>)> {
+fn made(mib: u64, arguments: &[&str]) -> Option<(Image, Vec<NamedBytes>)> {
     let image = Image::new(mib * MIB);
     let files = files(&image.folder.path().join("files"));
     let mut all = vec!["-q", "--rootdir", "DIR/files"];

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use skip_ranges::{SkipReason, SkipRequest};
 
-use crate::images::{Image, MIB, bytes_of, files, is_inside, words};
+use crate::images::{Image, MIB, NamedBytes, bytes_of, files, is_inside, words};
 
 /// Makes a file system with files in it.
-fn made(size_bytes: u64, arguments: &[&str]) -> Option<(Image, Vec<(String, Vec<u8>)>)> {
+fn made(size_bytes: u64, arguments: &[&str]) -> Option<(Image, Vec<NamedBytes>)> {
     let image = Image::new(size_bytes);
     let files = files(&image.folder.path().join("files"));
     let mut all = vec!["-q", "-F", "-d", "DIR/files"];
@@ -40,93 +40,95 @@ fn free(image: &Image) -> Vec<Range<u64>> {
     free
 }
 
+/// Sizes in MiB, and what `mke2fs` is asked for.
+const LAYOUTS: &[(u64, &[&str])] = &[
+    (96, &["-t", "ext4", "-b", "4096"]),
+    (64, &["-t", "ext4", "-b", "1024"]),
+    (
+        140,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "4096",
+            "-O",
+            "meta_bg,^resize_inode",
+            "-g",
+            "1024",
+        ],
+    ),
+    (
+        140,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-O",
+            "meta_bg,^resize_inode,^64bit",
+        ],
+    ),
+    (
+        100,
+        &["-t", "ext4", "-b", "4096", "-O", "bigalloc", "-C", "65536"],
+    ),
+    (
+        100,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "4096",
+            "-O",
+            "^flex_bg,^metadata_csum,uninit_bg",
+            "-g",
+            "2048",
+        ],
+    ),
+    (
+        100,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "4096",
+            "-O",
+            "sparse_super2,^resize_inode",
+            "-g",
+            "4096",
+        ],
+    ),
+    (
+        100,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "4096",
+            "-O",
+            "metadata_csum_seed",
+            "-I",
+            "256",
+        ],
+    ),
+    (100, &["-t", "ext3", "-b", "2048"]),
+    (64, &["-t", "ext2", "-b", "1024"]),
+    (
+        64,
+        &[
+            "-t",
+            "ext2",
+            "-b",
+            "4096",
+            "-O",
+            "^sparse_super,^resize_inode",
+        ],
+    ),
+];
+
 #[test]
 fn free_blocks_of_every_layout_are_those_that_dumpe2fs_lists() {
-    let rows: &[(u64, &[&str])] = &[
-        (96, &["-t", "ext4", "-b", "4096"]),
-        (64, &["-t", "ext4", "-b", "1024"]),
-        (
-            140,
-            &[
-                "-t",
-                "ext4",
-                "-b",
-                "4096",
-                "-O",
-                "meta_bg,^resize_inode",
-                "-g",
-                "1024",
-            ],
-        ),
-        (
-            140,
-            &[
-                "-t",
-                "ext4",
-                "-b",
-                "1024",
-                "-O",
-                "meta_bg,^resize_inode,^64bit",
-            ],
-        ),
-        (
-            100,
-            &["-t", "ext4", "-b", "4096", "-O", "bigalloc", "-C", "65536"],
-        ),
-        (
-            100,
-            &[
-                "-t",
-                "ext4",
-                "-b",
-                "4096",
-                "-O",
-                "^flex_bg,^metadata_csum,uninit_bg",
-                "-g",
-                "2048",
-            ],
-        ),
-        (
-            100,
-            &[
-                "-t",
-                "ext4",
-                "-b",
-                "4096",
-                "-O",
-                "sparse_super2,^resize_inode",
-                "-g",
-                "4096",
-            ],
-        ),
-        (
-            100,
-            &[
-                "-t",
-                "ext4",
-                "-b",
-                "4096",
-                "-O",
-                "metadata_csum_seed",
-                "-I",
-                "256",
-            ],
-        ),
-        (100, &["-t", "ext3", "-b", "2048"]),
-        (64, &["-t", "ext2", "-b", "1024"]),
-        (
-            64,
-            &[
-                "-t",
-                "ext2",
-                "-b",
-                "4096",
-                "-O",
-                "^sparse_super,^resize_inode",
-            ],
-        ),
-    ];
-    for (mib, arguments) in rows {
+    for (mib, arguments) in LAYOUTS {
         let Some((image, files)) = made(mib * MIB, arguments) else {
             return;
         };

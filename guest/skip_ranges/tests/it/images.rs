@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 pub(crate) const MIB: u64 = 1 << 20;
 
+/// A file's name and content.
+pub(crate) type NamedBytes = (String, Vec<u8>);
+
 /// An image in a folder of its own.
 pub(crate) struct Image {
     pub(crate) folder: TempDir,
@@ -100,7 +103,7 @@ pub(crate) fn content(seed: u32, len: usize) -> Vec<u8> {
 }
 
 /// Makes files of several sizes in a folder; returns their names and contents.
-pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(folder: &Path) -> Vec<NamedBytes> {
     std::fs::create_dir(folder).unwrap();
     let sizes = [0, 10, 5_000, 70_000, 300_000, 2_500_000];
     let files = sizes.iter().zip(0..).map(|(size, number)| {

@@ -6,12 +6,12 @@ use block_io::ByteRanges;
 use disk_model::independent_tools::sample;
 use skip_ranges::{SkipReason, SkipRequest, skip_plan};
 
-use crate::images::{Image, MIB, bytes_of, files, is_inside, words};
+use crate::images::{Image, MIB, NamedBytes, bytes_of, files, is_inside, words};
 
 const MEBIBYTE: usize = 1 << 20;
 
 /// Makes a volume with files in its root, a page file and a hibernation file among them.
-fn made(mib: u64, cluster: &str) -> Option<(Image, Vec<(String, Vec<u8>)>)> {
+fn made(mib: u64, cluster: &str) -> Option<(Image, Vec<NamedBytes>)> {
     let image = Image::new(mib * MIB);
     image.run("mkfs.ntfs", &["-F", "-Q", "-q", "-c", cluster, "IMAGE"])?;
     let folder = image.folder.path().join("files");

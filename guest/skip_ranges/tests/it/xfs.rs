@@ -108,21 +108,16 @@ fn a_log_that_is_not_closed_and_a_flipped_bit_keep_the_volume() {
         (log + 512 + 9, "dirty"),
         // A round that begins in the middle.
         (log + 512 * 9 + 3, "dirty"),
-        (1024, "damaged"),
         (8, "damaged"),
         (512 + 52, "damaged"),
-        (4096 + 60, "damaged"),
     ];
     for (offset, word) in rows {
         let byte = image.read(offset, 1)[0];
         image.patch(offset, &[byte ^ 0x20]);
         let plan = image.plan(&SkipRequest::all());
-        let told = words(&plan.volumes[0]).concat();
-        // Not every byte is one that counts here.
-        if offset != 1024 && offset != 4096 + 60 {
-            assert_eq!(told, word, "{offset}: {:?}", plan.volumes[0].refusals);
-            assert!(plan.ranges.is_empty());
-        }
+        let volume = &plan.volumes[0];
+        assert_eq!(words(volume), [word], "{offset}: {:?}", volume.refusals);
+        assert!(plan.ranges.is_empty());
         image.patch(offset, &[byte]);
     }
     assert!(!image.plan(&SkipRequest::all()).ranges.is_empty());
