@@ -45,7 +45,7 @@ pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
 /// Reads a time of the server's XML, such as `2026-11-21T11:24:09.123Z`.
 pub(crate) fn parse_iso(text: &str) -> Option<SystemTime> {
     let time: Timestamp = text.trim().parse().ok()?;
-    SystemTime::try_from(time).ok()
+    Some(SystemTime::from(time))
 }
 
 /// Writes a time as S3 wants it, in whole seconds, never earlier than it is.

@@ -128,7 +128,7 @@ fn what_is_put_over_an_object_later_is_not_seen() {
             let mut names = Vec::new();
             store
                 .list("packs/", &mut |object| {
-                    names.push((object.name, object.size_bytes))
+                    names.push((object.name, object.size_bytes));
                 })
                 .unwrap();
             names.sort();
