@@ -12,6 +12,8 @@ use crate::{
     TEMPORARY_FOLDER, TEMPORARY_LIFE, check_object_name, folder_space, temporary_name,
 };
 
+use root_volume::{RootGone, volume_of};
+
 /// A store in a folder, on a disk or a mounted share.
 ///
 /// An object is written under a temporary name, flushed, and published under its own name without
@@ -115,7 +117,7 @@ impl<S: FolderSystem> FolderStore<S> {
     fn check_medium(&self) -> io::Result<()> {
         match fs::metadata(&self.root) {
             Ok(metadata) if metadata.is_dir() && volume_of(&metadata) == self.volume => Ok(()),
-            _ => Err(io::Error::other(MediumAbsent)),
+            _ => Err(io::Error::other(RootGone)),
         }
     }
 
@@ -363,30 +365,6 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
     }
 }
 
-/// The folder of a store is not where it was.
-#[derive(Debug)]
-struct MediumAbsent;
-
-impl std::fmt::Display for MediumAbsent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the folder of the store is gone")
-    }
-}
-
-impl std::error::Error for MediumAbsent {}
-
-/// What tells one mounted volume from another, where the system says it.
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "another system does not say it")]
-fn volume_of(metadata: &fs::Metadata) -> Option<u64> {
-    Some(std::os::unix::fs::MetadataExt::dev(metadata))
-}
-
-#[cfg(not(unix))]
-fn volume_of(_: &fs::Metadata) -> Option<u64> {
-    None
-}
-
 #[cfg(unix)]
 fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buf, offset)
@@ -408,5 +386,6 @@ fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
+mod root_volume;
 #[cfg(test)]
 mod tests;
