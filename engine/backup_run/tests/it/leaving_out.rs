@@ -64,8 +64,8 @@ fn a_swap_area_is_left_out_when_asked_for_and_read_as_soon_as_it_is_none() {
     assert_eq!(stage.newest(vm), expected);
     let point = stage.repository.points_of(&vm.to_string()).unwrap().pop();
     let stream = &point.unwrap().streams;
-    let disks = stream.iter().filter(|stream| !stream.skipped.is_empty());
-    let told = &disks.last().unwrap().skipped[0];
+    let disk = stream.iter().find(|stream| !stream.skipped.is_empty());
+    let told = &disk.unwrap().skipped[0];
     assert_eq!((told.volume, told.reason.as_str()), (MIB as u64, "swap"));
     // The area shrinks, and what was behind is written to; tracking does not tell of the latter.
     let place = 2 * MIB;
