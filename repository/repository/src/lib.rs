@@ -42,6 +42,13 @@
 //!
 //! Packs and index objects that no restore point needs. The next run uses them.
 //!
+//! # Damage
+//!
+//! [`Repository::check`] walks each map node once, however many points share it, and says which
+//! ranges of which points are lost; [`check_bytes`] compares checksums without a key.
+//! [`Repository::repair`] keeps what is whole of damaged packs and writes indexes anew. A run that
+//! stores again what is known to be lost heals the older points before it publishes its own.
+//!
 //! # Deliberately missing
 //!
 //! Hyper-V. Source cursors are opaque bytes; a stream is a stream.

@@ -13,6 +13,7 @@ mod exit_codes;
 mod independent_reader;
 mod keys;
 mod on_s3;
+mod repairing;
 mod sandbox;
 #[cfg(unix)]
 mod serving;

@@ -56,8 +56,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Does what [`Shared::read_frames`] does, in the pack that the places name.
-    fn read_frames_here(
+    /// Does what [`Shared::read_frames`] does, in the pack that the places name alone.
+    pub(crate) fn read_frames_here(
         &self,
         frames: &[(Name, Locator)],
         decoded: &mut FrameVisitor<'_>,

@@ -10,7 +10,7 @@ mod repository_disk;
 mod skipped_ranges;
 
 pub(crate) use forwards::{Forwards, HOPS_MAX, is_lost, moved_to};
-pub(crate) use frame_reader::plain_len;
+pub(crate) use frame_reader::{OpenFrame, plain_len};
 pub(crate) use map_reader::{Leaf, MapReader, MapRoot};
 pub(crate) use map_shape::MapShape;
 pub(crate) use node_windows::NodeWindows;

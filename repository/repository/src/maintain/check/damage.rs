@@ -1,7 +1,9 @@
 //! What is not as it was written, and what that costs.
 
+use std::error::Error as _;
 use std::ops::Range;
 
+use object_store::{StoreError, StoreErrorKind};
 use serde::Serialize;
 
 use crate::stream::Stream;
@@ -88,6 +90,14 @@ pub struct LostStream {
     pub more_ranges: u64,
     /// Why the first of them is lost.
     pub text: String,
+}
+
+/// Says whether an object that a listing showed is not there: listings lag, and others remove.
+pub(crate) fn is_gone(error: &RepositoryError) -> bool {
+    let store = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<StoreError>());
+    store.is_some_and(|error| error.kind() == StoreErrorKind::NotFound)
 }
 
 /// Says whether an error tells of what is stored, and not of the store.

@@ -36,10 +36,12 @@ where
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        threads
+        // All of them end before this does, whatever the first one says.
+        let results: Vec<Result<(), RepositoryError>> = threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| Err(thread_died())))
-            .fold(Ok(()), |all, one| all.and(one))
+            .collect();
+        results.into_iter().collect()
     })
 }
 

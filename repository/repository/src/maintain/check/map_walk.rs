@@ -14,6 +14,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use object_store::StoreErrorKind;
+
 use crate::format::{Entry, LEVEL_MAX, Locator, MapNode, Name, PackId};
 use crate::maintain::VerifyObserver;
 use crate::maintain::check::damage::is_damage;
@@ -21,6 +23,7 @@ use crate::maintain::check::lost_chunks::LostChunks;
 use crate::maintain::check::node_sweep::{NodeRef, sweep_nodes};
 use crate::maintain::check::pack_survey::{PackState, PackSurvey, cancelled};
 use crate::maintain::check::report::Findings;
+use crate::read::OpenFrame;
 use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -38,6 +41,9 @@ pub(crate) struct TriedFrame {
 
 /// Hears of each lost frame, and of each good one in a pack that is damaged, at least once.
 pub(crate) type TryObserver<'a> = dyn Fn(TriedFrame) + Sync + 'a;
+
+/// Why a frame is lost; none for one that is whole.
+type Cause = Option<Arc<str>>;
 
 /// How much of a pack is missed, and what the first miss looked like.
 struct Missed {
@@ -59,7 +65,9 @@ pub(crate) struct MapWalk<'a> {
     /// Nodes that cannot be read, or lead to something that cannot.
     broken: Mutex<HashSet<u64>>,
     /// Frames that had to be tried, and why they are lost, if they are.
-    tried: Mutex<HashMap<(PackId, u32), Option<Arc<str>>>>,
+    tried: Mutex<HashMap<(PackId, u32), Cause>>,
+    /// Packs that the listing does not show, and why what they held is lost, if they are missing.
+    missing: Mutex<HashMap<PackId, Cause>>,
     missed: Mutex<BTreeMap<PackId, Missed>>,
     /// What is lost below broken nodes.
     told: HashMap<u64, Arc<LostChunks>>,
@@ -67,6 +75,10 @@ pub(crate) struct MapWalk<'a> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn damaged_because(cause: &str) -> RepositoryError {
+    RepositoryError::new(RepositoryErrorKind::Damaged, cause)
 }
 
 /// Returns the stored entries of a node with their slots.
@@ -96,6 +108,7 @@ impl<'a> MapWalk<'a> {
             upper: vec![Vec::new(); usize::from(LEVEL_MAX) + 1],
             broken: Mutex::default(),
             tried: Mutex::default(),
+            missing: Mutex::default(),
             missed: Mutex::default(),
             told: HashMap::new(),
         }
@@ -190,7 +203,7 @@ impl<'a> MapWalk<'a> {
             }
             Err(error) if is_damage(&error) => {
                 lock(&self.broken).insert(node.key());
-                self.miss(node.name, node.locator, error);
+                self.miss(node.name, node.locator, || error);
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -201,12 +214,12 @@ impl<'a> MapWalk<'a> {
         (self.on_tried)(TriedFrame { name, place, lost });
     }
 
-    fn miss(&self, name: Name, locator: Locator, error: RepositoryError) {
+    fn miss(&self, name: Name, locator: Locator, error: impl FnOnce() -> RepositoryError) {
         self.tell(name, locator, true);
         let mut missed = lock(&self.missed);
         let of_pack = missed.entry(locator.pack).or_insert_with(|| Missed {
             frames: HashSet::new(),
-            error,
+            error: error(),
         });
         of_pack.frames.insert(locator.offset);
     }
@@ -225,8 +238,34 @@ impl<'a> MapWalk<'a> {
             .any(|place| self.packs.has(name, &place)))
     }
 
+    /// Returns why everything in a pack is lost, where the pack is missing.
+    fn missing(&self, pack: PackId) -> Result<Cause, RepositoryError> {
+        if self.packs.is_there(pack) || self.packs.forwarded.contains(&pack) {
+            return Ok(None);
+        }
+        if let Some(known) = lock(&self.missing).get(&pack) {
+            return Ok(known.clone());
+        }
+        // Listings may lag, reading by name does not.
+        let object = pack.object_name();
+        let cause = match self.shared.store.size_bytes(&object) {
+            Ok(_) => None,
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                Some(Arc::from(format!("{object}: this object is missing")))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        lock(&self.missing).insert(pack, cause.clone());
+        Ok(cause)
+    }
+
     /// Reads a chunk of which it is not known whether it is there. Returns why it is lost, if it is.
-    fn try_chunk(&self, name: Name, locator: Locator) -> Result<Option<Arc<str>>, RepositoryError> {
+    fn try_chunk(&self, name: Name, locator: Locator) -> Result<Cause, RepositoryError> {
+        // Not remembered frame by frame: a whole repository may be missing.
+        if let Some(cause) = self.missing(locator.pack)? {
+            self.miss(name, locator, || damaged_because(&cause));
+            return Ok(Some(cause));
+        }
         let place = (locator.pack, locator.offset);
         if let Some(known) = lock(&self.tried).get(&place) {
             return Ok(known.clone());
@@ -238,7 +277,7 @@ impl<'a> MapWalk<'a> {
             }
             Err(error) if is_damage(&error) => {
                 let cause = Arc::from(error.to_string());
-                self.miss(name, locator, error);
+                self.miss(name, locator, || error);
                 Some(cause)
             }
             Err(error) => return Err(error),
@@ -250,24 +289,26 @@ impl<'a> MapWalk<'a> {
     fn read_chunk(&self, name: Name, locator: Locator) -> Result<(), RepositoryError> {
         let object = locator.pack.object_name();
         let damaged = |what| RepositoryError::new(RepositoryErrorKind::Damaged, what);
-        match self.packs.packs.get(&locator.pack) {
-            None if self.packs.forwarded.contains(&locator.pack) => {}
-            None => return Err(damaged("this object is missing").in_object(&object)),
-            Some((_, PackState::Foreign)) => {
-                let what = "a disk map points into a pack of another domain";
-                return Err(damaged(what).in_object(&object));
-            }
-            Some(_) => {}
+        if let Some((_, PackState::Foreign)) = self.packs.packs.get(&locator.pack) {
+            let what = "a disk map points into a pack of another domain";
+            return Err(damaged(what).in_object(&object));
         }
         let chunk_bytes = usize::try_from(self.shared.file.chunk_bytes).unwrap_or(0);
-        self.shared.read_frames(&[(name, locator)], &mut |_, open| {
+        let frame = [(name, locator)];
+        let mut decoded = |_: usize, open: &mut OpenFrame<'_>| {
             let mut chunk = vec![0; chunk_bytes];
             let len = open(&mut chunk)?;
             if self.shared.naming.chunk(&chunk[..len]) == name {
                 return Ok(());
             }
             Err(damaged("a chunk does not hold what its name says"))
-        })
+        };
+        if self.packs.forwarded.contains(&locator.pack) {
+            self.shared.read_frames(&frame, &mut decoded)
+        } else {
+            // The listing says that nothing of this pack was moved: it is not asked for each frame.
+            self.shared.read_frames_here(&frame, &mut decoded)
+        }
     }
 
     /// Finds the nodes that lead to broken ones, from the leaves up.

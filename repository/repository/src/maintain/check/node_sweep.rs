@@ -11,7 +11,7 @@ const RUN_BYTES_MAX: u64 = 1 << 20;
 /// another request begins.
 const GAP_BYTES_MAX: u64 = 64 << 10;
 /// The most that a node's frame can take: codec and tag besides the node.
-const STORED_BYTES_MAX: u32 = NODE_BYTES_MAX as u32 + 17;
+const STORED_BYTES_MAX: u64 = NODE_BYTES_MAX as u64 + 17;
 
 /// A node that a map points to: where it lies, and what it must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub(crate) fn sweep_nodes(
 /// Cuts sorted nodes into runs that are read at once.
 fn runs(nodes: &[NodeRef]) -> Vec<&[NodeRef]> {
     let end = |node: &NodeRef| {
-        u64::from(node.locator.offset) + u64::from(node.locator.stored_bytes.min(STORED_BYTES_MAX))
+        u64::from(node.locator.offset) + u64::from(node.locator.stored_bytes).min(STORED_BYTES_MAX)
     };
     let mut runs = Vec::new();
     let mut rest = nodes;
@@ -135,7 +135,7 @@ fn read_run(shared: &Shared, run: &[NodeRef], bytes: &mut Vec<u8>) -> Result<u64
     let locators = || run.iter().map(|node| node.locator);
     let start = run.first().map_or(0, |node| u64::from(node.locator.offset));
     let ends = locators().map(|locator| {
-        u64::from(locator.offset) + u64::from(locator.stored_bytes.min(STORED_BYTES_MAX))
+        u64::from(locator.offset) + u64::from(locator.stored_bytes).min(STORED_BYTES_MAX)
     });
     let len = ends.max().unwrap_or(start) - start;
     // At most 1 MiB, or one node.

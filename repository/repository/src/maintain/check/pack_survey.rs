@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use object_store::ObjectInfo;
+use object_store::{ObjectInfo, StoreErrorKind};
 
 use crate::format::{Locator, Name, PackId, TrailerEntry, forwarded_pack};
 use crate::maintain::VerifyObserver;
-use crate::maintain::check::damage::is_damage;
+use crate::maintain::check::damage::{is_damage, is_gone};
 use crate::maintain::check::depth::CheckDepth;
 use crate::maintain::check::frame_filter::FrameFilter;
 use crate::maintain::check::in_parallel::in_parallel;
@@ -45,10 +46,13 @@ impl Listing {
     }
 }
 
+/// Length of each pack that is there, and what is known of it.
+pub(crate) type PackStates = HashMap<PackId, (u64, PackState)>;
+
 /// What packs there are, and what is known to be in them.
 #[derive(Default)]
 pub(crate) struct PackSurvey {
-    pub(crate) packs: HashMap<PackId, (u64, PackState)>,
+    pub(crate) packs: PackStates,
     /// Index objects that are whole.
     pub(crate) indexes: Vec<Arc<IndexSurvey>>,
     /// Index objects that are not, or list packs that are not there: what they say is to be
@@ -94,6 +98,7 @@ impl PackSurvey {
         let mut objects = Vec::new();
         let list = &mut |object| objects.push(object);
         shared.store.list("packs/", list)?;
+        add_unlisted_yet(shared, &indexes, &mut objects)?;
         objects.sort_unstable();
         let (packs, wrong) = ask_packs(shared, depth, &indexes, &objects, findings, observer)?;
         bad_indexes.extend(wrong);
@@ -165,6 +170,34 @@ pub(crate) fn cancelled() -> RepositoryError {
     RepositoryError::new(RepositoryErrorKind::Cancelled, "cancelled")
 }
 
+/// Adds packs that indexes list and the listing does not show, where they are there all the same:
+/// listings may lag, reading by name does not.
+fn add_unlisted_yet(
+    shared: &Shared,
+    indexes: &[Arc<IndexSurvey>],
+    objects: &mut Vec<ObjectInfo>,
+) -> Result<(), RepositoryError> {
+    let seen: HashSet<PackId> = objects
+        .iter()
+        .filter_map(|object| PackId::from_object_name(&object.name))
+        .collect();
+    let packs = indexes.iter().flat_map(|index| index.packs.keys());
+    let unseen: BTreeSet<PackId> = packs.filter(|pack| !seen.contains(pack)).copied().collect();
+    for pack in unseen {
+        let name = pack.object_name();
+        match shared.store.size_bytes(&name) {
+            Ok(size_bytes) => objects.push(ObjectInfo {
+                name,
+                size_bytes,
+                modified: SystemTime::UNIX_EPOCH,
+            }),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Reads all index objects; returns the whole ones, and the names of the others that are ours.
 fn read_indexes(
     shared: &Arc<Shared>,
@@ -183,6 +216,8 @@ fn read_indexes(
             };
             match IndexSurvey::read(shared, object, *id, *size_bytes) {
                 Ok(index) => push(&good, Arc::new(index)),
+                // Removed since it was listed.
+                Err(error) if is_gone(&error) => {}
                 Err(error) => {
                     if is_damage(&error) {
                         let mut bad: std::sync::MutexGuard<'_, Vec<String>> =
@@ -208,7 +243,7 @@ fn ask_packs(
     objects: &[ObjectInfo],
     findings: &Findings,
     observer: &dyn VerifyObserver,
-) -> Result<(HashMap<PackId, (u64, PackState)>, BTreeSet<String>), RepositoryError> {
+) -> Result<(PackStates, BTreeSet<String>), RepositoryError> {
     let mut listed: HashMap<PackId, (&Arc<IndexSurvey>, u64)> = HashMap::new();
     for index in indexes {
         listed.extend(index.packs.iter().map(|(pack, len)| (*pack, (index, *len))));
@@ -262,6 +297,9 @@ fn ask_packs(
                 findings.add(&RepositoryError::damaged(&index.object, what))?;
                 let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
                 wrong.insert(index.object.clone());
+            }
+            if entries.as_ref().is_err_and(is_gone) {
+                return Ok(());
             }
             let state = state_of(entries, findings)?;
             let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -23,6 +23,9 @@ pub(crate) struct Healing {
     pub(crate) lost: Vec<LostFrame>,
 }
 
+/// An object that says what is lost: its name, and what it says where that can be read.
+pub(crate) type LostObject = (String, Result<Vec<LostFrame>, RepositoryError>);
+
 /// Finds where else a frame of a name lies.
 pub(crate) type FindFrame<'a> = dyn Fn(&Name) -> Option<Locator> + 'a;
 
@@ -124,9 +127,7 @@ impl Shared {
     }
 
     /// Lists the objects of this domain that say what is lost, with what they say.
-    pub(crate) fn lost_objects(
-        &self,
-    ) -> Result<Vec<(String, Result<Vec<LostFrame>, RepositoryError>)>, RepositoryError> {
+    pub(crate) fn lost_objects(&self) -> Result<Vec<LostObject>, RepositoryError> {
         let mut names = Vec::new();
         self.store
             .list("lost/", &mut |object| names.push(object.name))?;
