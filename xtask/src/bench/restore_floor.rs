@@ -1,11 +1,15 @@
 //! The floor of a restore: decrypting, decompressing and hashing each chunk, and writing it.
+//!
+//! What is written is written by the very code that restores use: flushed as it grows, and out of
+//! the page cache. Buffers are filled again and again, so that no component pays for fresh pages.
 
 use std::fs::File;
-use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::Instant;
 
 use aws_lc_rs::aead::{Aad, Nonce};
+use block_io::{DiskError, NewImage};
+use disk_image::{ImageFormat, NewImageOptions};
 use serde::Serialize;
 
 use super::floor::{CHUNK_BYTES, CHUNKS_AT_ONCE, benchmark_key, holds_something, processor_time};
@@ -44,58 +48,65 @@ pub(crate) fn measure(raw: &Path, scratch: &Path) -> Result<RestoreFloor, String
 
 fn measure_into(raw: &Path, scratch: &Path) -> Result<RestoreFloor, String> {
     let text = |error: std::io::Error| error.to_string();
+    let disk_text = |error: DiskError| error.to_string();
     let mut file = File::open(raw).map_err(text)?;
-    let mut target = File::create(scratch).map_err(text)?;
+    let size_bytes = file.metadata().map_err(text)?.len();
+    let options = NewImageOptions::new(ImageFormat::Raw, size_bytes);
+    let target = disk_image::create(scratch, &options).map_err(disk_text)?;
     let mut floor = RestoreFloor::default();
     let mut batch = vec![0; CHUNK_BYTES * CHUNKS_AT_ONCE];
+    let mut plain = vec![1; CHUNK_BYTES * CHUNKS_AT_ONCE];
     let mut offset = 0;
     loop {
         let length = read_full(&mut file, &mut batch)?;
         if length == 0 {
             break;
         }
-        decode(&batch[..length], &mut floor)?;
+        decode(&batch[..length], &mut plain, &mut floor)?;
         let begun = Instant::now();
         let mut written = Ok(());
         floor.write_seconds += processor_time(|| {
-            written = write_data(
-                &mut target,
-                offset,
-                &batch[..length],
-                &mut floor.written_bytes,
-            );
+            written = write_data(&target, offset, &batch[..length], &mut floor.written_bytes);
         });
-        written.map_err(text)?;
+        written.map_err(disk_text)?;
         floor.write_wall_seconds += begun.elapsed().as_secs_f64();
         offset += u64::try_from(length).unwrap_or_default();
     }
     let begun = Instant::now();
-    target.sync_all().map_err(text)?;
+    let mut finished = Ok(());
+    floor.write_seconds += processor_time(|| finished = Box::new(target).finish());
+    finished.map_err(disk_text)?;
     floor.write_wall_seconds += begun.elapsed().as_secs_f64();
     Ok(floor)
 }
 
-/// Writes the runs of chunks that hold something, and has them go to the disk.
+/// Writes the chunks that hold something, neighbours together.
 fn write_data(
-    target: &mut File,
+    target: &dyn NewImage,
     offset: u64,
     batch: &[u8],
     written: &mut u64,
-) -> std::io::Result<()> {
+) -> Result<(), DiskError> {
     let mut position = offset;
-    for part in batch.chunks(CHUNK_BYTES) {
-        if holds_something(part) {
-            target.seek(SeekFrom::Start(position))?;
-            target.write_all(part)?;
-            *written += u64::try_from(part.len()).unwrap_or_default();
+    for part in batch.chunks(16 * CHUNK_BYTES) {
+        let chunks: Vec<&[u8]> = part.chunks(CHUNK_BYTES).collect();
+        let mut start = 0;
+        for run in chunks.chunk_by(|a, b| holds_something(a) == holds_something(b)) {
+            let len = run.iter().map(|chunk| chunk.len()).sum::<usize>();
+            let at = position + u64::try_from(start).unwrap_or_default();
+            if run.first().is_some_and(|chunk| holds_something(chunk)) {
+                target.write_at(at, &part[start..start + len])?;
+                *written += u64::try_from(len).unwrap_or_default();
+            }
+            start += len;
         }
         position += u64::try_from(part.len()).unwrap_or_default();
     }
-    target.sync_data()
+    Ok(())
 }
 
 /// Makes the frames of a batch, which costs nothing here, and takes them apart again.
-fn decode(batch: &[u8], floor: &mut RestoreFloor) -> Result<(), String> {
+fn decode(batch: &[u8], plain: &mut [u8], floor: &mut RestoreFloor) -> Result<(), String> {
     let key = benchmark_key()?;
     let nonce = || Nonce::assume_unique_for_key([0; 12]);
     let chunks = batch.chunks(CHUNK_BYTES);
@@ -121,7 +132,7 @@ fn decode(batch: &[u8], floor: &mut RestoreFloor) -> Result<(), String> {
             }
         }
     });
-    let mut plain = vec![0; chunks.len() * CHUNK_BYTES];
+    let plain = &mut plain[..chunks.len() * CHUNK_BYTES];
     let mut decompressor = zstd::bulk::Decompressor::new().map_err(|error| error.to_string())?;
     floor.decompress_seconds += processor_time(|| {
         for ((is_packed, frame), target) in frames.iter().zip(plain.chunks_mut(CHUNK_BYTES)) {

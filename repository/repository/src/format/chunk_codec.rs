@@ -1,6 +1,7 @@
 //! Compression of frames and sealed objects: codec[1] ‖ body.
 
 use std::cell::RefCell;
+use std::io::Cursor;
 
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -29,18 +30,15 @@ impl Codec {
     pub(crate) fn encode(&mut self, plain: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
         out.push(ZSTD);
-        out.resize(start + plain.len().max(1), 0);
-        // Room for one byte less than the plain bytes: a body that does not gain does not fit.
-        match self
-            .compressor
-            .compress_to_buffer(plain, &mut out[start + 1..])
-        {
-            Ok(len) => out.truncate(start + 1 + len),
-            Err(_) => {
-                out.truncate(start);
-                out.push(RAW);
-                out.extend_from_slice(plain);
-            }
+        out.reserve(plain.len());
+        // Written behind what is there, into room that nobody has filled before.
+        let mut body = Cursor::new(&mut *out);
+        body.set_position(start as u64 + 1);
+        let compressed = self.compressor.compress_to_buffer(plain, &mut body);
+        if !compressed.is_ok_and(|len| len < plain.len()) {
+            out.truncate(start);
+            out.push(RAW);
+            out.extend_from_slice(plain);
         }
     }
 }
