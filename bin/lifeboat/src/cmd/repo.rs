@@ -3,6 +3,7 @@
 mod bench_collect;
 mod bench_fill;
 mod check;
+mod collect;
 pub(crate) mod damage;
 mod domain;
 mod host;
@@ -25,6 +26,8 @@ pub(crate) enum RepoCommand {
     Init(init::InitArgs),
     /// Check that everything in the repository is as it was written
     Check(check::CheckArgs),
+    /// Delete what no restore point needs
+    Collect(collect::CollectArgs),
     /// Keep locked objects locked
     #[command(subcommand)]
     Lock(lock::LockCommand),
@@ -55,6 +58,7 @@ pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<Exit
     match command {
         RepoCommand::Init(args) => init::run(invocation, args),
         RepoCommand::Check(args) => check::run(invocation, args),
+        RepoCommand::Collect(args) => collect::run(invocation, args),
         RepoCommand::Lock(command) => lock::run(invocation, command),
         RepoCommand::Repair(args) => repair::run(invocation, args),
         RepoCommand::Stats(_) => stats::run(invocation),

@@ -188,8 +188,20 @@ impl Ui {
             name,
             vm,
             turn: None,
+            counted: false,
         };
         Progress::start(self.progress, stage, total_bytes)
+    }
+
+    /// Begins to show how a stage of so many things, not bytes, gets on.
+    pub(crate) fn progress_counted(&self, name: &'static str, total: u64) -> Progress {
+        let stage = Stage {
+            name,
+            vm: None,
+            turn: None,
+            counted: true,
+        };
+        Progress::start(self.progress, stage, total)
     }
 
     /// Begins to show how a VM's turn, the n-th of so many, gets on.
@@ -204,6 +216,7 @@ impl Ui {
             name,
             vm: Some(vm.to_owned()),
             turn: Some(turn),
+            counted: false,
         };
         Progress::start(self.progress, stage, total_bytes)
     }

@@ -21,9 +21,18 @@ pub(super) struct Stage {
     pub(super) vm: Option<String>,
     /// Which of how many, from 1.
     pub(super) turn: Option<(usize, usize)>,
+    /// Things are counted, not bytes.
+    pub(super) counted: bool,
 }
 
 impl Stage {
+    fn amount(&self, number: u64) -> String {
+        match self.counted {
+            true => number.to_string(),
+            false => size(number),
+        }
+    }
+
     fn text(&self) -> String {
         let turn = match self.turn {
             Some((number, count)) if count > 1 => format!("[{number}/{count}] "),
@@ -50,7 +59,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(super) fn start(mode: ProgressMode, stage: Stage, total_bytes: u64) -> Self {
-        let bar = (mode == ProgressMode::Tty).then(|| bar(stage.text(), total_bytes));
+        let bar = (mode == ProgressMode::Tty).then(|| bar(&stage, total_bytes));
         let begun = Instant::now();
         let progress = Self {
             mode,
@@ -68,7 +77,7 @@ impl Progress {
                 &json!({ "stage": stage.name, "vm": stage.vm, "state": "started", "total": total_bytes }),
             )),
             ProgressMode::Lines if total_bytes > 0 => {
-                err(&format!("{}: {}", stage.text(), size(total_bytes)));
+                err(&format!("{}: {}", stage.text(), stage.amount(total_bytes)));
             }
             _ => {}
         }
@@ -118,7 +127,7 @@ impl Progress {
             "{}: {} %, {}/s{left}",
             self.stage.text(),
             percent.unwrap_or(100).min(100),
-            size(rate)
+            self.stage.amount(rate)
         ));
     }
 
@@ -137,7 +146,7 @@ impl Progress {
                 "{}: done in {}, {}/s",
                 self.stage.text(),
                 duration(elapsed),
-                size(rate(done, elapsed))
+                self.stage.amount(rate(done, elapsed))
             )),
             _ => {}
         }
@@ -158,15 +167,17 @@ fn rate(bytes: u64, time: Duration) -> u64 {
     bytes.saturating_mul(1000) / millis
 }
 
-fn bar(stage: String, total_bytes: u64) -> ProgressBar {
+fn bar(stage: &Stage, total_bytes: u64) -> ProgressBar {
     let bar =
         ProgressBar::with_draw_target(Some(total_bytes), ProgressDrawTarget::stderr_with_hz(8));
     // The template is a constant that works; without it the plain bar still does.
-    if let Ok(style) = ProgressStyle::with_template(
-        "{msg}  {bar:24}  {percent:>3} %  {binary_bytes_per_sec}  eta {eta_precise}",
-    ) {
+    let template = match stage.counted {
+        true => "{msg}  {bar:24}  {percent:>3} %  {pos}/{len}  eta {eta_precise}",
+        false => "{msg}  {bar:24}  {percent:>3} %  {binary_bytes_per_sec}  eta {eta_precise}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.set_message(stage);
+    bar.set_message(stage.text());
     bar
 }

@@ -93,6 +93,7 @@ fn every_command_speaks_json() {
         ("verify", &["Web@latest"]),
         ("repo check", &["--read-data"]),
         ("repo check", &["--without-key"]),
+        ("repo collect", &["--dry-run"]),
         ("repo repair", &["--dry-run"]),
         ("repo stats", &[]),
         ("repo key list", &[]),
