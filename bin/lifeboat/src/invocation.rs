@@ -1,7 +1,7 @@
 //! One invocation of the program: its global options, and what they lead to.
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use repository::Repository;
 
@@ -90,6 +90,16 @@ impl Invocation {
         // Before anything is asked of the store.
         let opened_by = OpenedBy::find(&self.ui, self.no_input, purpose)?;
         let store = self.limits.bound(self.repository_place()?.open()?);
+        Ok(Repository::open(store, &opened_by.unlock())?)
+    }
+
+    /// Opens the repository that restore points are copied to.
+    pub(crate) fn open_target_repository(&self, named: &Path) -> Result<Repository, CliError> {
+        let opened_by = match OpenedBy::find_for_target()? {
+            Some(own) => own,
+            None => OpenedBy::find(&self.ui, self.no_input, Purpose::Everything)?,
+        };
+        let store = self.limits.bound(StoreChoice::read(named)?.open()?);
         Ok(Repository::open(store, &opened_by.unlock())?)
     }
 

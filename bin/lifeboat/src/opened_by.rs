@@ -6,6 +6,10 @@
 //! | `LIFEBOAT_RECOVERY_KEY_FILE` | everything |
 //! | `LIFEBOAT_KEY_FILE` | everything |
 //! | `LIFEBOAT_PASSWORD_FILE`, `…_FD`, `…_COMMAND`, `LIFEBOAT_PASSWORD`, or a prompt | everything |
+//!
+//! A second repository, which points are copied to, is opened with the first of
+//! `LIFEBOAT_TO_RECOVERY_KEY_FILE`, `LIFEBOAT_TO_KEY_FILE`, `LIFEBOAT_TO_PASSWORD_FILE` and
+//! `LIFEBOAT_TO_PASSWORD_COMMAND`; without any, with what opens the first one.
 
 use std::path::Path;
 
@@ -14,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
-use crate::password::{Asked, Password, named_file, password};
+use crate::password::{Asked, Password, named_file, password, target_password};
 use crate::recovery_key_file;
 use crate::secret_file;
 use crate::ui::Ui;
@@ -58,6 +62,17 @@ impl OpenedBy {
             return read_key_file(&file).map(Self::KeyFile);
         }
         password(ui, no_input, Asked::Once).map(Self::Password)
+    }
+
+    /// Finds what opens the repository that points are copied to, where it has secrets of its own.
+    pub(crate) fn find_for_target() -> Result<Option<Self>, CliError> {
+        if let Some(file) = named_file("LIFEBOAT_TO_RECOVERY_KEY_FILE") {
+            return recovery_key_file::read(&file).map(|key| Some(Self::RecoveryKey(key)));
+        }
+        if let Some(file) = named_file("LIFEBOAT_TO_KEY_FILE") {
+            return read_key_file(&file).map(|key| Some(Self::KeyFile(key)));
+        }
+        Ok(target_password()?.map(Self::Password))
     }
 
     pub(crate) fn unlock(&self) -> Unlock<'_> {

@@ -51,6 +51,23 @@ pub(crate) fn password(ui: &Ui, no_input: bool, asked: Asked) -> Result<Password
     Ok(password)
 }
 
+/// Finds the password of the repository that points are copied to, where it has one of its own.
+pub(crate) fn target_password() -> Result<Option<Password>, CliError> {
+    let password = if let Some(path) = named_file("LIFEBOAT_TO_PASSWORD_FILE") {
+        first_line(&read_secret_file(&path)?)
+    } else if let Some(command) = variable("LIFEBOAT_TO_PASSWORD_COMMAND") {
+        from_command(&command)?
+    } else {
+        return Ok(None);
+    };
+    if password.is_empty() {
+        return Err(CliError::usage(
+            "the password of the repository to copy to is empty",
+        ));
+    }
+    Ok(Some(password))
+}
+
 /// Returns the file that a variable names, where it is set.
 pub(crate) fn named_file(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable)

@@ -90,7 +90,8 @@ fn copy_point(
         stream.statistics = stored.statistics;
         stream.cursor = None;
     }
-    run.publish(&copied)?;
+    // Under another id only where a collector came between: then the next copy makes it once more.
+    let copied = run.publish(&copied)?;
     Ok((copied, all))
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use jiff::Timestamp;
 use repository::{Repository, RepositoryError, RestorePoint};
 use serde::Serialize;
 
@@ -33,6 +34,8 @@ pub struct PlannedPoint {
     pub id: String,
     /// Name of the VM.
     pub vm: String,
+    /// The time of the point.
+    pub started: Timestamp,
     /// Bytes of its disks and files.
     pub size_bytes: u64,
     /// Whether the target has it already.
@@ -89,6 +92,7 @@ pub fn plan_copy(
             plan.points.push(PlannedPoint {
                 id: point.id.clone(),
                 vm: point.vm.name.clone(),
+                started: point.started,
                 size_bytes: point.all_streams().map(|stream| stream.size_bytes).sum(),
                 there: there.contains(&point.id),
                 point,

@@ -4,6 +4,7 @@ mod bench_collect;
 mod bench_fill;
 mod check;
 mod collect;
+mod copy;
 pub(crate) mod damage;
 mod domain;
 mod host;
@@ -28,6 +29,8 @@ pub(crate) enum RepoCommand {
     Check(check::CheckArgs),
     /// Delete what no restore point needs
     Collect(collect::CollectArgs),
+    /// Copy restore points to another repository, only what is missing
+    Copy(copy::CopyArgs),
     /// Keep locked objects locked
     #[command(subcommand)]
     Lock(lock::LockCommand),
@@ -59,6 +62,7 @@ pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<Exit
         RepoCommand::Init(args) => init::run(invocation, args),
         RepoCommand::Check(args) => check::run(invocation, args),
         RepoCommand::Collect(args) => collect::run(invocation, args),
+        RepoCommand::Copy(args) => copy::run(invocation, args),
         RepoCommand::Lock(command) => lock::run(invocation, command),
         RepoCommand::Repair(args) => repair::run(invocation, args),
         RepoCommand::Stats(_) => stats::run(invocation),

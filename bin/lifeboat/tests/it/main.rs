@@ -7,6 +7,7 @@
 
 mod all_checkpoints;
 mod commands;
+mod copies;
 mod deduplication;
 mod doctor;
 mod exit_codes;
