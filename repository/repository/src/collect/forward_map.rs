@@ -20,7 +20,6 @@ const OBJECTS_MAX: usize = 64;
 pub(crate) struct ForwardObject {
     pub(crate) info: ObjectInfo,
     pub(crate) domain: DomainId,
-    pub(crate) old_pack: PackId,
     forwards: Vec<Forward>,
     reached: AtomicBool,
 }
@@ -86,7 +85,6 @@ impl ForwardMap {
             map.objects.push(ForwardObject {
                 info,
                 domain,
-                old_pack,
                 forwards,
                 reached: AtomicBool::new(false),
             });

@@ -144,24 +144,6 @@ impl<'a> Marker<'a> {
         self.run(&work, observer)
     }
 
-    /// Marks what the streams of one point reach.
-    pub(crate) fn mark_point(
-        &self,
-        point: &RestorePoint,
-        observer: &dyn CollectObserver,
-    ) -> Result<(), RepositoryError> {
-        let state = State {
-            stack: self.roots(point)?,
-            ..State::default()
-        };
-        let work = Work {
-            points: &[],
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        };
-        self.run(&work, observer)
-    }
-
     fn run(&self, work: &Work<'_>, observer: &dyn CollectObserver) -> Result<(), RepositoryError> {
         std::thread::scope(|scope| {
             for _ in 0..self.workers.max(1) {

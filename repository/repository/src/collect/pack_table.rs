@@ -88,10 +88,6 @@ impl PackTable {
             + size_of_val(&self.buckets[..])
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.packs.len()
-    }
-
     /// Returns the number of a pack of the listing.
     pub(crate) fn number(&self, id: &PackId) -> Option<u32> {
         let bucket = bucket(id);
@@ -129,12 +125,6 @@ impl PackTable {
             let counted = &marks.counted_bytes;
             counted.fetch_add(stored_bytes.into(), Ordering::Relaxed);
         }
-    }
-
-    /// Marks a pack as reached as a whole.
-    pub(crate) fn mark_reached(&self, number: u32) {
-        let reached = &self.marks[number as usize].reached;
-        reached.store(true, Ordering::Relaxed);
     }
 
     /// Says whether anything of a pack is reached.

@@ -6,8 +6,14 @@
 //! and not removed must read back whole, and at the end, after enough quiet collections, no
 //! garbage may be left.
 //!
-//! Rules of the protocol that were broken one at a time to see the model fail: see the end of the
-//! file.
+//! Rules that were broken one at a time, and what noticed:
+//!
+//! | Rule that was left out | Noticed by |
+//! |---|---|
+//! | a condemned pack that a point reaches is pardoned | this model |
+//! | a writer looks again after it has published | the writer that pauses; mending; `--no-other-writers` beside a writer |
+//! | what is shared unread from a parent that the collector may not know is walked | nothing yet: in the tests that are there, what says that a deletion is done makes the writer look |
+//! | a listing's absence is confirmed by asking for the pack itself | this model: forwarding objects in a circle |
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -128,10 +128,20 @@ fn a_parent_that_is_pruned_while_its_child_is_stored_takes_nothing_with_it() {
 
 #[test]
 fn a_child_of_a_point_that_the_collector_did_not_see_needs_nothing_condemned() {
+    // The child begins so long after it was condemned, and is published so long after that.
+    for (before, between) in [(0, 25), (20, 5)] {
+        child_of_an_unseen_point(before, between);
+    }
+}
+
+fn child_of_an_unseen_point(hours_before: u32, hours_between: u32) {
     // The parent is published between the collector's listing and what it condemns.
     let mut site = site_with_garbage();
     let (repository, _) = site.open();
-    let disk = noise(1, SIZE);
+    // Its first leaf is new, and what the leaf points to is not. All of its second leaf is new.
+    let mut disk = noise(1, SIZE);
+    disk[..CHUNK].fill(5);
+    disk[SIZE / 2..].copy_from_slice(&noise(8, SIZE / 2));
     let published = Arc::new(Mutex::new(None));
     let collector = site.store.another_host();
     collector.set_fault(Fault::None, false);
@@ -145,6 +155,7 @@ fn a_child_of_a_point_that_the_collector_did_not_see_needs_nothing_condemned() {
     assert!(report.condemned_packs > 0);
     let parent = published.lock().unwrap().take().unwrap();
     site.remember(&parent, &disk);
+    site.store.advance(hours_before * HOUR);
     // Whoever begins now knows what is condemned, but shares subtrees that lie in it unread.
     let (repository, _) = site.open();
     let run = repository.begin_run(2).unwrap();
@@ -158,7 +169,7 @@ fn a_child_of_a_point_that_the_collector_did_not_see_needs_nothing_condemned() {
         .unwrap();
     // The parent is pruned, and the next collection lists the points before the child is there.
     site.remove(&parent);
-    site.store.advance(25 * HOUR);
+    site.store.advance(hours_between * HOUR);
     collect(&site.store);
     let published = publish(&run, "vm", &device, stored);
     match published {
