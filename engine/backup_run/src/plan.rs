@@ -31,8 +31,8 @@ pub fn plan_backup(
     let mut planned = Vec::with_capacity(vms.len());
     for vm in vms {
         // Points that cannot be listed are the run's trouble; to plan, the VM counts as new.
-        let points = repository.and_then(|repository| repository.points_of(&vm.identity).ok());
-        let previous = points.and_then(|points| latest(points, options.request.mode));
+        let mode = options.request.mode;
+        let previous = repository.and_then(|own| latest(own, &vm.identity, mode).ok().flatten());
         let previous = previous.as_ref().map(previous_backup);
         let request = options.request_for(vm);
         let mut plan = match host.plan(vm, &request, previous.as_ref()) {

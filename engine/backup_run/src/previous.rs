@@ -3,18 +3,20 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyperv_host::{BackupMode, PreviousBackup, PreviousDisk};
-use repository::{RestorePoint, Stream};
+use repository::{Repository, RepositoryError, RestorePoint, Stream};
 
-/// Returns the point that was made last among those that a run in this mode compares with: what
+/// Finds the point that was made last among those that a run in this mode compares with: what
 /// holds disks does not help a checkpoint tree, and the other way round. So a run of the one kind
-/// between two of the other costs these nothing. Hosts' clocks may be wrong by years, so it is the time at
-/// which this program had all of it, not the time that the data is of.
-pub(crate) fn latest(points: Vec<RestorePoint>, mode: BackupMode) -> Option<RestorePoint> {
+/// between two of the other costs these nothing. Hosts' clocks may be wrong by years, so it is the
+/// time at which all of it was stored, not the time that the data is of.
+pub(crate) fn latest(
+    repository: &Repository,
+    identity: &str,
+    mode: BackupMode,
+) -> Result<Option<RestorePoint>, RepositoryError> {
     let wants_tree = mode == BackupMode::AllCheckpoints;
-    points
-        .into_iter()
-        .filter(|point| point.checkpoints.is_some() == wants_tree)
-        .max_by(|one, other| (one.finished, &one.id).cmp(&(other.finished, &other.id)))
+    let fits = |point: &RestorePoint| point.checkpoints.is_some() == wants_tree;
+    repository.newest_point_of(identity, fits)
 }
 
 /// Says what a point has, in the host's words. What the repository keeps for the host comes back

@@ -129,7 +129,13 @@ fn back_up_all(
         .items
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
-    Ok((items.into_iter().flatten().collect(), left))
+    let items: Vec<RunItem> = items.into_iter().flatten().collect();
+    if items.iter().any(|item| item.point.is_some()) {
+        // The points are there and whole. Without a roll-up listings read them one by one, until
+        // the next run writes it.
+        drop(repository.roll_up_points());
+    }
+    Ok((items, left))
 }
 
 /// What the threads of a run share.

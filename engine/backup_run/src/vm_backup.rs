@@ -59,8 +59,8 @@ impl VmBackup<'_> {
         item: &mut RunItem,
     ) -> Result<(), BackupError> {
         let request = self.options.request_for(self.vm);
-        let points = self.run.repository().points_of(&self.vm.identity)?;
-        let parent = latest(points, request.mode);
+        let repository = self.run.repository();
+        let parent = latest(repository, &self.vm.identity, request.mode)?;
         let previous = parent.as_ref().map(previous_backup);
         let steps = Steps {
             vm: &self.vm.name,

@@ -67,9 +67,11 @@ mod hex;
 mod keys;
 mod maintain;
 mod point_selector;
+mod points;
 mod read;
 mod repository;
 mod restore_point;
+mod settings;
 mod shared;
 mod stream;
 mod unlock;
@@ -85,9 +87,13 @@ pub use maintain::{
     VerifyObserver, VerifyReport, check_bytes,
 };
 pub use point_selector::PointSelector;
+pub use points::{
+    Catalog, CatalogPoint, Hold, Note, PointNotes, PointSummary, Removal, RollUpReport, Verified,
+};
 pub use read::RepositoryDisk;
 pub use repository::{InitOptions, Repository, repository_id};
 pub use restore_point::{Consistency, LeftOutDisk, PointKind, PointStage, PointVm, RestorePoint};
+pub use settings::{KeepRules, Settings};
 pub use stream::{
     Proof, SkippedContent, Stream, StreamRead, StreamRole, StreamRoot, StreamStatistics,
 };

@@ -4,7 +4,9 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use crate::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint};
+use crate::{
+    CatalogPoint, PointSummary, Repository, RepositoryError, RepositoryErrorKind, RestorePoint,
+};
 
 /// Hex digits that the beginning of an id needs.
 const ID_DIGITS_MIN: usize = 4;
@@ -69,15 +71,16 @@ impl PointSelector {
     /// Chooses among `points`, which are ordered oldest first.
     pub fn choose<'a>(
         &self,
-        points: &'a [RestorePoint],
-    ) -> Result<&'a RestorePoint, RepositoryError> {
+        points: &[&'a PointSummary],
+    ) -> Result<&'a PointSummary, RepositoryError> {
         let none = |what: String| {
             RepositoryError::new(RepositoryErrorKind::NoSuchPoint, what)
                 .hint("`lifeboat point list` shows the restore points")
         };
         match self {
             Self::Id(prefix) => {
-                let mut found = points.iter().filter(|point| point.id.starts_with(prefix));
+                let found = points.iter().copied();
+                let mut found = found.filter(|point| point.id.starts_with(prefix));
                 match (found.next(), found.next()) {
                     (Some(point), None) => Ok(point),
                     (None, _) => Err(none(format!(
@@ -120,17 +123,18 @@ fn ambiguous(what: String) -> RepositoryError {
 
 /// Returns the points of the one VM that is called so.
 fn of_vm<'a>(
-    points: &'a [RestorePoint],
+    points: &[&'a PointSummary],
     vm: &str,
-) -> Result<Vec<&'a RestorePoint>, RepositoryError> {
+) -> Result<Vec<&'a PointSummary>, RepositoryError> {
     let lower = vm.to_lowercase();
-    let named = |point: &&RestorePoint| {
+    let named = |point: &&PointSummary| {
         point.vm.name.to_lowercase() == lower || point.vm.identity.to_lowercase() == lower
     };
-    let mut found: Vec<&RestorePoint> = points.iter().filter(named).collect();
+    let mut found: Vec<&PointSummary> = points.iter().copied().filter(named).collect();
     if found.is_empty() && vm.len() >= ID_DIGITS_MIN {
         found = points
             .iter()
+            .copied()
             .filter(|point| point.vm.identity.to_lowercase().starts_with(&lower))
             .collect();
     }
@@ -152,6 +156,7 @@ fn of_vm<'a>(
     let identity = &first.vm.identity;
     Ok(points
         .iter()
+        .copied()
         .filter(|point| point.vm.identity == *identity)
         .collect())
 }
@@ -183,20 +188,34 @@ fn parse_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
 }
 
 impl Repository {
-    /// Finds the point that a person named.
+    /// Finds the point that a person named, and reads it.
     pub fn find_point(&self, text: &str) -> Result<RestorePoint, RepositoryError> {
+        self.point_of(&self.find_point_with_notes(text)?.summary)
+    }
+
+    /// Reads the point that a summary is of.
+    pub fn point_of(&self, summary: &PointSummary) -> Result<RestorePoint, RepositoryError> {
+        self.read_point(&summary.object)
+    }
+
+    /// Finds the point that a person named, and what a listing says of it.
+    pub fn find_point_with_notes(&self, text: &str) -> Result<CatalogPoint, RepositoryError> {
         let selector = PointSelector::parse(text, &TimeZone::system())?;
-        let (points, unreadable) = self.points()?;
-        selector.choose(&points).cloned().map_err(|error| {
-            match unreadable
-                .into_iter()
-                .find(|error| error.kind() != RepositoryErrorKind::OtherDomain)
-            {
-                // The point may be one of those that cannot be read: that is damage, not a typing error.
-                Some(damage) if error.kind() == RepositoryErrorKind::NoSuchPoint => damage,
-                _ => error,
+        let mut catalog = self.catalog()?;
+        let summaries: Vec<&PointSummary> = catalog.points.iter().map(|own| &own.summary).collect();
+        let chosen = match selector.choose(&summaries) {
+            Ok(chosen) => chosen.object.clone(),
+            Err(error) if error.kind() == RepositoryErrorKind::NoSuchPoint => {
+                // The point may be one of those that cannot be read: that is damage, not a typing
+                // error.
+                return Err(catalog.unreadable.into_iter().next().unwrap_or(error));
             }
-        })
+            Err(error) => return Err(error),
+        };
+        let is_it = |own: &CatalogPoint| own.summary.object == chosen;
+        let index = catalog.points.iter().position(is_it);
+        let found = index.map(|index| catalog.points.swap_remove(index));
+        found.ok_or_else(|| refuse(text))
     }
 }
 

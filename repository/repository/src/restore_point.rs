@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::format::{SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal, sealed_key_id};
 use crate::hex;
+use crate::keys::DomainId;
 use crate::read::{MapReader, MapShape, RepositoryDisk};
 use crate::shared::Shared;
 use crate::stream::{Stream, StreamRole, StreamRoot};
@@ -199,13 +200,23 @@ impl Repository {
         }
     }
 
-    fn read_point(&self, object: &str) -> Result<RestorePoint, RepositoryError> {
+    /// Reads a point of any domain.
+    pub(crate) fn read_point(&self, object: &str) -> Result<RestorePoint, RepositoryError> {
         let bytes = self.shared.store.get(object, SEALED_BYTES_MAX as u64)?;
+        Ok(self.open_point(object, &bytes)?.1)
+    }
+
+    /// Opens the bytes of a point, and says which domain it is of.
+    pub(crate) fn open_point(
+        &self,
+        object: &str,
+        bytes: &[u8],
+    ) -> Result<(DomainId, RestorePoint), RepositoryError> {
         let kind = SealedKind::RestorePoint;
-        let shared = self.shared.of_domain(sealed_key_id(object, &bytes)?);
+        let shared = self.shared.of_domain(sealed_key_id(object, bytes)?);
         let shared = shared.map_err(|error| error.in_object(object))?;
         let domain = shared.domain();
-        let body = open_sealed(kind, domain.id, &domain.map_key, object, &bytes)?;
+        let body = open_sealed(kind, domain.id, &domain.map_key, object, bytes)?;
         let unreadable = |error| {
             RepositoryError::damaged(object, "the restore point cannot be read").caused_by(error)
         };
@@ -228,7 +239,7 @@ impl Repository {
         for stream in streams.iter_mut().chain(images) {
             stream.set_domain(domain.id);
         }
-        Ok(point)
+        Ok((domain.id, point))
     }
 
     /// Reads the points of all domains, oldest first, and what could not be read. An error of kind

@@ -17,8 +17,11 @@ pub(crate) const SEALED_BYTES_MAX: usize = 64 << 20;
 pub(crate) enum SealedKind {
     KeyRing = 1,
     RestorePoint = 2,
+    Note = 3,
+    RollUp = 4,
     Condemned = 5,
     Forward = 6,
+    Settings = 7,
     Locks = 8,
     Host = 9,
     Run = 10,

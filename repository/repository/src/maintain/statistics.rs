@@ -42,19 +42,17 @@ impl Repository {
                 statistics.index_bytes += object.size_bytes;
             }
         })?;
-        let (points, _) = self.points()?;
+        let catalog = self.catalog()?;
         let mut vms = std::collections::HashSet::new();
-        for point in &points {
+        for point in &catalog.points {
+            let summary = &point.summary;
             statistics.points += 1;
-            vms.insert(&point.vm.identity);
+            vms.insert(&summary.vm.identity);
             // Of a checkpoint tree, the files: how large its disks are only they know.
-            let disks = point.disks().chain(&point.images);
-            statistics.provisioned_bytes += disks.map(|d| d.size_bytes).sum::<u64>();
-            for stream in point.all_streams() {
-                statistics.data_bytes += stream.statistics.data_bytes;
-                statistics.unique_bytes += stream.statistics.new_bytes;
-                statistics.stored_bytes += stream.statistics.stored_bytes;
-            }
+            statistics.provisioned_bytes += summary.size_bytes;
+            statistics.data_bytes += summary.statistics.data_bytes;
+            statistics.unique_bytes += summary.statistics.new_bytes;
+            statistics.stored_bytes += summary.statistics.stored_bytes;
         }
         statistics.vms = vms.len() as u64;
         Ok(statistics)

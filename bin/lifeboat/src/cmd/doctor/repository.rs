@@ -2,7 +2,7 @@
 
 use hyperv_host::{Finding, Severity, VmEntry};
 use jiff::{SignedDuration, Timestamp};
-use repository::{Repository, RepositoryErrorKind, RestorePoint};
+use repository::{CatalogPoint, Repository, RepositoryErrorKind};
 
 use super::report::Report;
 use crate::cli_error::CliError;
@@ -50,19 +50,20 @@ pub(super) fn look(invocation: &Invocation, host: Option<&OpenHost>, report: &mu
 }
 
 /// Opens it and lists its points; what stands in the way of that is a finding.
-fn open(invocation: &Invocation) -> Result<(Vec<RestorePoint>, Vec<Finding>), Finding> {
+fn open(invocation: &Invocation) -> Result<(Vec<CatalogPoint>, Vec<Finding>), Finding> {
     let repository = invocation
         .open_repository()
         .map_err(|error| of_error(&error))?;
-    let (points, unreadable) = repository
-        .points()
+    let catalog = repository
+        .catalog()
         .map_err(|error| of_error(&error.into()))?;
-    let mut findings: Vec<Finding> = unreadable
+    let mut findings: Vec<Finding> = catalog
+        .unreadable
         .iter()
         .map(|error| damaged(&error.to_string()))
         .collect();
     findings.extend(missing_packs(&repository));
-    Ok((points, findings))
+    Ok((catalog.points, findings))
 }
 
 fn of_error(error: &CliError) -> Finding {
@@ -94,14 +95,14 @@ fn missing_packs(repository: &Repository) -> Option<Finding> {
 }
 
 /// Says that a VM has no point of late. One that says nobackup needs none.
-fn stale(vm: &VmEntry, points: &[RestorePoint], now: Timestamp) -> Option<Finding> {
+fn stale(vm: &VmEntry, points: &[CatalogPoint], now: Timestamp) -> Option<Finding> {
     if vm.findings.iter().any(|own| own.id == "VM-NOBACKUP-TAG") {
         return None;
     }
     let own = points
         .iter()
-        .filter(|point| point.vm.identity == vm.identity);
-    let text = match own.map(|point| point.started).max() {
+        .filter(|point| point.summary.vm.identity == vm.identity);
+    let text = match own.map(|point| point.summary.started).max() {
         None => "the repository has no point of the VM".to_owned(),
         Some(newest) if now.duration_since(newest) > STALE => format!(
             "the newest point of the VM is {} days old",

@@ -1,12 +1,8 @@
 //! `lifeboat point list`.
 
 use clap::Args;
-use repository::{
-    Consistency, PointKind, RepositoryError, RepositoryErrorKind, RestorePoint, StreamRead,
-    StreamStatistics,
-};
+use repository::{CatalogPoint, Consistency, PointKind, PointNotes, PointSummary};
 use serde_json::{Value, json};
-use vm_restore::disk_count;
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
@@ -29,14 +25,14 @@ pub(crate) struct ListArgs {
 pub(super) fn run(invocation: &Invocation, args: &ListArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
     let repository = invocation.open_repository_to_add_points()?;
-    let (points, unreadable) = repository.points()?;
-    let is_other = |error: &RepositoryError| error.kind() == RepositoryErrorKind::OtherDomain;
-    let (of_others, unreadable): (Vec<_>, Vec<_>) = unreadable.into_iter().partition(is_other);
+    let catalog = repository.catalog()?;
+    let unreadable = &catalog.unreadable;
     let asked = args.vm.as_deref().map(str::to_lowercase);
-    let chosen: Vec<&RestorePoint> = points
-        .iter()
-        .filter(|point| asked.as_ref().is_none_or(|asked| is_of(point, asked)))
-        .collect();
+    let is_asked = |point: &&CatalogPoint| {
+        let asked = asked.as_ref();
+        asked.is_none_or(|asked| is_of(&point.summary, asked))
+    };
+    let chosen: Vec<&CatalogPoint> = catalog.points.iter().filter(is_asked).collect();
     if let (Some(vm), true) = (&args.vm, chosen.is_empty()) {
         return Err(
             CliError::usage(format!("there is no restore point of a VM {vm}"))
@@ -54,95 +50,108 @@ pub(super) fn run(invocation: &Invocation, args: &ListArgs) -> Result<ExitCode, 
         ("CHANGED", Align::Right),
         ("STORED", Align::Right),
         ("WARNINGS", Align::Right),
+        ("NOTES", Align::Left),
     ]);
     for point in &chosen {
         ui.record("point", brief(point));
         table.row(row(point));
     }
     ui.table(&table);
-    for error in &unreadable {
+    for error in unreadable {
         ui.warning(&format!("a restore point cannot be read: {error}"));
-    }
-    if !of_others.is_empty() {
-        let many = count(of_others.len() as u64, "restore point");
-        ui.message(format!("{many} of other domains are not shown"));
     }
     let (outcome, code) = if unreadable.is_empty() {
         ("success", ExitCode::Success)
     } else {
         ("partial", ExitCode::Damaged)
     };
+    if catalog.foreign > 0 {
+        let points = count(catalog.foreign, "restore point");
+        ui.message(format!("{points} of other domains are not shown"));
+    }
     let fields = json!({ "points": chosen.len(), "unreadable": unreadable.len(),
-                         "other_domains": of_others.len() });
+                         "other_domains": catalog.foreign });
     ui.summary(outcome, code, fields);
     Ok(code)
 }
 
-fn is_of(point: &RestorePoint, asked: &str) -> bool {
+fn is_of(point: &PointSummary, asked: &str) -> bool {
     let identity = point.vm.identity.to_lowercase();
     point.vm.name.to_lowercase() == asked || (asked.len() >= 4 && identity.starts_with(asked))
 }
 
-fn row(point: &RestorePoint) -> Vec<String> {
-    let total = total(point);
+fn row(point: &CatalogPoint) -> Vec<String> {
+    let summary = &point.summary;
     vec![
-        point.id.chars().take(ID_DIGITS).collect(),
-        point.vm.name.clone(),
-        local_time(point.started),
-        run_word(point).replace('-', " "),
-        consistency_word(point.consistency).to_owned(),
-        disk_count(point).to_string(),
-        size(disk_bytes(point)),
-        size(total.changed_bytes),
-        size(total.stored_bytes),
-        point.warnings.len().to_string(),
+        summary.id.chars().take(ID_DIGITS).collect(),
+        summary.vm.name.clone(),
+        local_time(summary.started),
+        run_word(summary).replace('-', " "),
+        consistency_word(summary.consistency).to_owned(),
+        summary.disks.to_string(),
+        size(summary.size_bytes),
+        size(summary.statistics.changed_bytes),
+        size(summary.statistics.stored_bytes),
+        summary.warnings.len().to_string(),
+        notes_text(&point.notes),
     ]
 }
 
 /// Returns what a listing says of a point: no maps, no configuration.
-fn brief(point: &RestorePoint) -> Value {
+fn brief(point: &CatalogPoint) -> Value {
+    let summary = &point.summary;
     json!({
-        "id": point.id,
-        "vm": point.vm,
-        "host": point.host,
-        "started": point.started,
-        "finished": point.finished,
-        "kind": point.kind,
-        "run": run_word(point),
-        "method": point.method,
-        "all_checkpoints": point.checkpoints.is_some(),
-        "interruption_ms": point.interruption_ms,
-        "consistency": point.consistency,
-        "parent": point.parent,
-        "disks": disk_count(point),
-        "size_bytes": disk_bytes(point),
-        "statistics": total(point),
-        "warnings": point.warnings,
+        "id": summary.id,
+        "vm": summary.vm,
+        "host": summary.host,
+        "started": summary.started,
+        "finished": summary.finished,
+        "kind": summary.kind,
+        "run": run_word(summary),
+        "method": summary.method,
+        "all_checkpoints": summary.tree,
+        "interruption_ms": summary.interruption_ms,
+        "consistency": summary.consistency,
+        "parent": summary.parent,
+        "disks": summary.disks,
+        "size_bytes": summary.size_bytes,
+        "statistics": summary.statistics,
+        "warnings": summary.warnings,
+        "written": point.written,
+        "notes": point.notes,
     })
 }
 
-fn disk_bytes(point: &RestorePoint) -> u64 {
-    let disks = point.disks().chain(&point.images);
-    disks.map(|disk| disk.size_bytes).sum()
-}
-
-/// Returns the sum over all disks and files.
-pub(super) fn total(point: &RestorePoint) -> StreamStatistics {
-    let mut total = StreamStatistics::default();
-    for stream in point.all_streams() {
-        total += stream.statistics;
+/// Says in a few words what was said of a point: `pinned, hold "audit", verified`.
+pub(super) fn notes_text(notes: &PointNotes) -> String {
+    let mut words = Vec::new();
+    if notes.pinned {
+        words.push("pinned".to_owned());
     }
-    total
+    for hold in &notes.holds {
+        let until = hold
+            .until
+            .map(|until| format!(" until {}", local_time(until)));
+        words.push(format!("hold {:?}{}", hold.name, until.unwrap_or_default()));
+    }
+    match &notes.verified {
+        Some(verified) if verified.good => words.push("verified".to_owned()),
+        Some(_) => words.push("found bad".to_owned()),
+        None => {}
+    }
+    if notes.unknown > 0 {
+        words.push(count(u64::from(notes.unknown), "unknown note"));
+    }
+    words.extend(notes.comment.clone());
+    words.join(", ")
 }
 
 /// Returns how a point was read: the first one of its VM, all of the VM again, or what changed.
 /// Each of them restores alone, so there is no differential one.
-pub(super) fn run_word(point: &RestorePoint) -> &'static str {
-    let read = || point.disks().chain(&point.images).map(|disk| &disk.read);
-    let all = |read: &Option<StreamRead>| matches!(read, Some(StreamRead::Everything { .. }));
+pub(super) fn run_word(point: &PointSummary) -> &'static str {
     match point.kind {
         PointKind::Full => "first-full",
-        PointKind::Incremental if read().next().is_some() && read().all(all) => "full",
+        PointKind::Incremental if point.whole => "full",
         PointKind::Incremental => "incremental",
     }
 }

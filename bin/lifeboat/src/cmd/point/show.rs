@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use repository::{RestorePoint, Stream, StreamRead, StreamRole};
+use repository::{CatalogPoint, PointNotes, RestorePoint, Stream, StreamRead, StreamRole};
 use serde_json::{Value, json};
 
-use super::list::{consistency_word, run_word, total};
+use super::list::{consistency_word, notes_text, run_word};
 use super::tree::show_tree;
 use crate::cli_error::CliError;
 use crate::cmd::backup::figures;
@@ -26,11 +26,12 @@ pub(crate) struct ShowArgs {
 
 pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
-    let point = invocation
-        .open_repository_to_add_points()?
-        .find_point(&args.point)?;
+    let repository = invocation.open_repository_to_add_points()?;
+    let found = repository.find_point_with_notes(&args.point)?;
+    let point = repository.point_of(&found.summary)?;
     ui.record("point", &point);
-    show_head(ui, &point);
+    ui.record("notes", &found.notes);
+    show_head(ui, &point, &found);
     show_configuration(ui, point.configuration.as_ref());
     show_tree(ui, &point)?;
     show_streams(ui, &point);
@@ -56,7 +57,7 @@ pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, 
     Ok(ExitCode::Success)
 }
 
-fn show_head(ui: &Ui, point: &RestorePoint) {
+fn show_head(ui: &Ui, point: &RestorePoint, found: &CatalogPoint) {
     let bytes_of = |role| -> Option<u64> {
         let streams = point.streams.iter().filter(|stream| stream.role == role);
         streams
@@ -69,7 +70,7 @@ fn show_head(ui: &Ui, point: &RestorePoint) {
         ("VM", format!("{} ({})", point.vm.name, point.vm.identity)),
         ("host", point.host.clone()),
         ("time", local_time(point.started)),
-        ("kind", run_word(point).replace('-', " ")),
+        ("kind", run_word(&found.summary).replace('-', " ")),
         (
             "consistency",
             format!(
@@ -86,11 +87,22 @@ fn show_head(ui: &Ui, point: &RestorePoint) {
         ("interrupted", interruption(point)),
         ("memory", kept(bytes_of(StreamRole::RuntimeState))),
         ("guest state", kept(bytes_of(StreamRole::GuestState))),
-        ("figures", figures(&total(point))),
+        ("figures", figures(&found.summary.statistics)),
         ("made by", point.program.clone()),
+        ("notes", notes(&found.notes)),
     ];
     for (name, text) in lines {
         ui.data(format!("{name:<12} {text}"));
+    }
+}
+
+/// Says what was said of the point later.
+fn notes(notes: &PointNotes) -> String {
+    let text = notes_text(notes);
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        text
     }
 }
 
