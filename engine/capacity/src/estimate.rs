@@ -78,7 +78,11 @@ fn first_ratio(vm: &str, stored: &[Stored]) -> (f64, Basis) {
     let ratios = |own: bool| {
         let firsts = stored.iter().filter(|one| one.first && one.read_bytes > 0);
         let chosen = firsts.filter(|one| (one.vm == vm) == own);
-        median(chosen.map(|one| ratio(one.stored_bytes, one.read_bytes)).collect())
+        median(
+            chosen
+                .map(|one| ratio(one.stored_bytes, one.read_bytes))
+                .collect(),
+        )
     };
     match (ratios(true), ratios(false)) {
         (Some(own), _) => (own, Basis::OwnPast),
@@ -105,7 +109,9 @@ fn next_bytes(vm: &str, stored: &[Stored]) -> (u64, Basis) {
 
 /// Returns which part of its first backup the later ones of a VM store.
 fn next_ratio(stored: &[Stored]) -> Option<f64> {
-    let firsts = stored.iter().filter(|one| one.first && one.stored_bytes > 0);
+    let firsts = stored
+        .iter()
+        .filter(|one| one.first && one.stored_bytes > 0);
     let firsts: HashMap<&str, u64> = firsts
         .map(|one| (one.vm.as_str(), one.stored_bytes))
         .collect();
@@ -170,7 +176,11 @@ mod tests {
     fn a_later_backup_is_like_the_last_ones_of_its_own() {
         let mut past = vec![stored("a", 0, true, 1000, 600)];
         for day in 1..20 {
-            let bytes = if day < 10 { 5000 } else { 20 + (day as u64 % 3) };
+            let bytes = if day < 10 {
+                5000
+            } else {
+                20 + (day as u64 % 3)
+            };
             past.push(stored("a", day, false, 60, bytes));
         }
         let next = estimate("a", &[DiskRead::Changed, DiskRead::Again(1000)], &past);

@@ -70,10 +70,16 @@ mod tests {
         let Forecast::FullOn { time, days } = forecast(100, Some(1100), growth(100), now) else {
             panic!("no date");
         };
-        assert_eq!((days, time.to_string()), (10, "2026-12-01T12:00:00Z".to_owned()));
+        assert_eq!(
+            (days, time.to_string()),
+            (10, "2026-12-01T12:00:00Z".to_owned())
+        );
         assert_eq!(forecast(5, Some(5), growth(1), now), Forecast::Full);
         assert_eq!(forecast(5, Some(9), growth(0), now), Forecast::NotSoon);
-        assert_eq!(forecast(5, Some(u64::MAX), growth(1), now), Forecast::NotSoon);
+        assert_eq!(
+            forecast(5, Some(u64::MAX), growth(1), now),
+            Forecast::NotSoon
+        );
         assert_eq!(forecast(5, None, growth(1), now), Forecast::Unknown);
         assert_eq!(forecast(5, Some(9), None, now), Forecast::Unknown);
     }

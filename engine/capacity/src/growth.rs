@@ -30,7 +30,9 @@ pub fn growth(stored: &[Stored], now: Timestamp) -> Option<Growth> {
         let seconds = now.as_second().checked_sub(time.as_second())?;
         usize::try_from(seconds.checked_div(DAY_SECONDS)?).ok()
     };
-    let ages = stored.iter().filter_map(|own| Some((days_ago(own.time)?, own)));
+    let ages = stored
+        .iter()
+        .filter_map(|own| Some((days_ago(own.time)?, own)));
     let recent: Vec<(usize, &Stored)> = ages.filter(|(age, _)| *age < DAYS).collect();
     let days = recent.iter().map(|(age, _)| age + 1).max()?;
     if days < DAYS_MIN {

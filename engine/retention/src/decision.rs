@@ -133,7 +133,9 @@ fn newest_first(points: &[Candidate]) -> Vec<usize> {
 fn keep_newest(points: &[Candidate], newest_first: &[usize], decisions: &mut [Decision]) {
     let mut keep = |index: Option<usize>, reason: Reason| {
         let decision = index.and_then(|index| decisions.get_mut(index));
-        decision.into_iter().for_each(|own| own.reasons.push(reason.clone()));
+        decision
+            .into_iter()
+            .for_each(|own| own.reasons.push(reason.clone()));
     };
     let newest = newest_first.first().copied();
     let by_written = |index: &usize| (points[*index].written, &points[*index].id);
@@ -183,7 +185,9 @@ fn chosen(
     }
     if rule == Rule::Last {
         let last = order.iter().copied().take(count).zip(1_usize..);
-        return last.map(|(index, number)| (index, number.to_string())).collect();
+        return last
+            .map(|(index, number)| (index, number.to_string()))
+            .collect();
     }
     let period_of = |index: usize| Period::of(rule, points[index].time, &rules.time_zone);
     let mut covered: HashSet<Period> = kept.iter().filter_map(|index| period_of(*index)).collect();

@@ -28,9 +28,10 @@
 //! * A point that is known to be bad takes no other's place: the rules are followed once with it
 //!   and once without.
 //! * **Raising a number, or adding a rule, never removes what was kept**, with one exception:
-//!   weeks do not lie within months and years. More weeks may cover a month by another point than
-//!   its newest, and `monthly` or `yearly` then leaves that month alone. Hours lie within days,
-//!   days within weeks, months and years, months within years: there it always holds.
+//!   weeks do not lie within months and years. Where `weekly` stands beside `monthly` or `yearly`,
+//!   more weeks, or more of what comes before them, may cover a month by another point than its
+//!   newest, which `monthly` then does not keep. The month keeps a point all the same. Hours lie
+//!   within days, days within weeks, months and years, months within years: there it always holds.
 //! * A point that appears or goes may change what is chosen of the others, as time does.
 //!
 //! # Deliberately missing

@@ -111,7 +111,11 @@ fn the_hour_that_a_clock_shows_twice_is_two_and_the_day_has_25() {
 2026-10-24T22:00:00Z  removed
 2026-10-24T21:59:59Z  daily 2026-10-24"
     );
-    let spring = points(&["2026-03-28T23:00:00Z", "2026-03-29T21:59:59Z", "2026-03-29T22:00:00Z"]);
+    let spring = points(&[
+        "2026-03-28T23:00:00Z",
+        "2026-03-29T21:59:59Z",
+        "2026-03-29T22:00:00Z",
+    ]);
     assert_eq!(
         table(&spring, &daily, "2026-03-31T00:00:00Z"),
         "\
