@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::cmd::{
-    backup, demo, disk, doctor, explain, point, repo, restore, sim, verify, version, vm,
+    backup, demo, disk, doctor, explain, point, prune, repo, restore, sim, verify, version, vm,
 };
 use crate::store_limits::StoreLimitArgs;
 use crate::ui::ProgressMode;
@@ -123,6 +123,8 @@ pub(crate) enum Command {
     /// Look at restore points
     #[command(subcommand)]
     Point(point::PointCommand),
+    /// Remove restore points that no rule keeps
+    Prune(prune::PruneArgs),
     /// Make and look after a repository
     #[command(subcommand)]
     Repo(repo::RepoCommand),

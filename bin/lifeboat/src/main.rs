@@ -32,6 +32,7 @@ mod store_choice;
 mod store_credentials;
 mod store_limits;
 mod ui;
+mod vm_choice;
 
 use clap::error::ErrorKind;
 

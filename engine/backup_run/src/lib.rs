@@ -19,6 +19,7 @@
 
 mod command;
 mod disk_backup;
+mod foresee;
 mod held_still;
 mod image_backup;
 mod observer;
@@ -37,6 +38,7 @@ mod vm_backup;
 pub use command::{
     CommandLine, CommandOutcome, CommandPolicy, CommandReport, CommandStage, OnCommandFailure,
 };
+pub use foresee::{Foreseen, ForeseenVm, foresee, stored_by_points};
 pub use held_still::StageItem;
 pub use observer::{RunEvent, RunObserver};
 pub use options::BackupOptions;

@@ -5,6 +5,7 @@ mod items;
 mod outcome;
 mod plan_table;
 mod policy;
+mod room;
 mod run_view;
 
 use backup_run::{BackupOptions, back_up, plan_backup, select_vms};
@@ -20,6 +21,7 @@ pub(crate) use items::figures;
 pub(crate) use outcome::exit_code;
 pub(crate) use plan_table::show_plan;
 pub(crate) use policy::PolicyArgs;
+pub(crate) use room::show_room;
 pub(crate) use run_view::RunView;
 
 #[derive(Debug, Args)]
@@ -49,6 +51,9 @@ pub(crate) struct BackupArgs {
     policy: PolicyArgs,
     #[command(flatten)]
     commands: CommandArgs,
+    /// Begin also where the run is likely to pass a quota, or not to fit
+    #[arg(long)]
+    ignore_quota: bool,
     /// Back up into this domain, which shares nothing with others; see `repo domain`
     #[arg(long, value_name = "NAME")]
     domain: Option<String>,
@@ -80,11 +85,17 @@ pub(crate) fn run(invocation: &Invocation, args: &BackupArgs) -> Result<ExitCode
     };
     let planned = plan_backup(host.as_host(), repository.as_ref(), &vms, &options)?;
     show_plan(ui, &planned);
+    let foreseen = repository.as_ref();
+    let foreseen = foreseen.map(|repository| show_room(ui, repository, &planned));
+    let foreseen = foreseen.transpose()?;
     let Some(repository) = repository.filter(|_| !args.dry_run) else {
         let fields = json!({ "vms": vms.len(), "dry_run": true });
         ui.summary("success", ExitCode::Success, fields);
         return Ok(ExitCode::Success);
     };
+    if let Some(foreseen) = foreseen.filter(|_| !args.ignore_quota) {
+        room::refuse_shortfall(&foreseen)?;
+    }
     let view = RunView::new(ui);
     let report = back_up(host.as_host(), &repository, &vms, &options, &view)?;
     let code = exit_code(&report, args.strict);

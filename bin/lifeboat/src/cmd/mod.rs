@@ -5,7 +5,9 @@ pub(crate) mod demo;
 pub(crate) mod disk;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod keep_args;
 pub(crate) mod point;
+pub(crate) mod prune;
 pub(crate) mod repo;
 pub(crate) mod restore;
 pub(crate) mod sim;
@@ -25,6 +27,7 @@ pub(crate) fn run(invocation: &Invocation, command: Command) -> Result<ExitCode,
         Command::Restore(command) => restore::run(invocation, &command),
         Command::Verify(args) => verify::run(invocation, &args),
         Command::Point(command) => point::run(invocation, &command),
+        Command::Prune(args) => prune::run(invocation, &args),
         Command::Repo(command) => repo::run(invocation, &command),
         Command::Vm(command) => vm::run(invocation, &command),
         Command::Doctor(args) => doctor::run(invocation, &args),

@@ -4,6 +4,7 @@ mod bench_read;
 mod bench_store;
 mod diff;
 mod list;
+mod note;
 mod serve;
 mod show;
 mod tree;
@@ -20,6 +21,16 @@ pub(crate) enum PointCommand {
     List(list::ListArgs),
     /// Show what a restore point holds
     Show(show::ShowArgs),
+    /// Keep a restore point whatever the rules say
+    Pin(note::PinArgs),
+    /// Let the rules decide on a restore point again
+    Unpin(note::UnpinArgs),
+    /// Keep a restore point for a reason that has a name, until a time or until it is released
+    Hold(note::HoldArgs),
+    /// End a hold
+    Release(note::ReleaseArgs),
+    /// Say something of a restore point
+    Comment(note::CommentArgs),
     /// Show what differs between two restore points
     Diff(diff::DiffArgs),
     /// Serve a disk of a restore point to QEMU and Linux, read-only
@@ -36,6 +47,11 @@ pub(crate) fn run(invocation: &Invocation, command: &PointCommand) -> Result<Exi
     match command {
         PointCommand::List(args) => list::run(invocation, args),
         PointCommand::Show(args) => show::run(invocation, args),
+        PointCommand::Pin(args) => note::pin(invocation, args),
+        PointCommand::Unpin(args) => note::unpin(invocation, args),
+        PointCommand::Hold(args) => note::hold(invocation, args),
+        PointCommand::Release(args) => note::release(invocation, args),
+        PointCommand::Comment(args) => note::comment(invocation, args),
         PointCommand::Diff(args) => diff::run(invocation, args),
         PointCommand::Serve(args) => serve::run(invocation, args),
         PointCommand::BenchRead(args) => bench_read::run(invocation, args),

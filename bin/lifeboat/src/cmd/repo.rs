@@ -9,8 +9,10 @@ pub(crate) mod damage;
 mod domain;
 mod host;
 mod init;
+mod keep;
 mod key;
 mod lock;
+mod quota;
 mod repair;
 mod stats;
 mod test;
@@ -27,6 +29,9 @@ pub(crate) enum RepoCommand {
     Init(init::InitArgs),
     /// Check that everything in the repository is as it was written
     Check(check::CheckArgs),
+    /// How many restore points are kept
+    #[command(subcommand)]
+    Keep(keep::KeepCommand),
     /// Delete what no restore point needs
     Collect(collect::CollectArgs),
     /// Copy restore points to another repository, only what is missing
@@ -34,6 +39,9 @@ pub(crate) enum RepoCommand {
     /// Keep locked objects locked
     #[command(subcommand)]
     Lock(lock::LockCommand),
+    /// How large the repository may grow
+    #[command(subcommand)]
+    Quota(quota::QuotaCommand),
     /// Keep what is whole of a damaged repository, and say what is lost
     Repair(repair::RepairArgs),
     /// Show how large the repository is, and why
@@ -61,6 +69,8 @@ pub(crate) fn run(invocation: &Invocation, command: &RepoCommand) -> Result<Exit
     match command {
         RepoCommand::Init(args) => init::run(invocation, args),
         RepoCommand::Check(args) => check::run(invocation, args),
+        RepoCommand::Keep(command) => keep::run(invocation, command),
+        RepoCommand::Quota(command) => quota::run(invocation, command),
         RepoCommand::Collect(args) => collect::run(invocation, args),
         RepoCommand::Copy(args) => copy::run(invocation, args),
         RepoCommand::Lock(command) => lock::run(invocation, command),

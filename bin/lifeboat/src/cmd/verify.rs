@@ -1,6 +1,8 @@
 //! `lifeboat verify`.
 
 use clap::Args;
+use jiff::Timestamp;
+use repository::{Note, RepositoryErrorKind};
 use serde_json::json;
 use vm_restore::check_tree;
 
@@ -51,6 +53,17 @@ pub(crate) fn run(invocation: &Invocation, args: &VerifyArgs) -> Result<ExitCode
                 size(report.skipped_bytes)
             ));
         }
+    }
+    // What is said of the point is worth less than the answer.
+    let note = Note::Verified {
+        how: "read".to_owned(),
+        good: code == ExitCode::Success,
+    };
+    match repository.add_note(&point.id, &note, Timestamp::now()) {
+        Err(error) if error.kind() != RepositoryErrorKind::WriteOnly => {
+            ui.warning(&format!("that it was verified could not be noted: {error}"));
+        }
+        _ => {}
     }
     let fields = json!({ "point": point.id, "vm": point.vm.name, "report": report });
     ui.summary(outcome(code), code, fields);

@@ -40,6 +40,7 @@ fn every_command_speaks_json() {
     std::fs::write(sandbox.path("lsmod"), lsmod).unwrap();
     // In an order in which each finds what it needs.
     let commands: &[(&str, &[&str])] = &[
+    let commands: [(&str, &[&str]); 65] = [
         ("version", &[]),
         (
             "repo init",
@@ -84,6 +85,16 @@ fn every_command_speaks_json() {
         ("point list", &[]),
         ("point show", &["Web@latest"]),
         ("point diff", &["Web@latest", "Web@latest"]),
+        ("point pin", &["Web@latest"]),
+        ("point unpin", &["Web@latest"]),
+        ("point hold", &["Web@latest", "--name=audit"]),
+        ("point release", &["Web@latest", "--name=audit"]),
+        ("point comment", &["Web@latest", "before the update"]),
+        ("repo keep set", &["--keep-daily=7"]),
+        ("repo keep show", &[]),
+        ("repo quota set", &["1TiB"]),
+        ("repo quota show", &[]),
+        ("prune", &["--dry-run"]),
         (
             "restore disk",
             &["Web@latest", "--disk", "0", "-o", "a.vhdx"],

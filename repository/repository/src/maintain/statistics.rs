@@ -30,6 +30,15 @@ pub struct RepositoryStatistics {
 }
 
 impl Repository {
+    /// Adds up the sizes of all packs: what a quota counts.
+    pub fn pack_bytes(&self) -> Result<u64, RepositoryError> {
+        let mut sum = 0_u64;
+        self.shared.store.list("packs/", &mut |object| {
+            sum = sum.saturating_add(object.size_bytes);
+        })?;
+        Ok(sum)
+    }
+
     /// Adds sizes up: from the listing and from what the points say, without reading any pack.
     pub fn statistics(&self) -> Result<RepositoryStatistics, RepositoryError> {
         let mut statistics = RepositoryStatistics::default();

@@ -1,6 +1,6 @@
 //! Every point of a repository, with what is said of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -59,18 +59,23 @@ impl Repository {
     /// Lists all points with the notes in effect, and what could not be read.
     ///
     /// It reads roll-ups, and of the rest what is in none: about 20 objects for ten thousand
-    /// points. This is for showing and choosing; see [`Repository::catalog_of_objects`].
+    /// points. This is for showing and choosing; see [`Repository::catalog_read_anew`].
     pub fn catalog(&self) -> Result<Catalog, RepositoryError> {
-        Ok(catalog(Survey::take(self, true)?))
+        self.catalog_read_anew(&HashSet::new())
     }
 
-    /// Lists the same by reading each point and note itself. What is removed is decided on this.
-    pub fn catalog_of_objects(&self) -> Result<Catalog, RepositoryError> {
-        Ok(catalog(Survey::take(self, false)?))
+    /// Lists the same, but reads each point and note of the VMs with these identities itself. What
+    /// is removed is decided on this.
+    pub fn catalog_read_anew(
+        &self,
+        identities: &HashSet<String>,
+    ) -> Result<Catalog, RepositoryError> {
+        Ok(catalog(Survey::take(self, identities)?))
     }
 }
 
-fn catalog(survey: Survey) -> Catalog {
+fn catalog(mut survey: Survey) -> Catalog {
+    let unreadable = std::mem::take(&mut survey.unreadable);
     let mut heard: HashMap<&str, Vec<&HeardNote>> = HashMap::new();
     let mut unread: HashMap<&str, u32> = HashMap::new();
     for object in survey.listing.notes.keys() {
@@ -97,7 +102,7 @@ fn catalog(survey: Survey) -> Catalog {
     points.sort_by(|a, b| order(&a.summary).cmp(&order(&b.summary)));
     Catalog {
         points,
-        unreadable: survey.unreadable,
+        unreadable,
         foreign: survey.foreign,
     }
 }

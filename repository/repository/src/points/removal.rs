@@ -39,6 +39,7 @@ impl Repository {
         object: &str,
         decide: impl FnOnce(&PointSummary, &PointNotes) -> bool,
     ) -> Result<Removal, RepositoryError> {
+        self.shared.master("remove restore points")?;
         let store = &*self.shared.store;
         let bytes = match store.get(object, SEALED_BYTES_MAX as u64) {
             Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(Removal::Gone),

@@ -32,7 +32,7 @@ impl Repository {
     ///
     /// Whatever fails here has cost no point and no note: those are read one by one then.
     pub fn roll_up_points(&self) -> Result<RollUpReport, RepositoryError> {
-        let survey = Survey::take(self, true)?;
+        let survey = Survey::take(self, &HashSet::new())?;
         let mut report = RollUpReport::default();
         let mut superseded = superseded(&survey);
         let rolled: HashSet<&str> = survey

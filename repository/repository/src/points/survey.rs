@@ -15,7 +15,7 @@ use crate::points::point_notes::HeardNote;
 use crate::points::roll_up::RollUp;
 use crate::{Repository, RepositoryError, RepositoryErrorKind};
 
-/// How often everything is listed again because something that was listed is gone.
+/// How often everything is listed because a roll-up that was listed is gone.
 const ROUNDS: usize = 4;
 /// Objects that are read at the same time: a store far away takes its time for each.
 const READERS: usize = 8;
@@ -37,6 +37,10 @@ pub(crate) struct Survey {
     pub(crate) unreadable: Vec<RepositoryError>,
     /// Points of domains that this key does not open.
     pub(crate) foreign: u64,
+    /// VMs of which roll-ups are not believed.
+    read_anew: HashSet<String>,
+    /// Ids of their points.
+    doubted: HashSet<String>,
 }
 
 /// What there is.
@@ -87,26 +91,31 @@ impl Listing {
 }
 
 impl Survey {
-    /// Looks at everything. With `through_roll_ups` false every point and note is read itself.
+    /// Looks at everything. What roll-ups say of points and notes of the VMs in `read_anew`, by
+    /// identity, is not believed: those are read themselves.
     pub(crate) fn take(
         repository: &Repository,
-        through_roll_ups: bool,
+        read_anew: &HashSet<String>,
     ) -> Result<Self, RepositoryError> {
         // What another host wrote meanwhile may lie under keys that are newer than this handle.
         repository.shared.reload_keys()?;
-        let mut survey = Self::default();
+        let mut survey = Self {
+            read_anew: read_anew.clone(),
+            ..Self::default()
+        };
         for round in 1..=ROUNDS {
             survey.listing = Listing::take(&*repository.shared.store)?;
             survey.roll_ups.clear();
             survey.damaged_roll_ups.clear();
-            survey.unreadable.clear();
-            survey.foreign = 0;
             let last = round == ROUNDS;
-            let whole = !through_roll_ups || survey.read_roll_ups(repository, last)?;
-            if (whole && survey.read_rest(repository, last)?) || last {
+            let whole = survey.read_roll_ups(repository, last)?;
+            let Self { notes, doubted, .. } = &mut survey;
+            notes.retain(|_, heard| !doubted.contains(&heard.note.point));
+            if whole {
                 break;
             }
         }
+        survey.read_rest(repository);
         survey.forget_what_is_gone();
         Ok(survey)
     }
@@ -169,6 +178,10 @@ impl Survey {
             if summary.object != format!("points/{group}/{}", summary.id) {
                 continue;
             }
+            if self.read_anew.contains(&summary.vm.identity) {
+                self.doubted.insert(summary.id);
+                continue;
+            }
             members.insert(summary.object.clone());
             let known = KnownPoint { domain, summary };
             self.points.insert(known.summary.object.clone(), known);
@@ -189,8 +202,9 @@ impl Survey {
         Ok(())
     }
 
-    /// Reads the points and notes that no roll-up told of. Returns false where one is gone.
-    fn read_rest(&mut self, repository: &Repository, last: bool) -> Result<bool, RepositoryError> {
+    /// Reads the points and notes that no roll-up told of. What is gone was removed since, or is
+    /// shown by a listing that lags.
+    fn read_rest(&mut self, repository: &Repository) {
         let points = self.listing.points.keys();
         let points: Vec<&String> = points
             .filter(|object| !self.points.contains_key(*object))
@@ -205,7 +219,6 @@ impl Survey {
         let open_note = |object: &str, bytes: &[u8]| repository.open_note(object, bytes);
         let read_points = read_all(repository, &points, open_point);
         let read_notes = read_all(repository, &notes, open_note);
-        let mut whole = true;
         for (object, read) in read_points {
             match read {
                 Read::Done((domain, point)) => {
@@ -213,27 +226,21 @@ impl Survey {
                     let known = KnownPoint { domain, summary };
                     self.points.insert(object, known);
                 }
-                Read::Gone if last => {
-                    let what = "this restore point is listed, and is not there";
-                    self.unreadable
-                        .push(RepositoryError::damaged(&object, what));
-                }
-                Read::Gone => whole = false,
+                Read::Gone => drop(self.listing.points.remove(&object)),
                 Read::Failed(error) if error.kind() == RepositoryErrorKind::OtherDomain => {
                     self.foreign += 1;
                 }
                 Read::Failed(error) => self.unreadable.push(error),
             }
         }
-        for (_, read) in read_notes {
+        for (object, read) in read_notes {
             match read {
-                Read::Done(heard) => drop(self.notes.insert(heard.object.clone(), heard)),
-                Read::Gone => whole = false,
+                Read::Done(heard) => drop(self.notes.insert(object, heard)),
+                Read::Gone => drop(self.listing.notes.remove(&object)),
                 // That there is a note which cannot be read is told by its being listed alone.
                 Read::Failed(_) => {}
             }
         }
-        Ok(whole)
     }
 
     /// Returns the ids of all points that are listed.

@@ -13,6 +13,8 @@ mod golden;
 mod keys;
 mod locks;
 mod lost_packs;
+mod many_points;
+mod notes;
 mod proving;
 mod recorded_store;
 mod repair;

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli_error::CliError;
-use crate::cmd::backup::{PolicyArgs, show_plan};
+use crate::cmd::backup::{PolicyArgs, show_plan, show_room};
 use crate::exit_code::ExitCode;
 use crate::host_choice::HostArgs;
 use crate::invocation::Invocation;
@@ -36,6 +36,9 @@ pub(super) fn run(invocation: &Invocation, args: &PlanArgs) -> Result<ExitCode, 
     let options = args.policy.options()?;
     let planned = plan_backup(host.as_host(), repository.as_ref(), &vms, &options)?;
     show_plan(ui, &planned);
+    if let Some(repository) = &repository {
+        show_room(ui, repository, &planned)?;
+    }
     let blocked = planned
         .iter()
         .filter(|vm| vm.plan.block().is_some())
