@@ -40,7 +40,6 @@ fn every_command_speaks_json() {
     std::fs::write(sandbox.path("lsmod"), lsmod).unwrap();
     // In an order in which each finds what it needs.
     let commands: &[(&str, &[&str])] = &[
-    let commands: [(&str, &[&str]); 65] = [
         ("version", &[]),
         (
             "repo init",

@@ -63,9 +63,9 @@ fn a_swap_area_is_left_out_when_asked_for_and_read_as_soon_as_it_is_none() {
     expected[MIB + CHUNK..DISK_BYTES - CHUNK].fill(0);
     assert_eq!(stage.newest(vm), expected);
     let point = stage.repository.points_of(&vm.to_string()).unwrap().pop();
-    let stream = &point.unwrap().streams;
-    let disk = stream.iter().find(|stream| !stream.skipped.is_empty());
-    let told = &disk.unwrap().skipped[0];
+    let streams = &point.unwrap().streams;
+    let shortened = streams.iter().find(|stream| !stream.skipped.is_empty());
+    let told = &shortened.unwrap().skipped[0];
     assert_eq!((told.volume, told.reason.as_str()), (MIB as u64, "swap"));
     // The area shrinks, and what was behind is written to; tracking does not tell of the latter.
     let place = 2 * MIB;
