@@ -10,11 +10,9 @@ pub(crate) fn refuse() {
             current: Some(0),
             maximum: Some(0),
         };
-        drop(setrlimit(Resource::Core, none));
+        let _ = setrlimit(Resource::Core, none);
     }
     // A handler that the kernel pipes dumps to is not stopped by the limit.
     #[cfg(target_os = "linux")]
-    drop(rustix::process::set_dumpable_behavior(
-        rustix::process::DumpableBehavior::NotDumpable,
-    ));
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

@@ -160,8 +160,8 @@ impl VmBackup<'_> {
         add_warnings(item, &sealed.findings);
         check_flush(relied_on_flush, frozen.source().consistency.level)?;
         let point = self.point(frozen, parent, (streams, images), sealed, item)?;
-        self.run.publish(&point)?;
-        item.point = Some(point.id);
+        // Under another id where a collector came between.
+        item.point = Some(self.run.publish(&point)?.id);
         Ok(())
     }
 

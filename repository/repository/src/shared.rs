@@ -37,10 +37,13 @@ pub(crate) struct Shared {
     pub(crate) naming: Naming,
     /// By domain too: a map of one domain that points into a pack of another must not leave a
     /// key here that the other would trip over.
-    pack_keys: Arc<Mutex<Cache<(DomainId, PackId), (PackKind, Arc<Aead>)>>>,
+    pack_keys: Arc<Mutex<PackKeys>>,
     pub(crate) node_windows: Arc<NodeWindows>,
     pub(crate) forwards: Arc<Forwards>,
 }
+
+/// Keys of packs that were opened, and what they hold.
+type PackKeys = Cache<(DomainId, PackId), (PackKind, Arc<Aead>)>;
 
 /// The keys of an open repository, which other hosts may change meanwhile.
 pub(crate) struct OpenKeys {

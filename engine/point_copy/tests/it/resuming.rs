@@ -84,12 +84,8 @@ fn a_damaged_point_is_told_and_the_others_are_copied() {
     bytes[middle] ^= 1;
     fs::remove_file(newest).unwrap();
     fs::write(newest, bytes).unwrap();
-    let source = Repository::open(folder_store(a.path()), &Unlock::Password("one"))
-        .map(|fresh| {
-            drop(source);
-            fresh
-        })
-        .unwrap();
+    drop(source);
+    let source = Repository::open(folder_store(a.path()), &Unlock::Password("one")).unwrap();
     let report = copy(&source, &target).unwrap();
     let (copied, there, failed) = report.counts();
     assert_eq!((copied, there, failed), (2, 0, 1), "{report:?}");

@@ -8,6 +8,8 @@ const MAGIC: &[u8; 8] = b"LBPACK01";
 const END_MAGIC: &[u8; 8] = b"LBPKEND1";
 /// Length of a header of scheme 1, and of the part that those of scheme 2 share, in bytes.
 pub(crate) const HEADER_BYTES: usize = 96;
+/// The same, as it stands in a header.
+const HEADER_LEN: u32 = 96;
 /// Length of what follows the trailer, with the checksum, in bytes.
 pub(crate) const FOOTER_BYTES: usize = 48;
 /// The most that a pack may be, in bytes: offsets have 32 bits.
@@ -63,8 +65,7 @@ impl Header {
         Self {
             kind,
             scheme: KeyScheme::Derived,
-            // 96.
-            len_bytes: HEADER_BYTES as u32,
+            len_bytes: HEADER_LEN,
             domain,
             key_id,
             pack,
@@ -189,11 +190,12 @@ pub(crate) fn sealed_header(
     Ok(bytes)
 }
 
+/// Who can open a pack: id of the key, and the pack's key sealed to it.
+pub(crate) type Recipient = ([u8; 16], [u8; SEALED_PACK_KEY_BYTES]);
+
 /// Reads what a header of scheme 2 has after its first 96 bytes: id and sealed key of each
 /// recipient. A sealed key of another length is of a kind that this version does not know.
-pub(crate) fn recipients(
-    bytes: &[u8],
-) -> Result<Vec<([u8; 16], [u8; SEALED_PACK_KEY_BYTES])>, RepositoryError> {
+pub(crate) fn recipients(bytes: &[u8]) -> Result<Vec<Recipient>, RepositoryError> {
     let damaged = || {
         let what = "the list of those who can open the pack makes no sense";
         RepositoryError::new(RepositoryErrorKind::Damaged, what).at(HEADER_BYTES as u64)

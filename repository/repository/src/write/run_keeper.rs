@@ -44,7 +44,7 @@ impl RunKeeper {
     pub(crate) fn keep(&self) -> Result<(), RepositoryError> {
         let packs = self.packs.fetch_add(1, Ordering::Relaxed) + 1;
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if packs % PACKS_PER_LOOK != 0 && said.instant.elapsed() < SAY_EVERY {
+        if !packs.is_multiple_of(PACKS_PER_LOOK) && said.instant.elapsed() < SAY_EVERY {
             return Ok(());
         }
         let now = self.shared.store.now()?;
