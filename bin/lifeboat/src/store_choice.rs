@@ -7,7 +7,8 @@
 //! | `s3://BUCKET/PREFIX?endpoint=…&region=…` | S3 and what speaks like it |
 //! | `sftp://USER@HOST/PATH` | SSH |
 //! | `ftps://USER@HOST/PATH`, `ftp://…` | FTP under TLS, without where that is said |
-//! | `azure://CONTAINER/PREFIX`, `gs://BUCKET/PREFIX` | Azure and Google |
+//! | `azure://CONTAINER/PREFIX?account=…` | Azure Blob Storage |
+//! | `gs://BUCKET/PREFIX` | Google Cloud Storage |
 //!
 //! A URL never holds a secret: those come from [`StoreCredentials`].
 
@@ -15,14 +16,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use object_store::{FolderStore, MediumPath, ObjectStore, OsMounts, StoreUrl};
+use object_store::{FolderStore, MediumPath, ObjectStore, OsMounts, StoreUrl, check_object_name};
 use repository::{RepositoryError, RepositoryErrorKind};
 use url::Url;
 
 use crate::cli_error::CliError;
 use crate::store_credentials::StoreCredentials;
 
+mod azure;
 mod ftp;
+mod google;
 mod s3;
 mod sftp;
 
@@ -155,13 +158,12 @@ fn open_remote(url: &Url, wanted: Wanted) -> Result<Arc<dyn ObjectStore>, CliErr
         "s3" => s3::open(url, &credentials),
         "sftp" => sftp::open(url, &credentials, wanted),
         "ftp" | "ftps" => ftp::open(url, &credentials, wanted),
-        other => not_yet(other),
+        "azure" => azure::open(url, &credentials),
+        "gs" => google::open(url, &credentials),
+        other => Err(CliError::usage(format!(
+            "a repository on {other}:// is not supported"
+        ))),
     }
-}
-
-fn not_yet(scheme: &str) -> Result<Arc<dyn ObjectStore>, CliError> {
-    let message = format!("a repository on {scheme}:// is not supported yet");
-    Err(CliError::usage(message).hint("name a folder or a mounted share"))
 }
 
 /// Returns the options behind the `?` of a URL; one that is not among `known` is refused by name.
@@ -179,6 +181,46 @@ fn options_of<'a>(
         }
     }
     Ok(options)
+}
+
+/// Returns the bucket or container that a URL names.
+fn bucket_of(url: &Url) -> Result<&str, CliError> {
+    let bucket = url.host_str().filter(|bucket| !bucket.is_empty());
+    bucket.ok_or_else(|| {
+        let scheme = url.scheme();
+        CliError::usage(format!("this {scheme}:// URL names no bucket"))
+            .hint(format!("write {scheme}://BUCKET/PREFIX"))
+    })
+}
+
+/// Returns what stands before the names of all objects in a bucket.
+fn prefix_of(url: &Url) -> Result<String, CliError> {
+    let path = url.path().trim_matches('/');
+    if path.is_empty() {
+        return Ok(String::new());
+    }
+    // As strict as for names of objects: no prefix needs an escape in a URL or a policy.
+    check_object_name(path).map_err(|_| {
+        CliError::usage(format!("{path:?} is no prefix for a repository"))
+            .hint("use lower-case letters, digits, - and ., with / between them")
+    })?;
+    Ok(format!("{path}/"))
+}
+
+/// Reads the URL of a server; `keys` says where its keys belong instead of into the URL.
+fn endpoint_of(text: &str, keys: &str) -> Result<Url, CliError> {
+    let named_by_itself =
+        || CliError::usage("the endpoint is a URL such as https://minio.example:9000");
+    let endpoint = Url::parse(text).map_err(|_| named_by_itself())?;
+    if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
+        return Err(named_by_itself());
+    }
+    let has_query = endpoint.query().is_some();
+    if endpoint.password().is_some() || !endpoint.username().is_empty() || has_query {
+        let message = "keys do not belong into the endpoint's URL";
+        return Err(CliError::usage(message).hint(format!("set {keys} in the environment")));
+    }
+    Ok(endpoint)
 }
 
 #[cfg(test)]

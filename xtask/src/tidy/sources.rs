@@ -44,6 +44,7 @@ const SHARED_FOLDER: Forbidden = Forbidden {
 const IMPLEMENTATIONS: &[(&str, &str)] = &[
     ("FolderStore", "repository/object_store/"),
     ("S3Store", "repository/s3_store/"),
+    ("CloudStore", "repository/cloud_store/"),
     ("FolderHost", "hyperv/folder_host/"),
 ];
 

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use object_store::{ObjectStore, RetryPolicy, RetryingStore, check_object_name};
+use object_store::{ObjectStore, RetryPolicy, RetryingStore};
 use s3_store::{LockMode, LockPeriod, S3Credentials, S3Options, S3Store};
 use url::Url;
 
-use super::options_of;
+use super::{bucket_of, endpoint_of, options_of, prefix_of};
 use crate::cli_error::CliError;
 use crate::store_credentials::StoreCredentials;
 
@@ -21,6 +21,8 @@ const OPTIONS: &[&str] = &[
     "lock-days",
     "lock-epoch-days",
 ];
+/// Where keys belong.
+const KEYS: &str = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 /// How long objects are locked where `lock` says nothing else.
 const LOCK_DAYS: u32 = 30;
 /// A slip of the finger must not lock a bucket for a lifetime.
@@ -41,10 +43,7 @@ fn read(url: &Url, credentials: &StoreCredentials) -> Result<S3Options, CliError
         let option = given.iter().find(|(name, _)| name == wanted);
         option.map(|(_, value)| value.to_string())
     };
-    let bucket = url.host_str().filter(|bucket| !bucket.is_empty());
-    let bucket = bucket.ok_or_else(|| {
-        CliError::usage("this s3:// URL names no bucket").hint("write s3://BUCKET/PREFIX")
-    })?;
+    let bucket = bucket_of(url)?;
     let region = find("region")
         .or_else(|| {
             credentials
@@ -53,8 +52,8 @@ fn read(url: &Url, credentials: &StoreCredentials) -> Result<S3Options, CliError
         })
         .unwrap_or_else(|| "us-east-1".to_owned());
     let endpoint = match find("endpoint") {
-        Some(endpoint) => endpoint_of(&endpoint)?,
-        None => endpoint_of(&format!("https://s3.{region}.amazonaws.com"))?,
+        Some(endpoint) => endpoint_of(&endpoint, KEYS)?,
+        None => endpoint_of(&format!("https://s3.{region}.amazonaws.com"), KEYS)?,
     };
     let keys = S3Credentials {
         key_id: credentials.must_get("AWS_ACCESS_KEY_ID")?.to_string(),
@@ -73,35 +72,6 @@ fn read(url: &Url, credentials: &StoreCredentials) -> Result<S3Options, CliError
     options.ca_file = find("ca-file").map(PathBuf::from);
     options.lock = lock_of(&find)?;
     Ok(options)
-}
-
-fn endpoint_of(text: &str) -> Result<Url, CliError> {
-    let named_by_itself =
-        || CliError::usage("the endpoint is a URL such as https://minio.example:9000");
-    let endpoint = Url::parse(text).map_err(|_| named_by_itself())?;
-    if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
-        return Err(named_by_itself());
-    }
-    if endpoint.password().is_some() || !endpoint.username().is_empty() {
-        let message = "keys do not belong into the endpoint's URL";
-        return Err(CliError::usage(message)
-            .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"));
-    }
-    Ok(endpoint)
-}
-
-/// Returns what stands before the names of all objects.
-fn prefix_of(url: &Url) -> Result<String, CliError> {
-    let path = url.path().trim_matches('/');
-    if path.is_empty() {
-        return Ok(String::new());
-    }
-    // As strict as for names of objects: no prefix needs an escape in a URL or a policy.
-    check_object_name(path).map_err(|_| {
-        CliError::usage(format!("{path:?} is no prefix for a repository"))
-            .hint("use lower-case letters, digits, - and ., with / between them")
-    })?;
-    Ok(format!("{path}/"))
 }
 
 fn lock_of(find: &dyn Fn(&str) -> Option<String>) -> Result<Option<LockPeriod>, CliError> {
@@ -136,11 +106,11 @@ fn lock_of(find: &dyn Fn(&str) -> Option<String>) -> Result<Option<LockPeriod>, 
 mod tests {
     use super::*;
 
-    const KEYS: &str =
+    const GIVEN: &str =
         "AWS_ACCESS_KEY_ID=AKIDEXAMPLE\nAWS_SECRET_ACCESS_KEY=hush\nAWS_REGION=eu-west-1";
 
     fn options(url: &str) -> Result<S3Options, CliError> {
-        let credentials = StoreCredentials::from_text(KEYS).unwrap();
+        let credentials = StoreCredentials::from_text(GIVEN).unwrap();
         read(&Url::parse(url).unwrap(), &credentials)
     }
 
