@@ -138,7 +138,10 @@ fn keep_newest(points: &[Candidate], newest_first: &[usize], decisions: &mut [De
             .for_each(|own| own.reasons.push(reason.clone()));
     };
     let newest = newest_first.first().copied();
-    let by_written = |index: &usize| (points[*index].written, &points[*index].id);
+    let by_written = |index: &usize| {
+        let point = &points[*index];
+        (point.written, point.time, &point.id)
+    };
     let trusted = newest_first.iter().copied();
     let written = trusted.max_by(|one, other| by_written(one).cmp(&by_written(other)));
     let good = newest_first
