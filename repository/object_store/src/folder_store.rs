@@ -12,6 +12,7 @@ use crate::{
     TEMPORARY_FOLDER, TEMPORARY_LIFE, check_object_name, folder_space, temporary_name,
 };
 
+use reserve::Reserve;
 use root_volume::{RootGone, volume_of};
 
 /// A store in a folder, on a disk or a mounted share.
@@ -24,12 +25,16 @@ use root_volume::{RootGone, volume_of};
 /// Where the root is gone, or is another volume's than when the store was opened, its disk was
 /// taken out or its share unmounted: every call fails with `MediumAbsent`, and no folder is made
 /// below an empty mount point.
+///
+/// 256 KiB are kept in `.reserve`, which is given up when there is no room for a small object:
+/// what frees room needs some first.
 pub struct FolderStore<S = OsFolderSystem> {
     root: PathBuf,
     system: S,
     volume: Option<u64>,
     /// Folders below the root whose own names are known to be durable.
     durable_folders: Mutex<HashSet<PathBuf>>,
+    reserve: Reserve,
 }
 
 impl FolderStore {
@@ -92,6 +97,7 @@ impl<S: FolderSystem> FolderStore<S> {
             system,
             volume: volume_of(&metadata),
             durable_folders: Mutex::default(),
+            reserve: Reserve::default(),
         })
     }
 
@@ -189,6 +195,20 @@ impl<S: FolderSystem> FolderStore<S> {
         self.system.flush_folder(folder)
     }
 
+    /// Does what writes `len` bytes, once more where the reserve made room for it.
+    fn with_reserve<T>(&self, len: usize, write: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match write() {
+            Err(error)
+                if self
+                    .reserve
+                    .gives_way(&self.root, &self.system, len, &error) =>
+            {
+                write()
+            }
+            result => result,
+        }
+    }
+
     /// Returns once the names of the folder and of those above it, up to the root, are durable.
     ///
     /// That a folder is there says nothing: another thread or host may have made it a moment ago
@@ -262,13 +282,18 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let target = self.path(name)?;
-        let failed = |error| self.failed(name, "cannot write this object", error);
-        let temporary = self.temporary_path().map_err(failed)?;
-        let result = self.publish(&temporary, &target, bytes);
-        // Removed also after a failure: nobody will ever look at it again. If that fails as well,
-        // the next day's sweep finds it.
-        drop(self.system.remove(&temporary));
-        result.map_err(failed)
+        let put = || {
+            let temporary = self.temporary_path()?;
+            let result = self.publish(&temporary, &target, bytes);
+            // Removed also after a failure: nobody will ever look at it again. If that fails as
+            // well, the next day's sweep finds it.
+            drop(self.system.remove(&temporary));
+            result
+        };
+        self.with_reserve(bytes.len(), put)
+            .map_err(|error| self.failed(name, "cannot write this object", error))?;
+        self.reserve.keep(&self.root, &self.system);
+        Ok(())
     }
 
     fn get(&self, name: &str, limit_bytes: u64) -> Result<Vec<u8>, StoreError> {
@@ -348,7 +373,7 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
             drop(self.system.remove(&temporary));
             modified
         };
-        look().map_err(|error| {
+        self.with_reserve(0, look).map_err(|error| {
             self.failed(
                 TEMPORARY_FOLDER,
                 "cannot make a file to tell the time by",
@@ -386,6 +411,7 @@ fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
+mod reserve;
 mod root_volume;
 #[cfg(test)]
 mod tests;

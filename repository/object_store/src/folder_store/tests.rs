@@ -177,3 +177,81 @@ fn the_free_space_is_the_volumes() {
             .is_some_and(|free| free <= space.total_bytes)
     );
 }
+
+/// A disk of which a test says how much room is left; what is removed makes room.
+struct SmallDisk(Mutex<usize>);
+
+impl FolderSystem for &SmallDisk {
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        OsFolderSystem.create_folder(path)
+    }
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut free = self.0.lock().unwrap();
+        if *free < bytes.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        *free -= bytes.len();
+        OsFolderSystem.write_new(path, bytes)
+    }
+    fn flush_file(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn publish(&self, temporary: &Path, target: &Path) -> io::Result<()> {
+        fs::rename(temporary, target)
+    }
+    fn flush_folder(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let len = path.metadata().map_or(0, |metadata| metadata.len());
+        *self.0.lock().unwrap() += usize::try_from(len).unwrap();
+        OsFolderSystem.remove(path)
+    }
+}
+
+#[test]
+fn the_reserve_makes_room_for_small_objects_alone_and_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = SmallDisk(Mutex::new(1 << 20));
+    let store = FolderStore::create_with_system(folder.path(), &disk).unwrap();
+    let reserve = folder.path().join(reserve::RESERVE);
+    store.put_new("a", &[1; 100]).unwrap();
+    let reserve_len = || reserve.metadata().map(|metadata| metadata.len()).ok();
+    assert_eq!(reserve_len(), Some(reserve::RESERVE_BYTES as u64));
+    assert_eq!(names(&store, ""), ["a"], "it is no object");
+    let set_free = |bytes| *disk.0.lock().unwrap() = bytes;
+    set_free(10);
+    let error = store.put_new("large", &[1; 64 << 10]).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::NoSpace);
+    assert!(
+        reserve_len().is_some(),
+        "it was given up for a large object"
+    );
+    store.put_new("small", &[1; (64 << 10) - 1]).unwrap();
+    assert_eq!(reserve_len(), None);
+    // What is left of it serves others; then nothing does.
+    for name in ["b", "c", "d"] {
+        store.put_new(name, &[1; (64 << 10) - 1]).unwrap();
+    }
+    let error = store.put_new("e", &[1; (64 << 10) - 1]).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::NoSpace);
+    set_free(1 << 20);
+    store.put_new("e", &[1; 100]).unwrap();
+    assert_eq!(reserve_len(), Some(reserve::RESERVE_BYTES as u64));
+    // Another process finds it there, and gives it up as well.
+    let store = FolderStore::with_system(folder.path(), &disk).unwrap();
+    set_free(0);
+    store.put_new("f", &[1; 100]).unwrap();
+    assert_eq!(reserve_len(), None);
+}
+
+#[test]
+fn a_reserve_that_a_crash_cut_short_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let reserve = folder.path().join(reserve::RESERVE);
+    fs::write(&reserve, b"half").unwrap();
+    let store = FolderStore::open(folder.path()).unwrap();
+    store.put_new("a", b"").unwrap();
+    let len = reserve.metadata().unwrap().len();
+    assert_eq!(len, reserve::RESERVE_BYTES as u64);
+}
