@@ -161,7 +161,8 @@ impl Collection<'_> {
         report.dry_run = self.options.dry_run;
         report.points = self.inventory.points.len() as u64;
         report.nodes = self.marker.visited.len();
-        report.mark_memory_bytes = (table.memory_bytes() as u64) + report.nodes * 16;
+        report.mark_memory_bytes =
+            (table.memory_bytes() + self.marker.visited.memory_bytes()) as u64;
         for (number, pack) in table.iter() {
             let size_bytes = u64::from(pack.size_bytes);
             report.packs += 1;

@@ -224,11 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn marking_64_tib_takes_about_two_mebibytes_for_each() {
-        // 64 TiB of packs of 32 MiB, one in 64 of them made here.
+    fn marks_of_a_tib_take_two_mebibytes_and_its_packs_as_much_as_their_names() {
+        // A TiB of packs of 32 MiB. All of it grows with the packs, but the buckets, which do not.
         let table = PackTable::new(packs(32_768, 32 << 20));
-        let per_tib = table.memory_bytes() - (4 << BUCKET_BITS);
-        assert!(table.bits.len() * 8 < 5 << 19, "{}", table.bits.len() * 8);
-        assert!(per_tib < 9 << 19, "{per_tib}");
+        let buckets = 4 * table.buckets.len();
+        assert!(buckets < 1 << 19);
+        let bits = table.bits.len() * 8;
+        assert!(bits < 5 << 19, "{bits}");
+        let per_pack = (table.memory_bytes() - buckets - bits) / 32_768;
+        assert!(per_pack <= 48, "{per_pack}");
     }
 }

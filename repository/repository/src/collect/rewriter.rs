@@ -23,6 +23,9 @@ use crate::{RepositoryError, RepositoryErrorKind};
 const ALIVE_BYTES_MAX: u64 = 64 << 30;
 /// A pack that is larger than this is left alone: it is read as a whole.
 const PACK_BYTES_MAX: u64 = 256 << 20;
+/// What is won by a rewriting at the least, in bytes: of a tiny pack header and trailer are the
+/// larger part, and are so again where its frames go.
+const GAIN_BYTES_MIN: u64 = 16 << 10;
 
 /// Exactly what is alive in the packs that are to be rewritten.
 struct AliveFrames {
@@ -34,6 +37,19 @@ struct Alive {
     offsets: HashSet<u32>,
     /// Frames that maps look for elsewhere: where, and where they lie here.
     led_here: HashMap<(PackId, u32), u32>,
+}
+
+impl Alive {
+    /// Says whether less than half of a pack's frames is alive, in bytes.
+    ///
+    /// The marks only estimate it. Where they are wrong about a pack of few frames they may be as
+    /// wrong about the one that its frames are moved to, and then it is moved for ever.
+    fn is_sparse(&self, entries: &[TrailerEntry]) -> bool {
+        let bytes = |entry: &TrailerEntry| u64::from(entry.stored_bytes);
+        let is_alive = |entry: &&TrailerEntry| self.offsets.contains(&entry.offset);
+        let alive_bytes: u64 = entries.iter().filter(is_alive).map(bytes).sum();
+        alive_bytes < entries.iter().map(bytes).sum::<u64>().div_ceil(2)
+    }
 }
 
 impl FrameSink for AliveFrames {
@@ -126,6 +142,7 @@ impl Collection<'_> {
             )]
             let sparse = (alive_bytes as f64) < part * size_bytes as f64
                 && alive_bytes < size_bytes / 2
+                && size_bytes - alive_bytes >= GAIN_BYTES_MIN
                 && self.is_old(number);
             if (pardoned && part > 0.0) || sparse {
                 chosen.push((alive_bytes * 1000 / size_bytes.max(1), number, alive_bytes));
@@ -179,15 +196,20 @@ impl Collection<'_> {
         let object = pack.id.object_name();
         let read = || {
             let (header, entries) = shared.read_trailer(pack.id, pack.size_bytes.into())?;
+            if !self.condemned.contains(&number) && !alive.is_sparse(&entries) {
+                return Ok(None);
+            }
             let bytes = shared.store.get(&object, pack.size_bytes.into())?;
-            Ok((header, entries, bytes))
+            Ok(Some((header, entries, bytes)))
         };
         let (header, entries, mut bytes) = match read() {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(()),
             // Damaged, or gone since: repair's, or another collector's.
             Err(error) if RepositoryError::kind(&error) == RepositoryErrorKind::Damaged => {
                 return Ok(());
             }
-            read => read?,
+            Err(error) => return Err(error),
         };
         let key = (header.domain, header.kind as u8);
         let mover = match movers.entry(key) {

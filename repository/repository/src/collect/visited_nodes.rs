@@ -49,4 +49,51 @@ impl VisitedNodes {
         };
         self.0.iter().map(len).sum()
     }
+
+    /// Returns about how much memory the set takes, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let capacity = |shard: &Mutex<HashSet<_, _>>| {
+            let nodes = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            nodes.capacity()
+        };
+        // A table is filled to seven eighths, and has a byte of its own for each place.
+        let capacity: usize = self.0.iter().map(capacity).sum();
+        capacity * 8 / 7 * (size_of::<u64>() + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_is_visited_once_whatever_it_looks_like() {
+        let nodes = VisitedNodes::new();
+        for pack in 0..50 {
+            for offset in (96..200_000).step_by(1024) {
+                assert!(nodes.insert(pack, offset));
+                assert!(!nodes.insert(pack, offset));
+            }
+        }
+        assert_eq!(nodes.len(), 50 * 196);
+    }
+
+    #[test]
+    fn a_node_takes_about_16_bytes_whatever_the_number_of_nodes() {
+        // Nodes of a TiB of chunks of 64 KiB, 256 to a node, as they lie in packs.
+        let nodes = VisitedNodes::new();
+        let mut memory = 0.0;
+        let mut steps = 0;
+        for node in 0..(1u32 << 16) + (1 << 8) + 2 {
+            nodes.insert(node / 2048, 96 + node % 2048 * 14_000);
+            if node % 4096 == 4095 {
+                memory += nodes.memory_bytes() as f64 / f64::from(node + 1);
+                steps += 1;
+                // A table doubles when it is full, so it may be a little less than half full.
+                assert!(nodes.memory_bytes() <= 24 * (node as usize + 1), "{node}");
+            }
+        }
+        let average = memory / f64::from(steps);
+        assert!((9.0..18.0).contains(&average), "{average}");
+    }
 }

@@ -1,6 +1,10 @@
 //! Garbage collection.
 
 mod basics;
+mod costs;
+mod crashes;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod model;
 mod rewriting;
 mod site;
