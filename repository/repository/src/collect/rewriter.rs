@@ -67,12 +67,15 @@ impl FrameSink for AliveFrames {
     }
 }
 
+/// What is to be said of where frames of several packs went.
+type ForwardsByPack = Vec<(PackId, Vec<Forward>)>;
+
 /// Packs of one domain and kind that are being filled.
 struct Mover {
     shared: Arc<Shared>,
     builder: PackBuilder,
     /// Forwarding objects that wait until what they lead to is durable.
-    waiting: Vec<(u32, Vec<(PackId, Vec<Forward>)>)>,
+    waiting: Vec<(u32, ForwardsByPack)>,
     entries: Vec<IndexEntry>,
     packs: Vec<PackId>,
     written_bytes: u64,
