@@ -1,13 +1,15 @@
 //! The hidden `lifeboat repo bench-collect`, for `cargo xtask bench`: drops points, or collects what
-//! nothing needs any more, as if nobody else wrote.
+//! nothing needs any more, as if nobody else wrote. Both without a question, so only where
+//! `bench-fill` has made every point.
 
 use std::collections::HashSet;
 
 use clap::Args;
-use repository::{CollectObserver, CollectOptions, CollectStage};
+use repository::{CollectObserver, CollectOptions, CollectStage, RestorePoint};
 use serde_json::json;
 
 use crate::cli_error::CliError;
+use crate::cmd::repo::bench_fill;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
 
@@ -29,8 +31,16 @@ impl CollectObserver for Quiet {
 
 pub(super) fn run(invocation: &Invocation, args: &BenchCollectArgs) -> Result<ExitCode, CliError> {
     let repository = invocation.open_repository()?;
+    let (points, unreadable) = repository.points()?;
+    let is_made_up = |point: &RestorePoint| point.host == bench_fill::HOST;
+    if points.is_empty() || !unreadable.is_empty() || !points.iter().all(is_made_up) {
+        return Err(
+            CliError::usage("this is not a repository that was made for measuring").hint(
+                "`lifeboat repo collect` and `lifeboat prune` are for those that hold backups",
+            ),
+        );
+    }
     let answer = if args.drop_first_points {
-        let (points, _) = repository.points()?;
         let mut seen = HashSet::new();
         let first = points
             .iter()

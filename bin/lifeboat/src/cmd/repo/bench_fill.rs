@@ -20,6 +20,9 @@ use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
 use crate::recovery_key_file;
 
+/// The host that points which were made up name.
+pub(super) const HOST: &str = "bench";
+
 const CHUNK_BYTES: u32 = 4 << 10;
 /// Chunks that change together: 32 leaves of a map, which fill about one pack. Frames are so small
 /// here that runs must be long, or every part of every pack would have something alive in it.
@@ -97,7 +100,7 @@ fn publish(
     let point = json!({
         "version": 1, "id": RestorePoint::new_id()?,
         "vm": { "identity": name, "name": name, "generation": null, "configuration_version": null },
-        "host": "bench", "started": now, "finished": now, "kind": "full", "consistency": "crash",
+        "host": HOST, "started": now, "finished": now, "kind": "full", "consistency": "crash",
         "consistency_reason": "made up", "parent": null, "streams": [], "configuration": null,
         "warnings": [], "program": "bench",
     });
