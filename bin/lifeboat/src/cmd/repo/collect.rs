@@ -23,14 +23,18 @@ use crate::ui::{Progress, Ui, count, local_time, size};
 Backups may run meanwhile, also from other hosts. What no restore point needs is condemned first,
 and deleted by a collection a day or more later, if still nothing needs it; what is younger than
 three days is left alone. So run it every day, after backups and the removal of old points.
-With --no-other-writers all of that is done at once: only for a repository to which surely nobody
-else writes until it is done.")]
+With --no-other-writers what nothing needs is condemned and deleted at once, however young; nothing is
+rewritten, so neither --grace nor --rewrite-below goes with it. Only for a repository to which surely
+nobody else writes until it is done.
+
+Ends with 13 where packs are missing that restore points need, and with 3 where the repository was too
+full to do all of it.")]
 pub(crate) struct CollectArgs {
     /// Say what would be condemned, deleted and rewritten, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Delete at once what nothing needs: nobody else writes to the repository
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["grace", "rewrite_below"])]
     no_other_writers: bool,
     /// Hours from condemning to deleting, at least 24
     #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(24..))]
@@ -113,8 +117,20 @@ pub(crate) fn run(invocation: &Invocation, args: &CollectArgs) -> Result<ExitCod
     }
     let report = collect(&options)?;
     show(ui, &report);
-    ui.summary("success", ExitCode::Success, json!({ "report": report }));
-    Ok(ExitCode::Success)
+    let (outcome, code) = ending(&report);
+    ui.summary(outcome, code, json!({ "report": report }));
+    Ok(code)
+}
+
+/// Damage counts for more than what is left to do: the next collection does that, and mends nothing.
+fn ending(report: &CollectReport) -> (&'static str, ExitCode) {
+    if report.missing_packs > 0 {
+        ("failed", ExitCode::Damaged)
+    } else if report.store_is_full {
+        ("partial", ExitCode::Partial)
+    } else {
+        ("success", ExitCode::Success)
+    }
 }
 
 fn packs(number: u64, bytes: u64) -> String {
@@ -170,5 +186,26 @@ fn show(ui: &Ui, report: &CollectReport) {
     }
     if report.store_is_full {
         ui.warning("the repository is full: what was left undone is done by the next collection");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_packs_and_a_full_store_are_no_success() {
+        let clean = CollectReport::default();
+        assert_eq!(ending(&clean), ("success", ExitCode::Success));
+        let full = CollectReport {
+            store_is_full: true,
+            ..clean
+        };
+        assert_eq!(ending(&full), ("partial", ExitCode::Partial));
+        let damaged = CollectReport {
+            missing_packs: 1,
+            ..full
+        };
+        assert_eq!(ending(&damaged), ("failed", ExitCode::Damaged));
     }
 }
