@@ -118,7 +118,7 @@ fn every_command_speaks_json() {
         ("repo domain list", &[]),
         ("repo host add", &["web01", "--key-file", "web01.key"]),
         ("repo host list", &[]),
-        ("repo host remove", &["web01"]),
+        ("repo host remove", &["web01", "--yes"]),
         ("repo test", &["--quick"]),
         ("disk info", &[disk]),
         ("disk map", &[disk]),

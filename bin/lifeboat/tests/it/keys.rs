@@ -49,7 +49,12 @@ fn a_key_file_is_made_opens_and_is_removed() {
         .into_iter()
         .find(|(_, kind)| kind == "key-file")
         .unwrap();
-    sandbox.ok(&["repo", "key", "remove", &slot[..6]]);
+    // Nobody can be asked here, and what nobody agreed to is not done.
+    let planned = sandbox.ok(&["repo", "key", "remove", &slot[..6], "--dry-run"]);
+    assert!(planned.contains(&slot), "{planned}");
+    sandbox.fails(2, &["repo", "key", "remove", &slot[..6]]);
+    assert!(slots(&sandbox).iter().any(|(listed, _)| *listed == slot));
+    sandbox.ok(&["repo", "key", "remove", &slot[..6], "--yes"]);
     assert_eq!(
         code(&mut opened_by(&sandbox, "LIFEBOAT_KEY_FILE", &file, &list)),
         12
@@ -59,7 +64,8 @@ fn a_key_file_is_made_opens_and_is_removed() {
         .into_iter()
         .find(|(_, kind)| kind == "recovery-key")
         .unwrap();
-    sandbox.fails(20, &["repo", "key", "remove", &slot]);
+    sandbox.fails(20, &["repo", "key", "remove", &slot, "--dry-run"]);
+    sandbox.fails(20, &["repo", "key", "remove", &slot, "--yes"]);
     sandbox.fails(2, &["repo", "key", "remove", "0000"]);
     let inside = sandbox.text("repository/stick.key");
     sandbox.fails(2, &["repo", "key", "add", "--key-file", &inside]);
@@ -193,7 +199,10 @@ fn a_write_only_host_backs_up_and_every_other_command_is_refused_by_name() {
     }
     // Whoever has the whole key restores what the host backed up.
     sandbox.ok(&["restore", "vm", "Web@latest", "--path", "vm"]);
-    sandbox.ok(&["repo", "host", "remove", "web01"]);
+    sandbox.ok(&["repo", "host", "remove", "web01", "--dry-run"]);
+    sandbox.fails(2, &["repo", "host", "remove", "web01"]);
+    assert_eq!(code(&mut at_host(&["point", "list"])), 0);
+    sandbox.ok(&["repo", "host", "remove", "web01", "--yes"]);
     assert_eq!(code(&mut at_host(&["point", "list"])), 12);
 }
 

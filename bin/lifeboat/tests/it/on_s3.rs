@@ -99,7 +99,11 @@ fn a_locked_bucket_stays_whole_whatever_is_put_over_it() {
     bucket.init();
     bucket.sandbox.web();
     bucket.back_up();
+    let planned = bucket.summary(&["repo", "lock", "extend", "--dry-run", "--json"]);
     let extended = bucket.summary(&["repo", "lock", "extend", "--json"]);
+    for field in ["objects", "extended"] {
+        assert_eq!(planned[field], extended[field], "{field}");
+    }
     assert!(extended["objects"].as_u64().unwrap() >= 6, "{extended}");
     let again = bucket.summary(&["repo", "lock", "extend", "--json"]);
     assert_eq!(again["extended"], 0, "{again}");

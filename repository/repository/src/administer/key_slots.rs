@@ -105,11 +105,8 @@ impl Repository {
         }
     }
 
-    /// Removes a key slot. What it opened stays as it is, and the other keys open it still.
-    ///
-    /// Refused for the slot that this handle was opened with: whatever is removed, one key that
-    /// is known to open the repository stays. So the last one is never removed.
-    pub fn remove_key(&self, slot: &str) -> Result<(), RepositoryError> {
+    /// Returns whether [`Repository::remove_key`] would remove this slot: `Ok`, or why it would not.
+    pub fn may_remove_key(&self, slot: &str) -> Result<(), RepositoryError> {
         let (_, opened) = self.shared.master("remove a key")?;
         if slot == opened {
             return Err(refuse(
@@ -129,6 +126,15 @@ impl Repository {
                  is removed before another key was seen to open it",
             ));
         }
+        Ok(())
+    }
+
+    /// Removes a key slot. What it opened stays as it is, and the other keys open it still.
+    ///
+    /// Refused for the slot that this handle was opened with: whatever is removed, one key that
+    /// is known to open the repository stays. So the last one is never removed.
+    pub fn remove_key(&self, slot: &str) -> Result<(), RepositoryError> {
+        self.may_remove_key(slot)?;
         Ok(self.shared.store.remove(&format!("keys/{slot}"))?)
     }
 

@@ -66,6 +66,33 @@ impl Repository {
         &self,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<LockReport, RepositoryError> {
+        let (retention, end) = self.locking()?;
+        let (mut report, wanted, over) = self.lock_plan(end)?;
+        let until = report.until;
+        report.extended = 0;
+        for ledger in over {
+            // It is tried again by the next run.
+            drop(self.shared.store.remove(&ledger));
+        }
+        for batch in wanted.chunks(LEDGER_OBJECTS) {
+            let (locked, result) = extend_all(retention, batch, end, cancelled);
+            report.extended += locked.len() as u64;
+            if !locked.is_empty() {
+                self.put_ledger(until, locked)?;
+            }
+            result?;
+        }
+        Ok(report)
+    }
+
+    /// Returns what [`Repository::extend_locks`] would do now, and does nothing. Fails as it does.
+    pub fn plan_lock_extension(&self) -> Result<LockReport, RepositoryError> {
+        let (_, end) = self.locking()?;
+        Ok(self.lock_plan(end)?.0)
+    }
+
+    /// Returns what locks objects, and until when one is locked that is written now.
+    fn locking(&self) -> Result<(&dyn ObjectRetention, SystemTime), RepositoryError> {
         self.shared.master("extend locks")?;
         let Some(retention) = self.shared.store.retention() else {
             let what = format!("{} does not lock what is written", self.location());
@@ -73,6 +100,15 @@ impl Repository {
                 .hint("name the bucket with ?lock=compliance or ?lock=governance"));
         };
         let end = retention.new_objects_until()?;
+        Ok((retention, end))
+    }
+
+    /// Returns the report of a run that would lock all that is to be locked, the names of that, and
+    /// ledgers whose time has come.
+    fn lock_plan(
+        &self,
+        end: SystemTime,
+    ) -> Result<(LockReport, Vec<String>, Vec<String>), RepositoryError> {
         let until = Timestamp::try_from(end).map_err(|error| {
             RepositoryError::new(
                 RepositoryErrorKind::Store,
@@ -81,7 +117,7 @@ impl Repository {
             .caused_by(error)
         })?;
         let condemned = self.condemned_packs()?;
-        let mut done = self.locked_until(until)?;
+        let (mut done, over) = self.locked_until(until)?;
         let mut report = LockReport {
             until,
             objects: 0,
@@ -99,15 +135,8 @@ impl Repository {
                 wanted.push(name);
             }
         }
-        for batch in wanted.chunks(LEDGER_OBJECTS) {
-            let (locked, result) = extend_all(retention, batch, end, cancelled);
-            report.extended += locked.len() as u64;
-            if !locked.is_empty() {
-                self.put_ledger(until, locked)?;
-            }
-            result?;
-        }
-        Ok(report)
+        report.extended = wanted.len() as u64;
+        Ok((report, wanted, over))
     }
 
     /// Lists what must stay, in the order in which it is to be asked for: small things first.
@@ -133,13 +162,16 @@ impl Repository {
         Ok(packs.map(|pack: PackId| pack.object_name()).collect())
     }
 
-    /// Returns what ledgers say is locked until then; ledgers whose time has come are removed.
-    fn locked_until(&self, until: Timestamp) -> Result<HashSet<String>, RepositoryError> {
+    /// Returns what ledgers say is locked until then, and the ledgers whose time has come.
+    fn locked_until(
+        &self,
+        until: Timestamp,
+    ) -> Result<(HashSet<String>, Vec<String>), RepositoryError> {
         let store = &self.shared.store;
         let now = Timestamp::try_from(store.now()?).unwrap_or(Timestamp::MIN);
         let mut names = Vec::new();
         store.list("locks/", &mut |object| names.push(object.name))?;
-        let mut locked = HashSet::new();
+        let (mut locked, mut over) = (HashSet::new(), Vec::new());
         for name in names {
             // A ledger saves requests, no more: one that cannot be read is as good as none.
             let Ok(ledger) = self.read_ledger(&name) else {
@@ -148,11 +180,10 @@ impl Repository {
             if ledger.until >= until {
                 locked.extend(ledger.objects);
             } else if ledger.until < now {
-                // It is tried again by the next run.
-                drop(store.remove(&name));
+                over.push(name);
             }
         }
-        Ok(locked)
+        Ok((locked, over))
     }
 
     fn read_ledger(&self, name: &str) -> Result<Ledger, RepositoryError> {

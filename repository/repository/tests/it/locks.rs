@@ -123,7 +123,10 @@ fn each_object_is_extended_once_an_epoch() {
     let extend = || repository.extend_locks(&|| false).unwrap();
 
     for epoch in 0..3 {
+        let planned = repository.plan_lock_extension().unwrap();
+        assert_eq!(store.take_extends(), [""; 0], "a plan asks for nothing");
         let report = extend();
+        assert_eq!(planned, report);
         let mut asked = store.take_extends();
         asked.sort();
         assert_eq!(asked, needed(&store), "epoch {epoch}: each object once");

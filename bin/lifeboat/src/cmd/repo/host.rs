@@ -49,13 +49,17 @@ pub(crate) struct AddArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  lifeboat repo host remove web01 --repo /backup
+  lifeboat repo host remove web01 --dry-run --repo /backup
+  lifeboat repo host remove web01 --yes --repo /backup
 
 Take its account of the store away as well: what it was given, it may have kept.")]
 pub(crate) struct RemoveArgs {
     /// The host, as `repo host list` shows it
     #[arg(value_name = "NAME")]
     name: String,
+    /// Say which host would be removed, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
 }
 
 pub(crate) fn run(invocation: &Invocation, command: &HostCommand) -> Result<ExitCode, CliError> {
@@ -143,8 +147,30 @@ fn add(invocation: &Invocation, args: &AddArgs) -> Result<ExitCode, CliError> {
 
 fn remove(invocation: &Invocation, args: &RemoveArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
-    invocation.open_repository()?.remove_host(&args.name)?;
-    ui.data(format!("removed host {}", args.name));
-    ui.summary("success", ExitCode::Success, json!({ "name": args.name }));
+    let repository = invocation.open_repository()?;
+    let hosts = repository.hosts()?;
+    let Some(host) = hosts.iter().find(|host| host.name == args.name) else {
+        return Err(CliError::usage(format!("there is no host {}", args.name))
+            .hint("`lifeboat repo host list` shows the hosts"));
+    };
+    let fields = json!({ "name": host.name, "domain": host.domain, "dry_run": args.dry_run });
+    if args.dry_run {
+        ui.data(format!(
+            "would remove host {} of domain {}",
+            host.name, host.domain
+        ));
+        ui.summary("success", ExitCode::Success, fields);
+        return Ok(ExitCode::Success);
+    }
+    let question = format!(
+        "Remove host {} of domain {}? Its backups end.",
+        host.name, host.domain
+    );
+    if !invocation.agreed(&question)? {
+        return Err(CliError::usage("no host was removed").hint("run it again with --yes"));
+    }
+    repository.remove_host(&host.name)?;
+    ui.data(format!("removed host {}", host.name));
+    ui.summary("success", ExitCode::Success, fields);
     Ok(ExitCode::Success)
 }

@@ -67,13 +67,17 @@ pub(crate) struct AddArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  lifeboat repo key remove 3f2a --repo /backup
+  lifeboat repo key remove 3f2a --dry-run --repo /backup
+  lifeboat repo key remove 3f2a --yes --repo /backup
 
 The key that the repository is opened with is never removed, so one that works always stays.")]
 pub(crate) struct RemoveArgs {
     /// The slot, or its beginning, as `repo key list` shows it
     #[arg(value_name = "SLOT")]
     slot: String,
+    /// Say which key would be removed, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -231,18 +235,29 @@ fn named_slot(repository: &Repository, named: &str) -> Result<KeyInfo, CliError>
 fn remove(invocation: &Invocation, args: &RemoveArgs) -> Result<ExitCode, CliError> {
     let repository = invocation.open_repository()?;
     let key = named_slot(&repository, &args.slot)?;
-    repository.remove_key(&key.slot)?;
+    repository.may_remove_key(&key.slot)?;
     let ui = &invocation.ui;
+    let label = key.label.as_deref().unwrap_or("no label");
+    let fields = json!({ "slot": key.slot, "kind": key.kind, "dry_run": args.dry_run });
+    if args.dry_run {
+        ui.data(format!(
+            "would remove key {} ({}, {label})",
+            key.slot, key.kind
+        ));
+        ui.summary("success", ExitCode::Success, fields);
+        return Ok(ExitCode::Success);
+    }
+    let question = format!("Remove key {} ({}, {label})?", key.slot, key.kind);
+    if !invocation.agreed(&question)? {
+        return Err(CliError::usage("no key was removed").hint("run it again with --yes"));
+    }
+    repository.remove_key(&key.slot)?;
     ui.data(format!("removed key {} ({})", key.slot, key.kind));
     ui.message(
         "Whoever copied the repository's folder `keys` before can still use the old key: if it has \
          leaked, read docs/operate/keys.md.",
     );
-    ui.summary(
-        "success",
-        ExitCode::Success,
-        json!({ "slot": key.slot, "kind": key.kind }),
-    );
+    ui.summary("success", ExitCode::Success, fields);
     Ok(ExitCode::Success)
 }
 

@@ -1,6 +1,7 @@
 //! `lifeboat repo lock`: keep locked objects locked.
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
@@ -16,19 +17,33 @@ pub(crate) enum LockCommand {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  lifeboat repo lock extend --dry-run --repo \"s3://backups/hyperv?lock=compliance&lock-days=30\"
   lifeboat repo lock extend --repo \"s3://backups/hyperv?lock=compliance&lock-days=30\"
 
 Run it once a week or more often: it asks for each object once in seven days, and remembers what it
 asked. What garbage collection has condemned is left alone, so that its lock ends.")]
-pub(crate) struct ExtendArgs {}
+pub(crate) struct ExtendArgs {
+    /// Say how much would be locked for longer, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
 
 pub(crate) fn run(invocation: &Invocation, command: &LockCommand) -> Result<ExitCode, CliError> {
-    let LockCommand::Extend(_) = command;
+    let LockCommand::Extend(args) = command;
     let ui = &invocation.ui;
     let repository = invocation.open_repository()?;
-    let report = repository.extend_locks(&interrupt::asked)?;
+    let report = if args.dry_run {
+        repository.plan_lock_extension()?
+    } else {
+        repository.extend_locks(&interrupt::asked)?
+    };
+    let (would, asked) = if args.dry_run {
+        ("would be ", "would be asked for, the others are already")
+    } else {
+        ("", "asked for, the others were already")
+    };
     ui.data(format!(
-        "{} locked until {}: {} asked for, the others were already",
+        "{} {would}locked until {}: {} {asked}",
         count(report.objects, "object"),
         report.until,
         report.extended
@@ -39,6 +54,10 @@ pub(crate) fn run(invocation: &Invocation, command: &LockCommand) -> Result<Exit
             count(report.condemned, "condemned pack")
         ));
     }
-    ui.summary("success", ExitCode::Success, &report);
+    let mut fields = json!(report);
+    if let Some(fields) = fields.as_object_mut() {
+        fields.insert("dry_run".to_owned(), args.dry_run.into());
+    }
+    ui.summary("success", ExitCode::Success, fields);
     Ok(ExitCode::Success)
 }
