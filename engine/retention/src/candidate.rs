@@ -5,6 +5,9 @@ use serde::Serialize;
 
 /// A clock may be ahead of the store's by so much.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(24);
+/// What is written later than this after its own time may be back-dated. A first backup may take as
+/// long, and a copy of old points longer: so such a point loses nothing, but takes no other's place.
+const PROMPT: SignedDuration = SignedDuration::from_hours(48);
 
 /// What is known of a point when it is decided on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +41,11 @@ impl Candidate {
     /// Returns whether the point's own time can be right: nothing is written before it is made.
     pub fn is_time_trusted(&self) -> bool {
         self.time.duration_since(self.written) <= CLOCKS_APART
+    }
+
+    /// Returns whether the point was written so soon after its own time that it is not back-dated.
+    pub(crate) fn is_prompt(&self) -> bool {
+        self.written.duration_since(self.time) <= PROMPT
     }
 
     pub(crate) fn active_holds(&self, now: Timestamp) -> impl Iterator<Item = &Hold> {

@@ -93,13 +93,18 @@ pub fn decide(points: &[Candidate], rules: &Rules, now: Timestamp) -> Vec<Decisi
         return decisions;
     }
     follow(points, &newest_first, rules, &mut decisions);
-    let good: Vec<usize> = newest_first
-        .iter()
-        .copied()
-        .filter(|index| !points[*index].known_bad)
-        .collect();
-    if good.len() < newest_first.len() {
-        follow(points, &good, rules, &mut decisions);
+    // What may be bad or back-dated takes no other point's place. Each time only adds.
+    let doubts: [fn(&Candidate) -> bool; 3] = [
+        |point| point.known_bad,
+        |point| !point.is_prompt(),
+        |point| point.known_bad || !point.is_prompt(),
+    ];
+    for is_doubted in doubts {
+        let mut others = newest_first.clone();
+        others.retain(|index| !is_doubted(&points[*index]));
+        if others.len() < newest_first.len() {
+            follow(points, &others, rules, &mut decisions);
+        }
     }
     decisions
 }

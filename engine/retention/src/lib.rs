@@ -26,7 +26,8 @@
 //! * Pins, holds, notes that are not understood, and times that cannot be right keep a point and
 //!   change nothing of what the rules choose.
 //! * A point that is known to be bad takes no other's place: the rules are followed once with it
-//!   and once without.
+//!   and once without. The same where a point was written more than two days after its own time: a
+//!   host that makes up points of past days pushes none out that was written in time.
 //! * **Raising a number, or adding a rule, never removes what was kept**, with one exception:
 //!   weeks do not lie within months and years. Where `weekly` stands beside `monthly` or `yearly`,
 //!   more weeks, or more of what comes before them, may cover a month by another point than its

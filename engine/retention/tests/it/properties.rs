@@ -168,6 +168,34 @@ proptest! {
     }
 
     #[test]
+    fn back_dated_points_push_none_out_that_was_written_in_time(
+        points in points(), rules in rules(), days in prop::collection::vec(3_i64..400, 1..40),
+        bad in any::<bool>(),
+    ) {
+        let genuine = kept(&points, &rules);
+        let mut with = points;
+        for (number, days) in days.into_iter().enumerate() {
+            let time = now() - SignedDuration::from_hours(24 * days);
+            let mut junk = point(&format!("z{number:02}"), time);
+            junk.written = now();
+            junk.known_bad = bad && number % 2 == 0;
+            with.push(junk);
+        }
+        prop_assert!(genuine.is_subset(&kept(&with, &rules)));
+    }
+
+    #[test]
+    fn a_copy_of_which_all_points_are_late_keeps_what_the_rules_choose(
+        points in points(), rules in rules(),
+    ) {
+        let mut copies = points.clone();
+        for copy in &mut copies {
+            copy.written = copy.time + SignedDuration::from_hours(24 * 30);
+        }
+        prop_assert_eq!(kept(&copies, &rules), kept(&points, &rules));
+    }
+
+    #[test]
     fn the_order_in_which_points_are_listed_is_nothing(
         points in points().prop_shuffle(), rules in rules(),
     ) {
