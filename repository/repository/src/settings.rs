@@ -135,8 +135,13 @@ impl Repository {
     fn find_settings(&self) -> Result<Found, RepositoryError> {
         let mut found = Found::default();
         let store = &self.shared.store;
-        store.list("settings/", &mut |object| found.objects.push(object.name))?;
-        found.objects.sort_unstable();
+        let mut listed = Vec::new();
+        store.list("settings/", &mut |object| {
+            listed.push((object.modified, object.name));
+        })?;
+        // The newest first: whoever adds a thousand old ones again hides none that hold.
+        listed.sort_unstable_by(|one, other| other.cmp(one));
+        found.objects = listed.into_iter().map(|(_, object)| object).collect();
         for object in found.objects.iter().take(SETTINGS_MAX) {
             let bytes = match store.get(object, SEALED_BYTES_MAX as u64) {
                 // Somebody has just set others.

@@ -135,7 +135,30 @@ impl Repository {
     /// is known to open the repository stays. So the last one is never removed.
     pub fn remove_key(&self, slot: &str) -> Result<(), RepositoryError> {
         self.may_remove_key(slot)?;
-        Ok(self.shared.store.remove(&format!("keys/{slot}"))?)
+        let (_, opened) = self.shared.master("remove a key")?;
+        let own = format!("keys/{opened}");
+        let kept = self.shared.store.get(&own, SMALL_FILE_BYTES_MAX)?;
+        self.shared.store.remove(&format!("keys/{slot}"))?;
+        self.keep_slot(&own, &kept)
+    }
+
+    /// Writes a slot back where somebody removed it meanwhile: of two who remove each other's, the
+    /// one that looks last finds its own gone, so one that opens the repository stays.
+    fn keep_slot(&self, object: &str, bytes: &[u8]) -> Result<(), RepositoryError> {
+        let store = &self.shared.store;
+        match store.get(object, SMALL_FILE_BYTES_MAX) {
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+            found => return Ok(found.map(drop)?),
+        }
+        match store.put_new(object, bytes) {
+            Err(error) if error.kind() != StoreErrorKind::Exists => return Err(error.into()),
+            _ => {}
+        }
+        Err(refuse(
+            "somebody removed the key that the repository was opened with at the same time: it was \
+             written back, as no other one is known to open it",
+        )
+        .hint("`lifeboat repo key list` shows the keys that there are now"))
     }
 
     /// Puts a new password in the place of an old one: of `slot`, or else of the password that the

@@ -354,3 +354,32 @@ fn slot_text() -> impl Strategy<Value = String> {
     });
     prop_oneof![4 => almost, 1 => any::<String>()]
 }
+
+#[test]
+fn of_two_who_remove_each_others_key_at_the_same_time_one_stays() {
+    for step in 0..12 {
+        let (store, repository) = made();
+        let first = repository.keys().unwrap().remove(0).slot;
+        let second = repository
+            .add_key(&Unlock::Password("second"), None, cost())
+            .unwrap();
+        for key in repository.keys().unwrap() {
+            if key.slot != first && key.slot != second && !key.opened {
+                repository.remove_key(&key.slot).unwrap();
+            }
+        }
+        let host = store.another_host();
+        let one = Repository::open(Arc::new(host.clone()), &Unlock::Password("second")).unwrap();
+        host.set_fault(Fault::None, false);
+        let other = repository;
+        let slot = second.clone();
+        host.before_step(step, move || {
+            let _ = other.remove_key(&slot);
+        });
+        let _ = one.remove_key(&first);
+        assert!(
+            !store.names("keys/").is_empty(),
+            "nobody can open it: step {step}"
+        );
+    }
+}
