@@ -39,8 +39,8 @@ pub(crate) struct Survey {
     pub(crate) foreign: u64,
     /// VMs of which roll-ups are not believed.
     read_anew: HashSet<String>,
-    /// Ids of their points.
-    doubted: HashSet<String>,
+    /// Notes that only roll-ups told of so far, with the domain of the roll-up.
+    rolled_notes: HashMap<String, DomainId>,
 }
 
 /// What there is.
@@ -108,14 +108,13 @@ impl Survey {
             survey.roll_ups.clear();
             survey.damaged_roll_ups.clear();
             let last = round == ROUNDS;
-            let whole = survey.read_roll_ups(repository, last)?;
-            let Self { notes, doubted, .. } = &mut survey;
-            notes.retain(|_, heard| !doubted.contains(&heard.note.point));
-            if whole {
+            if survey.read_roll_ups(repository, last)? {
                 break;
             }
         }
-        survey.read_rest(repository);
+        survey.read_rest_of_points(repository);
+        survey.doubt_notes();
+        survey.read_rest_of_notes(repository);
         survey.forget_what_is_gone();
         Ok(survey)
     }
@@ -179,7 +178,6 @@ impl Survey {
                 continue;
             }
             if self.read_anew.contains(&summary.vm.identity) {
-                self.doubted.insert(summary.id);
                 continue;
             }
             members.insert(summary.object.clone());
@@ -187,9 +185,11 @@ impl Survey {
             self.points.insert(known.summary.object.clone(), known);
         }
         for note in roll_up.notes {
-            if self.listing.notes.contains_key(&note.object) {
-                members.insert(note.object.clone());
-                let heard = note.heard(domain);
+            let heard = note.heard(domain);
+            let names_its_point = point_of_note(&heard.object) == Some(heard.note.point.as_str());
+            if names_its_point && self.listing.notes.contains_key(&heard.object) {
+                members.insert(heard.object.clone());
+                self.rolled_notes.insert(heard.object.clone(), domain);
                 self.notes.insert(heard.object.clone(), heard);
             }
         }
@@ -202,24 +202,48 @@ impl Survey {
         Ok(())
     }
 
-    /// Reads the points and notes that no roll-up told of. What is gone was removed since, or is
-    /// shown by a listing that lags.
-    fn read_rest(&mut self, repository: &Repository) {
+    /// Believes no roll-up what it says of notes of another domain's points, or of VMs that are to
+    /// be read anew: those notes are read themselves. Comes when all points are known, since a
+    /// roll-up may tell of notes of points that stand elsewhere.
+    fn doubt_notes(&mut self) {
+        let mut points: HashMap<&str, Vec<&KnownPoint>> = HashMap::new();
+        for known in self.points.values() {
+            points.entry(&known.summary.id).or_default().push(known);
+        }
+        let read_anew = &self.read_anew;
+        let rolled_notes = &self.rolled_notes;
+        let is_believed = |heard: &HeardNote| {
+            let Some(domain) = rolled_notes.get(&heard.object) else {
+                return true;
+            };
+            let of_point = points.get(heard.note.point.as_str()).into_iter().flatten();
+            let may_say = |known: &&KnownPoint| {
+                known.domain == *domain && !read_anew.contains(&known.summary.vm.identity)
+            };
+            of_point.copied().all(|known| may_say(&known))
+        };
+        let mut doubted: HashSet<String> = HashSet::new();
+        self.notes.retain(|object, heard| {
+            let keep = is_believed(heard);
+            if !keep {
+                doubted.insert(object.clone());
+            }
+            keep
+        });
+        for roll_up in &mut self.roll_ups {
+            roll_up.members.retain(|object| !doubted.contains(object));
+        }
+    }
+
+    /// Reads the points that no roll-up told of. What is gone was removed since, or is shown by a
+    /// listing that lags.
+    fn read_rest_of_points(&mut self, repository: &Repository) {
         let points = self.listing.points.keys();
         let points: Vec<&String> = points
             .filter(|object| !self.points.contains_key(*object))
             .collect();
-        let of_points = self.ids();
-        let notes = self.listing.notes.keys();
-        let notes: Vec<&String> = notes
-            .filter(|object| !self.notes.contains_key(*object))
-            .filter(|object| point_of_note(object).is_some_and(|id| of_points.contains(id)))
-            .collect();
         let open_point = |object: &str, bytes: &[u8]| repository.open_point(object, bytes);
-        let open_note = |object: &str, bytes: &[u8]| repository.open_note(object, bytes);
-        let read_points = read_all(repository, &points, open_point);
-        let read_notes = read_all(repository, &notes, open_note);
-        for (object, read) in read_points {
+        for (object, read) in read_all(repository, &points, open_point) {
             match read {
                 Read::Done((domain, point)) => {
                     let summary = PointSummary::of(&object, &point);
@@ -233,7 +257,18 @@ impl Survey {
                 Read::Failed(error) => self.unreadable.push(error),
             }
         }
-        for (object, read) in read_notes {
+    }
+
+    /// Reads the notes that no roll-up told of, as far as they are of points that are there.
+    fn read_rest_of_notes(&mut self, repository: &Repository) {
+        let of_points = self.ids();
+        let notes = self.listing.notes.keys();
+        let notes: Vec<&String> = notes
+            .filter(|object| !self.notes.contains_key(*object))
+            .filter(|object| point_of_note(object).is_some_and(|id| of_points.contains(id)))
+            .collect();
+        let open_note = |object: &str, bytes: &[u8]| repository.open_note(object, bytes);
+        for (object, read) in read_all(repository, &notes, open_note) {
             match read {
                 Read::Done(heard) => drop(self.notes.insert(object, heard)),
                 Read::Gone => drop(self.listing.notes.remove(&object)),
