@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::collect::{CondemnedObject, GRACE_MIN, LAG_MAX};
-use crate::format::{Name, PackId};
+use crate::format::{Condemned, Name, PackId, forwarded_pack};
 use crate::shared::Shared;
 use crate::stream::StreamRoot;
 use crate::write::known_chunks::KnownChunks;
+use crate::write::mender::Held;
 use crate::{Repository, RepositoryError, RestorePoint};
 
 /// A writer that has not looked for this long looks before it publishes.
@@ -223,11 +224,30 @@ impl CondemnedWatch {
     /// Says whether a point that is there now is in time for every collector to see it before it
     /// deletes what is condemned: then it is safe as it is.
     pub(crate) fn is_in_time(&self) -> bool {
+        !self.packs_gone && self.are_young(|_| true)
+    }
+
+    /// Says the same of a point that needs nothing that is condemned but what lies in these packs.
+    pub(crate) fn is_in_time_for(&self, held: &Held) -> bool {
+        let names = |condemned: &Condemned| {
+            let leads_from = |forward: &String| {
+                forwarded_pack(forward).is_none_or(|pack| held.packs.contains(&pack))
+            };
+            condemned.packs.iter().any(|pack| held.packs.contains(pack))
+                || condemned.forwards.iter().any(leads_from)
+        };
+        !held.may_be_gone && self.are_young(names)
+    }
+
+    /// Says whether no collector can have begun to delete by a condemned object that `counts`.
+    fn are_young(&self, counts: impl Fn(&Condemned) -> bool) -> bool {
         let Ok(now) = Moment::now(&self.shared) else {
             return false;
         };
-        !self.packs_gone
-            && self.found.iter().all(|found| {
+        self.found
+            .iter()
+            .filter(|found| counts(&found.object.content))
+            .all(|found| {
                 let since = now.store.duration_since(found.object.written);
                 since.unwrap_or_default() < GRACE_MIN / 2
             })

@@ -1,9 +1,9 @@
 //! Points that need what is condemned get copies of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::format::{Codec, Entry, Locator, MapNode, Name, PackKind};
-use crate::read::MapReader;
+use crate::format::{Codec, Entry, Locator, MapNode, Name, PackId, PackKind};
+use crate::read::{HOPS_MAX, MapReader};
 use crate::stream::{Stream, StreamRoot};
 use crate::write::RunWriter;
 use crate::write::known_chunks::Standing;
@@ -17,6 +17,17 @@ pub(crate) struct Mender<'a> {
     codec: Codec,
     /// What became of nodes and chunks.
     done: HashMap<(Name, Locator), Entry>,
+    held: Held,
+}
+
+/// What a host that reads no data would have had to copy.
+#[derive(Default)]
+pub(crate) struct Held {
+    /// Packs that it lies in, and all those that forwarding objects lead to from there.
+    pub(crate) packs: HashSet<PackId>,
+    /// Some of it is gone, or nobody can tell where it lies.
+    pub(crate) may_be_gone: bool,
+    error: Option<RepositoryError>,
 }
 
 impl<'a> Mender<'a> {
@@ -25,14 +36,16 @@ impl<'a> Mender<'a> {
             run,
             codec: Codec::new()?,
             done: HashMap::new(),
+            held: Held::default(),
         })
     }
 
     /// Returns the point as it must be, with an id of its own; `None` where it is good.
     ///
-    /// What was copied is not durable yet. Fails with `Collected` where something is gone.
+    /// What was copied is not durable yet. Fails with `Collected` where something is gone, and with
+    /// `WriteOnly` where this host cannot copy what [`Mender::held`] then tells.
     pub(crate) fn mend(
-        mut self,
+        &mut self,
         point: &RestorePoint,
     ) -> Result<Option<RestorePoint>, RepositoryError> {
         let mut mended = point.clone();
@@ -40,11 +53,18 @@ impl<'a> Mender<'a> {
         for stream in mended.streams.iter_mut().chain(&mut mended.images) {
             changed |= self.mend_stream(stream)?;
         }
+        if let Some(error) = self.held.error.take() {
+            return Err(error);
+        }
         if !changed {
             return Ok(None);
         }
         mended.id = RestorePoint::new_id()?;
         Ok(Some(mended))
+    }
+
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
     }
 
     fn mend_stream(&mut self, stream: &mut Stream) -> Result<bool, RepositoryError> {
@@ -119,11 +139,34 @@ impl<'a> Mender<'a> {
         }
         let new = match self.run.known().find(&name) {
             Some(elsewhere) => elsewhere,
-            None => self.copy(name, locator)?,
+            None => match self.copy(name, locator) {
+                // Looked on: whether it is safe depends on all that the point needs.
+                Err(error) if error.kind() == RepositoryErrorKind::WriteOnly => {
+                    self.held.may_be_gone |= self.run.known().standing(&locator) == Standing::Gone;
+                    self.hold(locator, HOPS_MAX);
+                    self.held.error = Some(error);
+                    locator
+                }
+                copied => copied?,
+            },
         };
         let entry = Entry::Stored { name, locator: new };
         self.done.insert((name, locator), entry);
         Ok(entry)
+    }
+
+    /// Remembers the packs in which a frame may be looked for.
+    fn hold(&mut self, place: Locator, hops: usize) {
+        self.held.packs.insert(place.pack);
+        let Some(hops) = hops.checked_sub(1) else {
+            return;
+        };
+        match self.run.shared().forward_table(place.pack, false) {
+            Ok(table) => table
+                .places(place.offset)
+                .for_each(|next| self.hold(next, hops)),
+            Err(_) => self.held.may_be_gone = true,
+        }
     }
 
     fn copy(&mut self, name: Name, locator: Locator) -> Result<Locator, RepositoryError> {

@@ -1,7 +1,8 @@
 //! Publishing a point beside collectors (format page, section 11).
 //!
 //! ```text
-//!   flush ─► looked long ago? look ─► may need what is condemned? mend ─► put the point
+//!   flush ─► looked long ago? look ─► something lost? look, heal
+//!        ─► may need what is condemned? mend ─► put the point
 //!        ─► look again ─► anything new? mend, put the mended point, remove the first ─► …
 //! ```
 
@@ -27,13 +28,9 @@ impl RunWriter {
     pub fn publish(&self, point: &RestorePoint) -> Result<RestorePoint, RepositoryError> {
         let _turn = self.turn();
         self.flush_in_turn()?;
-        if self.known().lost_something() {
-            self.poison(self.heal())?;
-        }
-        let published = self.publish_in_turn(point);
-        match published {
+        match self.publish_in_turn(point) {
             // The run's own packs may be good: the next point is judged by itself.
-            Err(error) if error.kind() == RepositoryErrorKind::Collected => Err(error),
+            Err(error) if speaks_of_the_point(&error) => Err(error),
             published => self.poison(published),
         }
     }
@@ -43,16 +40,14 @@ impl RunWriter {
         if watch.is_late()? {
             watch.look(true)?;
         }
+        if self.known().lost_something() {
+            // No forwarding object leads to what was condemned meanwhile.
+            watch.look(false)?;
+            self.heal()?;
+        }
         let mut point = point.clone();
         if watch.may_need_mending(&point)? {
-            match self.mend(&point) {
-                Ok(mended) => point = mended.unwrap_or(point),
-                // A host that reads no data can copy none. What the point needs is still there,
-                // and every collector sees the point before it deletes that.
-                Err(error)
-                    if error.kind() == RepositoryErrorKind::WriteOnly && watch.is_in_time() => {}
-                Err(error) => return Err(error),
-            }
+            point = self.mend(&watch, &point)?.unwrap_or(point);
         }
         self.repository().put_point(&point)?;
         for _ in 0..LOOKS_MAX {
@@ -72,8 +67,10 @@ impl RunWriter {
                     return Ok(point);
                 }
                 Err(error) => {
-                    self.repository().remove_point(&point)?;
-                    return Err(error);
+                    return Err(match self.repository().remove_point(&point) {
+                        Ok(()) => error,
+                        Err(refused) => left_behind(&error, &refused),
+                    });
                 }
             }
         }
@@ -90,15 +87,48 @@ impl RunWriter {
         if !watch.look(late)? || !watch.may_need_mending(point)? {
             return Ok(None);
         }
-        self.mend(point)
+        self.mend(watch, point)
     }
 
-    /// Copies what is condemned of what a point needs; returns the point that needs none of it.
-    fn mend(&self, point: &RestorePoint) -> Result<Option<RestorePoint>, RepositoryError> {
-        let mended = Mender::new(self)?.mend(point)?;
+    /// Copies what is condemned of what a point needs; returns the point that needs none of it, or
+    /// `None` where the point is good as it is.
+    fn mend(
+        &self,
+        watch: &CondemnedWatch,
+        point: &RestorePoint,
+    ) -> Result<Option<RestorePoint>, RepositoryError> {
+        let mut mender = Mender::new(self)?;
+        let mended = match mender.mend(point) {
+            // A host that reads no data can copy none. What the point needs is still there, and
+            // every collector sees the point before it deletes that.
+            Err(error)
+                if error.kind() == RepositoryErrorKind::WriteOnly
+                    && watch.is_in_time_for(mender.held()) =>
+            {
+                return Ok(None);
+            }
+            mended => mended?,
+        };
         if mended.is_some() {
             self.flush_in_turn()?;
         }
         Ok(mended)
     }
+}
+
+/// Returns whether an error says something of one point, and nothing of what the run has stored.
+fn speaks_of_the_point(error: &RepositoryError) -> bool {
+    matches!(
+        error.kind(),
+        RepositoryErrorKind::Collected | RepositoryErrorKind::WriteOnly
+    )
+}
+
+/// A point may lack something, and could not be taken back: most hosts that only write may not.
+fn left_behind(error: &RepositoryError, refused: &RepositoryError) -> RepositoryError {
+    let what = format!("a restore point was published that may lack data: {error}");
+    RepositoryError::new(RepositoryErrorKind::Collected, what).hint(format!(
+        "it could not be taken back ({refused}): run the backup again, and have the repository's \
+         owner check the point"
+    ))
 }

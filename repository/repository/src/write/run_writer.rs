@@ -199,7 +199,8 @@ impl RunWriter {
     pub(crate) fn heal(&self) -> Result<(), RepositoryError> {
         let find = |name: &_| self.known.find(name);
         let is_there = |pack: &_| self.known.has_pack(pack);
+        let is_usable = |place: &_| self.known.usable(place);
         self.shared()
-            .heal_what_is_known_to_be_lost(&find, &is_there)
+            .heal_what_is_known_to_be_lost(&find, &is_there, &is_usable)
     }
 }

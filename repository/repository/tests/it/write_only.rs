@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use block_io::{ByteRanges, MemoryDisk};
-use repository::{HostKey, RecoveryKey, Repository, RepositoryError, RepositoryErrorKind, Unlock};
+use repository::{
+    CollectOptions, HostKey, RecoveryKey, Repository, RepositoryError, RepositoryErrorKind, Unlock,
+};
 use store_faults::MemoryStore;
 
+use crate::collect::site::{DAY, HOUR, collect_on, noise};
 use crate::domains::{made, opened};
-use crate::support::{CHUNK, Quiet, back_up, disk_bytes, options, read_back, store_changed_point};
+use crate::support::{
+    CHUNK, Quiet, back_up, disk_bytes, options, publish, read_back, store_changed_point,
+};
 
 const LEN: usize = 300 * CHUNK;
 
@@ -161,4 +166,42 @@ fn a_host_key_is_neither_a_recovery_key_nor_the_other_way_round() {
     let as_recovery = RecoveryKey::parse(&as_recovery).unwrap();
     let result = Repository::open(Arc::new(store), &Unlock::RecoveryKey(&as_recovery));
     assert_eq!(result.err().unwrap().kind(), RepositoryErrorKind::WrongKey);
+}
+
+#[test]
+fn a_point_that_needs_what_was_condemned_long_ago_keeps_no_other_one_from_being_published() {
+    for (hours, published) in [(1, true), (30, false)] {
+        let (store, repository) = made();
+        let domain = repository.add_domain("web01").unwrap();
+        let key = domain.add_host("web01").unwrap();
+        let host = at_host(&store, &key).unwrap();
+        let old = back_up(&host, "vm", &noise(1, LEN));
+        back_up(&host, "other", &noise(2, LEN));
+        opened(&store).remove_point(&old).unwrap();
+        store.advance(4 * DAY);
+        let host = at_host(&store, &key).unwrap();
+        let run = host.begin_run(2).unwrap();
+        let found = MemoryDisk::new(noise(1, LEN));
+        let stored = run.store_stream(&found, None, &Quiet).unwrap();
+        assert_eq!(stored.statistics.new_bytes, 0, "the garbage was not found");
+        let collected = collect_on(&store.another_host(), &CollectOptions::default()).unwrap();
+        assert!(collected.condemned_packs > 0, "{collected:?}");
+        store.advance(hours * HOUR);
+        let result = publish(&run, "vm", &found, stored);
+        assert_eq!(result.is_ok(), published, "{result:?}");
+        if let Err(error) = result {
+            assert_eq!(error.kind(), RepositoryErrorKind::WriteOnly, "{error}");
+        }
+        let new = MemoryDisk::new(noise(3, LEN));
+        let stored = run.store_stream(&new, None, &Quiet).unwrap();
+        let point = publish(&run, "new", &new, stored).unwrap();
+        assert_eq!(read_back(&opened(&store), &point).unwrap(), noise(3, LEN));
+        for _ in 0..3 {
+            store.advance(2 * DAY);
+            let _ = collect_on(&store.another_host(), &CollectOptions::default()).unwrap();
+        }
+        for point in opened(&store).points_of("vm").unwrap() {
+            assert_eq!(read_back(&opened(&store), &point).unwrap(), noise(1, LEN));
+        }
+    }
 }

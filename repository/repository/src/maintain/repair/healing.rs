@@ -33,11 +33,13 @@ impl Shared {
     /// Looks each lost frame up, and writes forwarding objects to where it lies now.
     ///
     /// `find` tells of durable packs alone. What it finds is read before it is believed, but for a
-    /// host that reads no data: readers compare names, and go on looking where one is wrong.
+    /// host that reads no data: readers compare names, and go on looking where one is wrong. Where
+    /// that host finds forwarding objects, it asks `is_usable` whether they lead to anything.
     pub(crate) fn heal(
         self: &Arc<Self>,
         frames: &[LostFrame],
         find: &FindFrame<'_>,
+        is_usable: &dyn Fn(&Locator) -> bool,
     ) -> Result<Healing, RepositoryError> {
         let mut healing = Healing::default();
         let mut forwards: BTreeMap<PackId, BTreeMap<u32, Locator>> = BTreeMap::new();
@@ -46,7 +48,7 @@ impl Shared {
             if !told.insert((frame.place.pack, frame.place.offset)) {
                 continue;
             }
-            if self.is_forwarded(frame)? {
+            if self.is_forwarded(frame, is_usable)? {
                 healing.healed += 1;
                 continue;
             }
@@ -71,11 +73,20 @@ impl Shared {
     }
 
     /// Says whether a forwarding object leads to a frame of this name already.
-    fn is_forwarded(self: &Arc<Self>, frame: &LostFrame) -> Result<bool, RepositoryError> {
+    fn is_forwarded(
+        self: &Arc<Self>,
+        frame: &LostFrame,
+        is_usable: &dyn Fn(&Locator) -> bool,
+    ) -> Result<bool, RepositoryError> {
         let table = self.forward_table(frame.place.pack, false)?;
         for place in table.places(frame.place.offset) {
             // The store tells whether the pack is there; what lies in it a reader finds out.
-            if self.is_write_only() || self.holds(&frame.name, place)? {
+            let leads_there = if self.is_write_only() {
+                is_usable(&place)
+            } else {
+                self.holds(&frame.name, place)?
+            };
+            if leads_there {
                 return Ok(true);
             }
         }
@@ -203,17 +214,18 @@ impl Shared {
 
     /// Heals what is known to be lost, at the end of a run that may have stored it again.
     ///
-    /// `find` and `is_there` tell of this domain's packs, those of the run among them.
+    /// `find`, `is_there` and `is_usable` tell of this domain's packs, those of the run among them.
     pub(crate) fn heal_what_is_known_to_be_lost(
         self: &Arc<Self>,
         find: &FindFrame<'_>,
         is_there: &dyn Fn(&PackId) -> bool,
+        is_usable: &dyn Fn(&Locator) -> bool,
     ) -> Result<(), RepositoryError> {
         let missing = self.frames_of_missing_packs(is_there)?;
-        self.heal(&missing, find)?;
+        self.heal(&missing, find, is_usable)?;
         for (object, frames) in self.lost_objects()? {
             let Ok(frames) = frames else { continue };
-            if self.heal(&frames, find)?.lost.is_empty() {
+            if self.heal(&frames, find, is_usable)?.lost.is_empty() {
                 match self.store.remove(&object) {
                     // A host that only writes, or a locked bucket: a repair removes it.
                     Err(error) if is_refused(error.kind()) => {}

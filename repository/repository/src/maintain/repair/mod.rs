@@ -280,6 +280,14 @@ impl Repair<'_> {
         indexes: &BTreeSet<String>,
     ) -> Result<Arc<KnownChunks>, RepositoryError> {
         let known = Arc::new(KnownChunks::new(Arc::clone(shared)));
+        // A pack that was condemned is relied on by nothing new: a collector may be about to delete
+        // it. What a damaged object condemned nobody can tell; it is removed, so nobody deletes it.
+        let damaged = self.plan.spare_objects.iter().cloned().collect();
+        for condemned in shared.condemned_objects(&damaged)? {
+            if condemned.domain == shared.domain().id {
+                known.condemn(&condemned.content);
+            }
+        }
         let writer = IndexWriter::new(Arc::clone(shared), Arc::clone(&known));
         let packs: HashSet<PackId> = removed.iter().copied().collect();
         writer.load_without(&|index| indexes.contains(index), &|pack| {
@@ -292,7 +300,9 @@ impl Repair<'_> {
     fn heal(&mut self, shared: &Arc<Shared>, known: &KnownChunks) -> Result<(), RepositoryError> {
         let no_frames = Vec::new();
         let lost = self.plan.found.lost.get(&shared.domain().id);
-        let healing = shared.heal(lost.unwrap_or(&no_frames), &|name| known.find(name))?;
+        let find = |name: &_| known.find(name);
+        let is_usable = |place: &_| known.usable(place);
+        let healing = shared.heal(lost.unwrap_or(&no_frames), &find, &is_usable)?;
         self.report.healed_frames += healing.healed;
         self.report.lost_frames += healing.lost.len() as u64;
         let old = shared.lost_objects()?;

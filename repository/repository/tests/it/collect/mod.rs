@@ -7,5 +7,5 @@ mod crashes;
 mod full_disk;
 mod model;
 mod rewriting;
-mod site;
+pub(crate) mod site;
 mod writers;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use repository::CheckDepth;
 
+use crate::collect::site::{DAY, Site, noise};
 use crate::repair::{Case, open};
 use crate::support::{CHUNK, Quiet, disk_bytes};
 
@@ -153,4 +154,41 @@ fn damage_that_seeds_choose_is_found_repaired_and_healed() {
         let last = case.repair().unwrap();
         assert!(last.after.is_good(), "seed {seed}: {:?}", last.after);
     }
+}
+
+#[test]
+fn a_repair_leads_to_nothing_that_is_condemned_and_lists_none_of_it() {
+    let mut site = Site::new();
+    let bytes = noise(1, 1 << 20);
+    let old = site.back_up("vm", &bytes);
+    site.back_up("other", &noise(2, 1 << 20));
+    let garbage = site.store.names("packs/");
+    site.remove(&old);
+    site.store.advance(4 * DAY);
+    site.collect();
+    assert!(!site.store.names("condemned/").is_empty());
+    // The same data again: it is stored again, and lost again, while the old copy is condemned.
+    site.back_up("vm", &bytes);
+    let packs = site.store.names("packs/").into_iter();
+    let lost = packs.filter(|pack| !garbage.contains(pack));
+    let lost = lost.filter(|pack| site.store.bytes_of(pack).unwrap()[8] == 1);
+    for pack in lost {
+        assert!(site.store.lose(&pack));
+    }
+    // Without an index, as after a repair that found it damaged.
+    for index in site.store.names("index/") {
+        site.store.tamper(&index, |bytes| bytes[40] ^= 1);
+    }
+    let repository = site.repository();
+    let plan = repository.plan_repair(CheckDepth::AllData, &Quiet).unwrap();
+    let repaired = repository.repair(&plan, &Quiet).unwrap();
+    assert!(repaired.lost_frames > 0);
+    assert_eq!(repaired.healed_frames, 0);
+    assert_eq!(site.store.names("forward/"), [""; 0]);
+    // What is found by its name would be found there.
+    let again = site.back_up("vm", &bytes);
+    assert!(again.streams[0].statistics.new_bytes > 0);
+    site.check();
+    site.collect_until_clean();
+    site.check();
 }
