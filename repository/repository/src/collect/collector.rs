@@ -91,7 +91,7 @@ pub(crate) struct Collection<'a> {
     pub(crate) observer: &'a dyn CollectObserver,
     pub(crate) inventory: &'a Inventory,
     marker: &'a Marker<'a>,
-    /// Whose a pack is that no index lists; `None` for one that is to be left alone.
+    /// Whose a pack is by its own header; `None` for one that is to be left alone.
     owners: HashMap<u32, Option<DomainId>>,
     /// Packs whose live frames were moved.
     rewritten: HashSet<u32>,
@@ -105,7 +105,7 @@ pub(crate) struct Collection<'a> {
 impl Collection<'_> {
     fn run(&mut self) -> Result<(), RepositoryError> {
         self.count()?;
-        self.note_condemned();
+        self.note_condemned()?;
         if self.options.no_other_writers {
             let condemned = self.condemn()?;
             self.rewrite_indexes()?;
@@ -159,6 +159,7 @@ impl Collection<'_> {
         let table = &self.inventory.table;
         let report = &mut self.report;
         report.dry_run = self.options.dry_run;
+        report.foreign_condemned = self.inventory.foreign_condemned;
         report.points = self.inventory.points.len() as u64;
         report.nodes = self.marker.visited.len();
         report.mark_memory_bytes =
@@ -192,23 +193,32 @@ impl Collection<'_> {
         Ok(())
     }
 
-    fn note_condemned(&mut self) {
-        let table = &self.inventory.table;
-        for object in &self.inventory.condemned {
-            let packs = object.content.packs.iter();
-            self.condemned
-                .extend(packs.filter_map(|pack| table.number(pack)));
+    fn note_condemned(&mut self) -> Result<(), RepositoryError> {
+        let inventory = self.inventory;
+        for object in &inventory.condemned {
+            for pack in &object.content.packs {
+                let Some(number) = inventory.table.number(pack) else {
+                    continue;
+                };
+                let ours = match inventory.listers.get(&number) {
+                    // No index loses it.
+                    None => true,
+                    Some(lister) if *lister == Some(object.domain) => true,
+                    Some(_) => self.owner(number)? == Some(object.domain),
+                };
+                if ours {
+                    self.condemned.insert(number);
+                }
+            }
         }
+        Ok(())
     }
 
     /// Returns whose a pack is; `None` for one that is to be left alone.
     ///
-    /// The pack's own header is asked where no index of a domain that we hold lists it: a
-    /// condemned object is the word of its domain, about its own packs alone.
+    /// The pack's own header is asked, whatever indexes list it: indexes and condemned objects are
+    /// the word of a domain, which may speak of its own packs alone.
     fn owner(&mut self, number: u32) -> Result<Option<DomainId>, RepositoryError> {
-        if let Some(owner) = self.inventory.owners.get(&number) {
-            return Ok(Some(*owner));
-        }
         if let Some(owner) = self.owners.get(&number) {
             return Ok(*owner);
         }
@@ -255,8 +265,8 @@ impl Collection<'_> {
             this.cancelled()?;
             this.observer
                 .advanced(CollectStage::Deleting, done as u64 + 1, total);
-            let owner = match this.inventory.owners.get(number) {
-                Some(owner) => Some(*owner),
+            let owner = match this.owners.get(number) {
+                Some(owner) => *owner,
                 None => owner_by_header(this.shared(), this.inventory, *number)?,
             };
             if owner != Some(*domain) {
@@ -367,6 +377,7 @@ impl Collection<'_> {
         let (inventory, now) = (self.inventory, self.inventory.now);
         let table = &inventory.table;
         let young_since = |domain| seconds(inventory.runs.young_since(domain, young, now));
+        self.ask_headers(young)?;
         for (number, pack) in table.iter() {
             let size_bytes = u64::from(pack.size_bytes);
             if self.condemned.contains(&number) {
@@ -423,6 +434,31 @@ impl Collection<'_> {
         );
         self.say_next_deletion(!put.is_empty());
         Ok(put)
+    }
+
+    /// Asks the headers of all that may be condemned, several at once.
+    fn ask_headers(&mut self, young: Duration) -> Result<(), RepositoryError> {
+        let (inventory, table) = (self.inventory, &self.inventory.table);
+        let old_since = seconds(inventory.now.checked_sub(young).unwrap_or(inventory.now));
+        let candidates = table.iter().filter(|(number, pack)| {
+            let needed = table.reached(*number) && !self.rewritten.contains(number);
+            let young = !self.options.no_other_writers && pack.written > old_since;
+            let known = self.condemned.contains(number) || self.owners.contains_key(number);
+            !needed && !young && !known
+        });
+        let candidates: Vec<u32> = candidates.map(|(number, _)| number).collect();
+        let owners = Mutex::new(HashMap::new());
+        for_each(&candidates, REQUESTS, |_, number| {
+            self.cancelled()?;
+            let owner = owner_by_header(self.shared(), inventory, *number)?;
+            let mut owners = owners.lock().unwrap_or_else(PoisonError::into_inner);
+            owners.insert(*number, owner);
+            Ok(())
+        })?;
+        let owners = owners.into_inner();
+        self.owners
+            .extend(owners.unwrap_or_else(PoisonError::into_inner));
+        Ok(())
     }
 
     fn say_next_deletion(&mut self, condemned_now: bool) {

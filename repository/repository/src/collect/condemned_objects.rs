@@ -26,11 +26,12 @@ pub(crate) struct CondemnedObject {
 }
 
 impl Shared {
-    /// Reads the condemned objects of all domains that we hold, but those in `known`.
+    /// Reads the condemned objects of all domains that we hold, but those in `known`; returns
+    /// also how many say nothing of whose they are: anybody with the store can write such.
     pub(crate) fn condemned_objects(
         self: &Arc<Self>,
         known: &HashSet<String>,
-    ) -> Result<Vec<CondemnedObject>, RepositoryError> {
+    ) -> Result<(Vec<CondemnedObject>, u64), RepositoryError> {
         let mut objects = Vec::new();
         self.store.list("condemned/", &mut |object| {
             if !known.contains(&object.name) {
@@ -38,25 +39,38 @@ impl Shared {
             }
         })?;
         objects.sort_unstable();
-        let mut found = Vec::new();
+        let (mut found, mut nobodys) = (Vec::new(), 0);
         for object in &objects {
-            found.extend(self.read_condemned(object)?);
+            found.extend(self.read_condemned(object, &mut nobodys)?);
         }
-        Ok(found)
+        Ok((found, nobodys))
     }
 
-    /// `None` where it is another domain's, or was removed since it was listed.
+    /// `None` where it is nobody's that we know, or was removed since it was listed.
     fn read_condemned(
         self: &Arc<Self>,
         info: &ObjectInfo,
+        nobodys: &mut u64,
     ) -> Result<Option<CondemnedObject>, RepositoryError> {
         let object = &info.name;
         let bytes = match self.store.get(object, SEALED_BYTES_MAX as u64) {
             Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(None),
+            // Longer than any object of ours.
+            Err(_) if info.size_bytes > SEALED_BYTES_MAX as u64 => {
+                *nobodys += 1;
+                return Ok(None);
+            }
             bytes => bytes?,
         };
-        let shared = match self.of_domain(sealed_key_id(object, &bytes)?) {
-            Err(error) if error.kind() == RepositoryErrorKind::OtherDomain => return Ok(None),
+        let Ok(key_id) = sealed_key_id(object, &bytes) else {
+            *nobodys += 1;
+            return Ok(None);
+        };
+        let shared = match self.of_domain(key_id) {
+            Err(error) if error.kind() == RepositoryErrorKind::OtherDomain => {
+                *nobodys += 1;
+                return Ok(None);
+            }
             shared => shared.map_err(|error| error.in_object(object))?,
         };
         let domain = shared.domain();

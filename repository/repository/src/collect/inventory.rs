@@ -31,12 +31,15 @@ pub(crate) struct Inventory {
     /// The store's time before anything was listed.
     pub(crate) now: SystemTime,
     pub(crate) condemned: Vec<CondemnedObject>,
+    /// Condemned objects that are nobody's that we know.
+    pub(crate) foreign_condemned: u64,
     pub(crate) runs: LongRuns,
     pub(crate) forwards: ForwardMap,
     pub(crate) indexes: Vec<ListedIndex>,
     pub(crate) table: PackTable,
-    /// Whose a pack is, where an index says so.
-    pub(crate) owners: HashMap<u32, DomainId>,
+    /// Whose indexes list a pack; `None` where that are several domains'. Nothing is deleted on
+    /// their word: a domain's hosts can list what is another's.
+    pub(crate) listers: HashMap<u32, Option<DomainId>>,
     pub(crate) points: Vec<String>,
 }
 
@@ -54,13 +57,13 @@ impl Inventory {
         // What other hosts write may lie under keys that are newer than this handle.
         shared.reload_keys()?;
         let now = shared.store.now()?;
-        let condemned = shared.condemned_objects(&HashSet::new())?;
+        let (condemned, foreign_condemned) = shared.condemned_objects(&HashSet::new())?;
         let runs = LongRuns::load(shared, now)?;
         let forwards = ForwardMap::load(shared)?;
         let opened = open_indexes(shared)?;
         let table = PackTable::new(list_packs(shared)?);
         let points = list_points(shared)?;
-        let mut owners = HashMap::new();
+        let mut listers: HashMap<u32, Option<DomainId>> = HashMap::new();
         let mut indexes = Vec::with_capacity(opened.len());
         for index in opened {
             let numbers = |pack: &PackId| table.number(pack);
@@ -70,7 +73,10 @@ impl Inventory {
                 .iter()
                 .filter(|pack| table.number(pack).is_none());
             let gone_packs = gone.copied().collect();
-            owners.extend(packs.iter().map(|pack| (*pack, index.domain)));
+            for pack in &packs {
+                let lister = listers.entry(*pack).or_insert(Some(index.domain));
+                *lister = lister.filter(|lister| *lister == index.domain);
+            }
             indexes.push(ListedIndex {
                 object: index.object,
                 id: index.id,
@@ -83,11 +89,12 @@ impl Inventory {
         Ok(Self {
             now,
             condemned,
+            foreign_condemned,
             runs,
             forwards,
             indexes,
             table,
-            owners,
+            listers,
             points,
         })
     }

@@ -28,9 +28,9 @@ const BATCH_NODES: usize = 24;
 
 /// What hears of every frame that is reached, besides the marks.
 pub(crate) trait FrameSink: Sync {
-    /// A point's map has a frame at `locator`, and it is needed at `place`; `None` where it is
+    /// A point's map has a frame at `locator`, and it is needed at `places`, none where it is
     /// nowhere. Called for a frame as often as maps have it.
-    fn reached(&self, locator: &Locator, place: Option<Place>);
+    fn reached(&self, locator: &Locator, places: &[Place]);
 }
 
 /// Marks what points reach.
@@ -225,21 +225,27 @@ impl<'a> Marker<'a> {
         locator: Locator,
     ) -> Result<bool, RepositoryError> {
         let domain = stream.shared.domain().id;
-        let place = self.forwards.resolve(self.table, domain, &locator);
-        if let Some(sink) = self.sink {
-            sink.reached(&locator, place);
-        }
-        let Some(place) = place else {
-            // It may have been moved since the listing: then it is read, and protected by its
-            // youth.
-            return Ok(true);
+        // Visited is what a map names, not where it was led to: others may lead many nodes to one
+        // place, and then one of them alone would be walked.
+        let first = match self.table.number(&locator.pack) {
+            Some(pack) => self.visited.insert(pack, locator.offset),
+            None => self.visited.insert_unlisted(locator.pack, locator.offset),
         };
-        let first = self.visited.insert(place.pack, place.offset);
-        if first {
+        if !first {
+            return Ok(false);
+        }
+        // A node that is nowhere may have been moved since the listing: then it is read, and
+        // protected by its youth.
+        let places = self.forwards.resolve(self.table, domain, &locator);
+        let places = places.map_err(cannot_tell)?;
+        for place in &places {
             self.table
                 .mark(place.pack, place.offset, place.stored_bytes);
         }
-        Ok(first)
+        if let Some(sink) = self.sink {
+            sink.reached(&locator, &places);
+        }
+        Ok(true)
     }
 
     /// Reads the nodes of a batch, marks what they point to, and returns what is to be walked.
@@ -248,7 +254,7 @@ impl<'a> Marker<'a> {
         for node in &batch.nodes {
             let read = self.read(batch, node).map_err(cannot_tell)?;
             match batch.level.checked_sub(1) {
-                None => self.mark_chunks(&batch.stream, &read),
+                None => self.mark_chunks(&batch.stream, &read)?,
                 Some(level) => {
                     self.children(batch, level, node.index, &read, &mut below)?;
                 }
@@ -308,7 +314,7 @@ impl<'a> Marker<'a> {
         Ok(node)
     }
 
-    fn mark_chunks(&self, stream: &WalkedStream, leaf: &MapNode) {
+    fn mark_chunks(&self, stream: &WalkedStream, leaf: &MapNode) -> Result<(), RepositoryError> {
         let domain = stream.shared.domain().id;
         let simple = self.forwards.objects.is_empty();
         // Neighbours lie in the same pack, mostly.
@@ -317,27 +323,30 @@ impl<'a> Marker<'a> {
             let Entry::Stored { locator, .. } = entry else {
                 continue;
             };
-            let place = match last {
-                Some((pack, number)) if simple && pack == locator.pack => Some(Place {
-                    pack: number,
-                    offset: locator.offset,
-                    stored_bytes: locator.stored_bytes,
-                    moved: false,
-                }),
-                _ => self.forwards.resolve(self.table, domain, locator),
-            };
-            match place {
-                Some(place) => {
-                    last = Some((locator.pack, place.pack));
-                    self.table
-                        .mark(place.pack, place.offset, place.stored_bytes);
-                }
-                None => self.add_missing(locator),
+            if let Some((pack, number)) = last
+                && simple
+                && self.sink.is_none()
+                && pack == locator.pack
+            {
+                self.table
+                    .mark(number, locator.offset, locator.stored_bytes);
+                continue;
+            }
+            let places = self.forwards.resolve(self.table, domain, locator);
+            let places = places.map_err(cannot_tell)?;
+            for place in &places {
+                last = Some((locator.pack, place.pack));
+                self.table
+                    .mark(place.pack, place.offset, place.stored_bytes);
+            }
+            if places.is_empty() {
+                self.add_missing(locator);
             }
             if let Some(sink) = self.sink {
-                sink.reached(locator, place);
+                sink.reached(locator, &places);
             }
         }
+        Ok(())
     }
 
     fn add_missing(&self, locator: &Locator) {

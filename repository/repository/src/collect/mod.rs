@@ -20,6 +20,8 @@
 mod collector;
 mod condemned_objects;
 mod forward_map;
+#[cfg(test)]
+mod hostile_host_tests;
 mod index_rewriter;
 mod inventory;
 mod long_runs;

@@ -80,6 +80,8 @@ pub trait CollectObserver: Sync {
 pub struct CollectReport {
     /// Whether nothing was done.
     pub dry_run: bool,
+    /// Condemned objects of domains that we do not hold, or of nobody: they are passed over.
+    pub foreign_condemned: u64,
     /// Points that were walked.
     pub points: u64,
     /// Map nodes that were read.

@@ -35,8 +35,9 @@ struct AliveFrames {
 #[derive(Default)]
 struct Alive {
     offsets: HashSet<u32>,
-    /// Frames that maps look for elsewhere: where, and where they lie here.
-    led_here: HashMap<(PackId, u32), u32>,
+    /// Frames that maps look for elsewhere: where, and where they lie here, and whether
+    /// the master key vouches for the way.
+    led_here: HashMap<(PackId, u32), (u32, bool)>,
 }
 
 impl Alive {
@@ -53,22 +54,24 @@ impl Alive {
 }
 
 impl FrameSink for AliveFrames {
-    fn reached(&self, locator: &Locator, place: Option<Place>) {
-        let Some(place) = place else { return };
-        let Some(alive) = self.packs.get(&place.pack) else {
-            return;
-        };
-        let mut alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
-        alive.offsets.insert(place.offset);
-        if place.moved {
-            let from = (locator.pack, locator.offset);
-            alive.led_here.insert(from, place.offset);
+    fn reached(&self, locator: &Locator, places: &[Place]) {
+        for place in places {
+            let Some(alive) = self.packs.get(&place.pack) else {
+                continue;
+            };
+            let mut alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
+            alive.offsets.insert(place.offset);
+            if place.moved {
+                let from = (locator.pack, locator.offset);
+                let here = (place.offset, place.vouched);
+                alive.led_here.insert(from, here);
+            }
         }
     }
 }
 
-/// What is to be said of where frames of several packs went.
-type ForwardsByPack = Vec<(PackId, Vec<Forward>)>;
+/// What is to be said of where frames of several packs went, and whether we vouch for it.
+type ForwardsByPack = Vec<((PackId, bool), Vec<Forward>)>;
 
 /// Packs of one domain and kind that are being filled.
 struct Mover {
@@ -312,17 +315,17 @@ impl Mover {
             .copied()
             .zip(locators.iter().copied())
             .collect();
-        let mut forwards: HashMap<PackId, Vec<Forward>> = HashMap::new();
+        let mut forwards: HashMap<(PackId, bool), Vec<Forward>> = HashMap::new();
         for (old_offset, target) in &places {
             let (old_offset, target) = (*old_offset, *target);
-            let of_pack = forwards.entry(old).or_default();
+            let of_pack = forwards.entry((old, true)).or_default();
             of_pack.push(Forward { old_offset, target });
         }
         let elsewhere = alive.led_here.iter().filter(|((pack, _), _)| *pack != old);
-        for ((pack, old_offset), here) in elsewhere {
+        for ((pack, old_offset), (here, vouched)) in elsewhere {
             if let Some(target) = places.get(here) {
                 let (old_offset, target) = (*old_offset, *target);
-                let of_pack = forwards.entry(*pack).or_default();
+                let of_pack = forwards.entry((*pack, *vouched)).or_default();
                 of_pack.push(Forward { old_offset, target });
             }
         }
@@ -356,8 +359,12 @@ impl Mover {
     /// Says where frames went that are durable there.
     fn lead(&mut self, done: &mut HashSet<u32>) -> Result<(), RepositoryError> {
         for (number, forwards) in std::mem::take(&mut self.waiting) {
-            for (pack, mut of_pack) in forwards {
-                self.shared.put_forward(pack, &mut of_pack)?;
+            for ((pack, vouched), mut of_pack) in forwards {
+                // What a host alone says leads here is not ours to vouch for.
+                match vouched {
+                    true => self.shared.put_forward(pack, &mut of_pack)?,
+                    false => self.shared.put_unvouched_forward(pack, &mut of_pack)?,
+                };
             }
             done.insert(number);
         }

@@ -4,10 +4,16 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
 
+use crate::format::PackId;
+
 const SHARDS: usize = 64;
 
 /// Map nodes that were walked, exactly: number of the pack and offset in it, in eight bytes.
-pub(crate) struct VisitedNodes(Vec<Mutex<HashSet<u64, BuildHasherDefault<Mixer>>>>);
+pub(crate) struct VisitedNodes {
+    listed: Vec<Mutex<HashSet<u64, BuildHasherDefault<Mixer>>>>,
+    /// Those whose packs have no number, since they are gone.
+    unlisted: Mutex<HashSet<(PackId, u32)>>,
+}
 
 /// Keys are places, not anybody's choice: mixing them is enough.
 #[derive(Default)]
@@ -32,14 +38,25 @@ impl Hasher for Mixer {
 
 impl VisitedNodes {
     pub(crate) fn new() -> Self {
-        Self((0..SHARDS).map(|_| Mutex::default()).collect())
+        Self {
+            listed: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            unlisted: Mutex::default(),
+        }
     }
 
     /// Returns whether this is the first visit.
     pub(crate) fn insert(&self, pack: u32, offset: u32) -> bool {
         let shard = (offset as usize / 1024 + pack as usize) % SHARDS;
-        let mut nodes = self.0[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut nodes = self.listed[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         nodes.insert(u64::from(pack) << 32 | u64::from(offset))
+    }
+
+    /// Returns whether this is the first visit to a node of a pack that was not listed.
+    pub(crate) fn insert_unlisted(&self, pack: PackId, offset: u32) -> bool {
+        let mut nodes = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.insert((pack, offset))
     }
 
     /// Returns how many nodes were walked.
@@ -47,7 +64,8 @@ impl VisitedNodes {
         let len = |shard: &Mutex<HashSet<_, _>>| {
             shard.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
         };
-        self.0.iter().map(len).sum()
+        let unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        self.listed.iter().map(len).sum::<u64>() + unlisted.len() as u64
     }
 
     /// Returns about how much memory the set takes, in bytes.
@@ -57,7 +75,7 @@ impl VisitedNodes {
             nodes.capacity()
         };
         // A table is filled to seven eighths, and has a byte of its own for each place.
-        let capacity: usize = self.0.iter().map(capacity).sum();
+        let capacity: usize = self.listed.iter().map(capacity).sum();
         capacity * 8 / 7 * (size_of::<u64>() + 1)
     }
 }

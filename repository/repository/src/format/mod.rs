@@ -19,7 +19,8 @@ pub(crate) use bloom::Bloom;
 pub(crate) use chunk_codec::{Codec, decode_frame};
 pub(crate) use condemned::Condemned;
 pub(crate) use forward::{
-    Forward, decode_forwards, encode_forwards, forward_object_name, forward_prefix, forwarded_pack,
+    Forward, Forwards, decode_forwards, encode_forwards, forward_object_name, forward_prefix,
+    forwarded_pack, vouch,
 };
 pub(crate) use index_object::{
     ENTRIES_PER_PAGE, IndexDirectory, IndexEntry, IndexObject, PAGE_STORED_BYTES,

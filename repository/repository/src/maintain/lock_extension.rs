@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use object_store::{ObjectRetention, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::format::{PackId, SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal};
+use crate::format::{SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal};
 use crate::hex;
 use crate::unlock::MASTER_KEY_ID;
 use crate::{Repository, RepositoryError, RepositoryErrorKind};
@@ -43,8 +43,6 @@ pub struct LockReport {
     pub objects: u64,
     /// Objects of them that the store was asked to lock for longer.
     pub extended: u64,
-    /// Packs that are condemned, whose locks are left to end.
-    pub condemned: u64,
 }
 
 /// A ledger, as it is sealed.
@@ -59,8 +57,8 @@ impl Repository {
     /// Sees that whatever the repository needs is locked for as long as an object that is written
     /// now, and asks for no object twice in an epoch: `locks/` remembers what was asked.
     ///
-    /// What is condemned is left alone, so its lock ends. Fails with `Unsupported` where the store
-    /// was not opened to lock, with `WriteOnly` for a host that only adds, and with `Cancelled` as
+    /// So is what is condemned: a host that only writes can condemn what points need. Fails with
+    /// `Unsupported` where the store was not opened to lock, with `WriteOnly` for a host that only adds, and with `Cancelled` as
     /// soon as `cancelled` says so; what was done until then is remembered.
     pub fn extend_locks(
         &self,
@@ -116,20 +114,14 @@ impl Repository {
             )
             .caused_by(error)
         })?;
-        let condemned = self.condemned_packs()?;
         let (mut done, over) = self.locked_until(until)?;
         let mut report = LockReport {
             until,
             objects: 0,
             extended: 0,
-            condemned: 0,
         };
         let mut wanted = Vec::new();
         for name in self.needed_objects()? {
-            if condemned.contains(&name) {
-                report.condemned += 1;
-                continue;
-            }
             report.objects += 1;
             if !done.remove(&name) {
                 wanted.push(name);
@@ -154,12 +146,6 @@ impl Repository {
         })?;
         names.sort_unstable();
         Ok(names.into_iter().map(|(_, name)| name).collect())
-    }
-
-    fn condemned_packs(&self) -> Result<HashSet<String>, RepositoryError> {
-        let objects = self.shared.condemned_objects(&HashSet::new())?;
-        let packs = objects.into_iter().flat_map(|object| object.content.packs);
-        Ok(packs.map(|pack: PackId| pack.object_name()).collect())
     }
 
     /// Returns what ledgers say is locked until then, and the ledgers whose time has come.

@@ -9,7 +9,7 @@ mod pack_reader;
 mod repository_disk;
 mod skipped_ranges;
 
-pub(crate) use forwards::{Forwards, HOPS_MAX, is_lost, moved_to};
+pub(crate) use forwards::{Forwards, PLACES_MAX, Trail, is_lost, moved_to};
 pub(crate) use frame_reader::{OpenFrame, plain_len};
 pub(crate) use map_reader::{Leaf, MapReader, MapRoot};
 pub(crate) use map_shape::MapShape;

@@ -126,7 +126,7 @@ impl CondemnedWatch {
     fn look_at_condemned(&mut self) -> Result<(), RepositoryError> {
         self.looks += 1;
         let domain = self.shared.domain().id;
-        for object in self.shared.condemned_objects(&self.names)? {
+        for object in self.shared.condemned_objects(&self.names)?.0 {
             self.names.insert(object.object.clone());
             // A domain speaks of its own packs alone.
             if object.domain == domain {

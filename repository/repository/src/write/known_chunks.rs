@@ -10,7 +10,7 @@ use object_store::StoreErrorKind;
 use crate::format::{
     Condemned, Entry, IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId, PackKind,
 };
-use crate::read::{HOPS_MAX, index_objects, moved_to};
+use crate::read::{Trail, index_objects, moved_to};
 use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
@@ -140,32 +140,34 @@ impl KnownChunks {
 
     /// Returns where a frame can be relied on: here, or where it was moved.
     fn place_of(&self, locator: &Locator) -> Option<Locator> {
-        self.place_within(locator, HOPS_MAX)
-    }
-
-    fn place_within(&self, locator: &Locator, hops: usize) -> Option<Locator> {
-        let end = u64::from(locator.offset) + u64::from(locator.stored_bytes);
-        let collected = self.read_collected();
-        if !collected.condemned.contains(&locator.pack) {
-            let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
-            let there = present.get(&locator.pack).is_some_and(|size| end <= *size);
-            if there && !self.is_lost(locator) {
-                return Some(*locator);
+        let mut trail = Trail::new(*locator);
+        while let Some(place) = trail.next() {
+            let end = u64::from(place.offset) + u64::from(place.stored_bytes);
+            let collected = self.read_collected();
+            if !collected.condemned.contains(&place.pack) {
+                let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+                let there = present.get(&place.pack).is_some_and(|size| end <= *size);
+                if there && !self.is_lost(&place) {
+                    return Some(place);
+                }
+            }
+            if !collected.moved.contains(&place.pack) {
+                continue;
+            }
+            drop(collected);
+            // Where this cannot be read the frame counts as lost, and is stored again.
+            let Ok(table) = self.shared.forward_table(place.pack, false) else {
+                continue;
+            };
+            for (name, forwards) in &table.objects {
+                if !self.read_collected().condemned_forwards.contains(name)
+                    && let Some(next) = moved_to(forwards, place.offset)
+                {
+                    trail.add(next);
+                }
             }
         }
-        if !collected.moved.contains(&locator.pack) {
-            return None;
-        }
-        drop(collected);
-        let hops = hops.checked_sub(1)?;
-        // Where this cannot be read the frame counts as lost, and is stored again.
-        let table = self.shared.forward_table(locator.pack, false).ok()?;
-        let objects = table.objects.iter().filter(|(name, _)| {
-            let collected = self.read_collected();
-            !collected.condemned_forwards.contains(name)
-        });
-        let mut places = objects.filter_map(|(_, forwards)| moved_to(forwards, locator.offset));
-        places.find_map(|place| self.place_within(&place, hops))
+        None
     }
 
     fn read_collected(&self) -> std::sync::RwLockReadGuard<'_, Collected> {

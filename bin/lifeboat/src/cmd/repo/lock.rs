@@ -21,7 +21,7 @@ pub(crate) enum LockCommand {
   lifeboat repo lock extend --repo \"s3://backups/hyperv?lock=compliance&lock-days=30\"
 
 Run it once a week or more often: it asks for each object once in seven days, and remembers what it
-asked. What garbage collection has condemned is left alone, so that its lock ends.")]
+asked. What garbage collection has condemned is locked as well, until it is deleted.")]
 pub(crate) struct ExtendArgs {
     /// Say how much would be locked for longer, and do nothing
     #[arg(short = 'n', long)]
@@ -48,12 +48,6 @@ pub(crate) fn run(invocation: &Invocation, command: &LockCommand) -> Result<Exit
         report.until,
         report.extended
     ));
-    if report.condemned > 0 {
-        ui.message(format!(
-            "{} left to the end of their locks: nothing needs them",
-            count(report.condemned, "condemned pack")
-        ));
-    }
     let mut fields = json!(report);
     if let Some(fields) = fields.as_object_mut() {
         fields.insert("dry_run".to_owned(), args.dry_run.into());
