@@ -22,6 +22,8 @@ mod rolling;
 mod sealed_by;
 mod summary;
 mod survey;
+#[cfg(test)]
+mod survey_tests;
 
 pub use catalog::{Catalog, CatalogPoint};
 pub use note::Note;

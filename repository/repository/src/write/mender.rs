@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::format::{Codec, Entry, Locator, MapNode, Name, PackId, PackKind};
-use crate::read::{HOPS_MAX, MapReader};
+use crate::read::{MapReader, Trail};
 use crate::stream::{Stream, StreamRoot};
 use crate::write::RunWriter;
 use crate::write::known_chunks::Standing;
@@ -143,7 +143,7 @@ impl<'a> Mender<'a> {
                 // Looked on: whether it is safe depends on all that the point needs.
                 Err(error) if error.kind() == RepositoryErrorKind::WriteOnly => {
                     self.held.may_be_gone |= self.run.known().standing(&locator) == Standing::Gone;
-                    self.hold(locator, HOPS_MAX);
+                    self.hold(locator);
                     self.held.error = Some(error);
                     locator
                 }
@@ -156,16 +156,16 @@ impl<'a> Mender<'a> {
     }
 
     /// Remembers the packs in which a frame may be looked for.
-    fn hold(&mut self, place: Locator, hops: usize) {
-        self.held.packs.insert(place.pack);
-        let Some(hops) = hops.checked_sub(1) else {
-            return;
-        };
-        match self.run.shared().forward_table(place.pack, false) {
-            Ok(table) => table
-                .places(place.offset)
-                .for_each(|next| self.hold(next, hops)),
-            Err(_) => self.held.may_be_gone = true,
+    fn hold(&mut self, place: Locator) {
+        let mut trail = Trail::new(place);
+        while let Some(place) = trail.next() {
+            self.held.packs.insert(place.pack);
+            match self.run.shared().forward_table(place.pack, false) {
+                Ok(table) => table.places(place.offset).for_each(|next| {
+                    trail.add(next);
+                }),
+                Err(_) => self.held.may_be_gone = true,
+            }
         }
     }
 

@@ -66,7 +66,7 @@ fn an_earlier_point_of_another_domain_is_compared_with_by_reading_everything() {
     let device = MemoryDisk::new(bytes.clone());
     let run = own.begin_run(2).unwrap();
     let whole = store_point(&run, "vm", &device, Some(&before)).unwrap();
-    let changed: ByteRanges = [7 * CHUNK as u64..8 * CHUNK as u64].into_iter().collect();
+    let changed: ByteRanges = std::iter::once(7 * CHUNK as u64..8 * CHUNK as u64).collect();
     let touched = store_changed_point(&run, "vm", &device, &before, &changed).unwrap();
     for point in [&whole, &touched] {
         assert_eq!(read_back(&own, point).unwrap(), bytes);

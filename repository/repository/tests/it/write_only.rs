@@ -42,7 +42,7 @@ fn a_host_backs_up_where_nothing_can_be_removed_and_the_owner_restores_it() {
     let mut bytes = first_bytes.clone();
     bytes[9 * CHUNK..10 * CHUNK].fill(200);
     let host = at_host(&store, &key).unwrap();
-    let changed: ByteRanges = [9 * CHUNK as u64..10 * CHUNK as u64].into_iter().collect();
+    let changed: ByteRanges = std::iter::once(9 * CHUNK as u64..10 * CHUNK as u64).collect();
     let device = MemoryDisk::new(bytes.clone());
     let run = host.begin_run(2).unwrap();
     let previous = host.points_of("vm").unwrap().pop().unwrap();

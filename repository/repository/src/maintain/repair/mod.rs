@@ -283,7 +283,8 @@ impl Repair<'_> {
         // A pack that was condemned is relied on by nothing new: a collector may be about to delete
         // it. What a damaged object condemned nobody can tell; it is removed, so nobody deletes it.
         let damaged = self.plan.spare_objects.iter().cloned().collect();
-        for condemned in shared.condemned_objects(&damaged)? {
+        let (objects, _) = shared.condemned_objects(&damaged)?;
+        for condemned in objects {
             if condemned.domain == shared.domain().id {
                 known.condemn(&condemned.content);
             }
