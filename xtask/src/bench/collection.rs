@@ -3,8 +3,9 @@
 //! Lifeboat's repository is made by its own hidden `repo bench-fill`: small chunks, so that the
 //! number of chunks, map nodes, index entries and points is that of a TiB in chunks of 64 KiB.
 //! rustic gets files of random bytes in chunks as small as it takes, changed in the same pattern:
-//! half of each file, 8192 chunks at a time. What is compared is the processor time per chunk,
-//! because one machine does not hold as many of rustic's.
+//! half of each file, 32,768 chunks at a time, so that most packs are needed whole or not at all.
+//! What is compared is the processor time per chunk, because one machine does not hold as many of
+//! rustic's.
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -20,14 +21,14 @@ use super::lifeboat::Lifeboat;
 use super::measure::{self, Measurement, Randomness};
 use super::peers::find_program;
 
-/// VMs, and chunks of each one's disk: with half of each changed, 16.8 million different chunks.
+/// VMs, and chunks of each one's disk: with half of each changed, 17.3 million different chunks.
 const VMS: u64 = 8;
-const CHUNKS_OF_VM: u64 = 170 * TOGETHER;
+const CHUNKS_OF_VM: u64 = 44 * TOGETHER;
 /// What rustic gets: one file of as many chunks as a machine has patience for, half of it changed.
 const RUSTIC_CHUNK_BYTES: u64 = 1024;
-const RUSTIC_CHUNKS: u64 = 40 * TOGETHER;
+const RUSTIC_CHUNKS: u64 = 10 * TOGETHER;
 /// Chunks that change together, in either.
-const TOGETHER: u64 = 8192;
+const TOGETHER: u64 = 32_768;
 
 /// What one tool took.
 #[derive(Clone, Serialize)]

@@ -24,9 +24,9 @@ use crate::recovery_key_file;
 pub(super) const HOST: &str = "bench";
 
 const CHUNK_BYTES: u32 = 4 << 10;
-/// Chunks that change together: 32 leaves of a map, which fill about one pack. Frames are so small
-/// here that runs must be long, or every part of every pack would have something alive in it.
-const RUN_CHUNKS: u64 = 32 * 256;
+/// Chunks that change together: 128 leaves of a map, which fill some packs. Frames are so small here
+/// that in shorter runs every part of every pack would have something alive in it.
+const RUN_CHUNKS: u64 = 128 * 256;
 /// Bytes of each chunk that do not compress.
 const NOISE_BYTES: usize = 48;
 
@@ -35,7 +35,7 @@ pub(crate) struct BenchFillArgs {
     /// VMs, each with two restore points
     #[arg(long)]
     vms: u64,
-    /// Chunks of each VM's disk; half of them, 8192 at a time, differ in the second point
+    /// Chunks of each VM's disk; half of them, 32768 at a time, differ in the second point
     #[arg(long)]
     chunks: u64,
     /// Where to write the recovery key
