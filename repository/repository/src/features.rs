@@ -2,7 +2,7 @@
 
 use object_store::{ObjectStore, StoreErrorKind};
 
-use crate::shared::Shared;
+use crate::domain_view::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Packs are collected: writers look at what is condemned.

@@ -58,6 +58,7 @@
 mod administer;
 mod cache;
 mod collect;
+mod domain_view;
 mod error;
 mod features;
 mod format;
@@ -72,7 +73,6 @@ mod read;
 mod repository;
 mod restore_point;
 mod settings;
-mod shared;
 mod stream;
 mod unlock;
 mod write;

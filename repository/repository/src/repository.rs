@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use object_store::{ObjectStore, StoreErrorKind};
 
+use crate::domain_view::{OpenKeys, Opener, Shared};
 use crate::features::refuse_unknown_features;
 use crate::format::{RepositoryFile, SealedKind, random_bytes, seal};
 use crate::hex;
 use crate::keys::{KeyRing, KeySlot, PasswordCost, Secret, Unlock};
-use crate::shared::{OpenKeys, Opener, Shared};
 use crate::unlock::{MASTER_KEY_ID, SMALL_FILE_BYTES_MAX, open_keys, ring_object};
 use crate::{RepositoryError, RepositoryErrorKind};
 

@@ -5,11 +5,11 @@ use object_store::StoreErrorKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::domain_view::Shared;
 use crate::format::{SEALED_BYTES_MAX, SealedKind, open_sealed, random_bytes, seal, sealed_key_id};
 use crate::hex;
 use crate::keys::DomainId;
 use crate::read::{MapReader, MapShape, RepositoryDisk};
-use crate::shared::Shared;
 use crate::stream::{Stream, StreamRole, StreamRoot};
 use crate::{Repository, RepositoryError, RepositoryErrorKind};
 

@@ -2,9 +2,9 @@
 
 use object_store::{ObjectStore, StoreErrorKind};
 
+use crate::domain_view::{OpenKeys, Opener};
 use crate::format::{RepositoryFile, SEALED_BYTES_MAX, SealedKind, open_sealed};
 use crate::keys::{HostKey, KeyRing, KeySlot, Secret, Unlock};
-use crate::shared::{OpenKeys, Opener};
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Key id of what is sealed under the master key.

@@ -2,9 +2,9 @@
 
 use object_store::StoreErrorKind;
 
+use crate::domain_view::Shared;
 use crate::format::{SealedKind, seal};
 use crate::keys::KeyRing;
-use crate::shared::Shared;
 use crate::unlock::{MASTER_KEY_ID, host_object, ring_object};
 use crate::{RepositoryError, RepositoryErrorKind};
 

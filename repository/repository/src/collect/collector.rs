@@ -14,10 +14,10 @@ use crate::collect::options::GRACE_MIN;
 use crate::collect::parallel::for_each;
 use crate::collect::visited_nodes::VisitedNodes;
 use crate::collect::{CollectObserver, CollectOptions, CollectReport, CollectStage};
+use crate::domain_view::Shared;
 use crate::features;
 use crate::format::{Condemned, HEADER_BYTES, Header};
 use crate::keys::DomainId;
-use crate::shared::Shared;
 use crate::{Repository, RepositoryError, RepositoryErrorKind};
 
 /// Packs of one condemned object.

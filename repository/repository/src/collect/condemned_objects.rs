@@ -7,12 +7,12 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use object_store::{ObjectInfo, StoreErrorKind};
 
+use crate::domain_view::Shared;
 use crate::format::{
     Condemned, PackId, SEALED_BYTES_MAX, SealedKind, open_sealed, seal, sealed_key_id,
 };
 use crate::hex;
 use crate::keys::DomainId;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// A condemned object of a domain that we hold.

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use object_store::{ObjectInfo, StoreErrorKind};
 
 use crate::collect::pack_table::PackTable;
+use crate::domain_view::Shared;
 use crate::format::{Forwards, Locator, PackId, SEALED_BYTES_MAX, forwarded_pack, sealed_key_id};
 use crate::keys::DomainId;
 use crate::read::PLACES_MAX;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Records that are followed from one frame; many may lead to one place.

@@ -9,10 +9,10 @@ use crate::collect::condemned_objects::CondemnedObject;
 use crate::collect::forward_map::ForwardMap;
 use crate::collect::long_runs::LongRuns;
 use crate::collect::pack_table::{ListedPack, PackTable};
+use crate::domain_view::Shared;
 use crate::format::PackId;
 use crate::keys::DomainId;
 use crate::read::index_objects;
-use crate::shared::Shared;
 
 /// An index object of a domain that we hold.
 pub(crate) struct ListedIndex {

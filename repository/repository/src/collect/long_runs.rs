@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::collect::condemned_objects::timestamp;
 use crate::collect::inventory::is_older;
+use crate::domain_view::Shared;
 use crate::format::{PackId, SEALED_BYTES_MAX, SealedKind, open_sealed, seal, sealed_key_id};
 use crate::hex;
 use crate::keys::DomainId;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

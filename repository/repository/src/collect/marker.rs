@@ -17,9 +17,9 @@ use crate::collect::forward_map::{ForwardMap, Place};
 use crate::collect::pack_table::PackTable;
 use crate::collect::visited_nodes::VisitedNodes;
 use crate::collect::{CollectObserver, CollectStage};
+use crate::domain_view::Shared;
 use crate::format::{Entry, Locator, MapNode, Name, PackId};
 use crate::read::MapShape;
-use crate::shared::Shared;
 use crate::stream::{Stream, StreamRoot};
 use crate::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint};
 

@@ -9,12 +9,12 @@ use crate::collect::collector::Collection;
 use crate::collect::forward_map::Place;
 use crate::collect::marker::{FrameSink, Marker};
 use crate::collect::visited_nodes::VisitedNodes;
+use crate::domain_view::Shared;
 use crate::format::{
     Forward, IndexEntry, IndexObject, Locator, PackId, PackKind, TrailerEntry, place_nonce,
 };
 use crate::keys::DomainId;
 use crate::read::plain_len;
-use crate::shared::Shared;
 use crate::write::{FinishedPack, PackBuilder, StagedFrames};
 use crate::{RepositoryError, RepositoryErrorKind};
 

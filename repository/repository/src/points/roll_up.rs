@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain_view::Shared;
 use crate::format::{SealedKind, random_bytes};
 use crate::hex;
 use crate::keys::DomainId;
 use crate::points::note::StoredNote;
 use crate::points::point_notes::HeardNote;
 use crate::points::{PointSummary, SealedBy};
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 const VERSION: u32 = 1;

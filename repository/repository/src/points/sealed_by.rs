@@ -5,9 +5,9 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::RepositoryError;
+use crate::domain_view::Shared;
 use crate::format::{SealedKind, open_sealed, seal, sealed_key_id};
 use crate::keys::DomainId;
-use crate::shared::Shared;
 
 const MASTER_KEY_ID: [u8; 16] = [0; 16];
 

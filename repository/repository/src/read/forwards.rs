@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cache::Cache;
+use crate::domain_view::Shared;
 use crate::features;
 use crate::format::{
     Forward, Forwards as ForwardObject, Locator, PackId, SEALED_BYTES_MAX, SealedKind,
@@ -11,7 +12,6 @@ use crate::format::{
     vouch,
 };
 use crate::keys::{DomainId, Secret};
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Places that one frame is followed to.

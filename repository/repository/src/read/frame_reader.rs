@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 
+use crate::domain_view::Shared;
 use crate::format::{
     FRAME_PLAIN_BYTES_MAX, HEADER_BYTES, Locator, Name, PackKind, TAG_BYTES, decode_frame,
     place_nonce,
 };
 use crate::read::is_lost;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Frames that follow each other in a pack are fetched together, up to this many bytes.

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::Cache;
+use crate::domain_view::Shared;
 use crate::format::{Entry, Locator, MapNode, Name};
 use crate::read::MapShape;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Nodes that a reader keeps; a full leaf takes 16 KiB.

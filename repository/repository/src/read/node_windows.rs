@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::Cache;
+use crate::domain_view::Shared;
 use crate::format::PackId;
 use crate::format::{
     HEADER_BYTES, Locator, NODE_BYTES_MAX, Name, PackKind, decode_frame, place_nonce,
 };
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// What is read of a node pack at a time, in bytes: about 23 leaves, which lie in the order of the

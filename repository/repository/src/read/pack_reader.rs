@@ -2,9 +2,9 @@
 
 use object_store::ObjectStore;
 
+use crate::domain_view::Shared;
 use crate::format::{FOOTER_BYTES, Footer, Header, IndexDirectory, PackId, TrailerEntry};
 use crate::hex;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// What is read of the end of a pack at first, in bytes: footer and trailer of a common one.

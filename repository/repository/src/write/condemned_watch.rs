@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::collect::{CondemnedObject, GRACE_MIN, LAG_MAX};
+use crate::domain_view::Shared;
 use crate::format::{Condemned, Name, PackId, forwarded_pack};
-use crate::shared::Shared;
 use crate::stream::StreamRoot;
 use crate::write::known_chunks::KnownChunks;
 use crate::write::mender::Held;

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use object_store::StoreErrorKind;
 
 use crate::RepositoryError;
+use crate::domain_view::Shared;
 use crate::format::{
     IndexDirectory, IndexEntry, IndexObject, Locator, PackId, PackKind, TrailerEntry,
     forwarded_pack,
 };
 use crate::maintain::in_parallel;
 use crate::read::index_objects;
-use crate::shared::Shared;
 use crate::write::known_chunks::KnownChunks;
 
 /// Names in memory before an index object is written: it bounds the memory of a long run.

@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
 use object_store::StoreErrorKind;
 
+use crate::domain_view::Shared;
 use crate::format::{
     Condemned, Entry, IndexDirectory, Locator, Name, PAGE_STORED_BYTES, PackId, PackKind,
 };
 use crate::read::{Trail, index_objects, moved_to};
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 const SHARDS: usize = 64;

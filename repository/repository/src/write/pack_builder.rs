@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::domain_view::{NewPack, Shared};
 use crate::format::{
     Aead, FRAMES_MAX, Locator, Name, PackId, PackKind, TrailerEntry, place_nonce, seal_trailer,
 };
-use crate::shared::{NewPack, Shared};
 use crate::write::pack_buffer::{PackBuffer, PackBuffers};
 use crate::write::pack_ticket::{PackTicket, PackTickets};
 use crate::{RepositoryError, RepositoryErrorKind};

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::domain_view::Shared;
 use crate::format::PackKind;
-use crate::shared::Shared;
 use crate::write::index_writer::IndexWriter;
 use crate::write::known_chunks::KnownChunks;
 use crate::write::pack_builder::FinishedPack;

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::RepositoryError;
 use crate::collect::SAY_EVERY;
-use crate::shared::Shared;
+use crate::domain_view::Shared;
 
 /// The store is asked for its time once for this many packs: about half a gibibyte.
 const PACKS_PER_LOOK: u64 = 16;

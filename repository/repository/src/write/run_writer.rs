@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::domain_view::Shared;
 use crate::features::refuse_unknown_features;
 use crate::format::{Locator, PackKind};
 use crate::read::MapRoot;
-use crate::shared::Shared;
 use crate::write::condemned_watch::CondemnedWatch;
 use crate::write::index_writer::IndexWriter;
 use crate::write::known_chunks::KnownChunks;

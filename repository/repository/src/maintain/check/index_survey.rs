@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use crate::domain_view::Shared;
 use crate::format::{
     ENTRIES_PER_PAGE, IndexDirectory, IndexEntry, PAGE_STORED_BYTES, PackId, pack_bytes,
 };
 use crate::keys::DomainId;
 use crate::maintain::check::frame_filter::FrameFilter;
 use crate::maintain::check::keyless::check_hash;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Pages that are read at a time: about 1 MiB.

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use object_store::StoreErrorKind;
 
+use crate::domain_view::Shared;
 use crate::format::{Entry, LEVEL_MAX, Locator, MapNode, Name, PackId};
 use crate::maintain::VerifyObserver;
 use crate::maintain::check::damage::is_damage;
@@ -24,7 +25,6 @@ use crate::maintain::check::node_sweep::{NodeRef, sweep_nodes};
 use crate::maintain::check::pack_survey::{PackState, PackSurvey, cancelled};
 use crate::maintain::check::report::Findings;
 use crate::read::OpenFrame;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// Nodes above the leaves whose leaves are walked together: up to a quarter of a million.

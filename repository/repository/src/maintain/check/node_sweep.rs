@@ -1,8 +1,8 @@
 //! Reading many map nodes in the order in which they lie, by several threads.
 
+use crate::domain_view::Shared;
 use crate::format::{Locator, MapNode, NODE_BYTES_MAX, Name, PackKind, decode_frame, place_nonce};
 use crate::maintain::check::in_parallel::in_parallel;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// What is read at a time, in bytes, of nodes that lie near each other.

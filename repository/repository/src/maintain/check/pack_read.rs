@@ -1,11 +1,11 @@
 //! Reading a pack whole: its checksum, its trailer and every frame, in bounded memory.
 
+use crate::domain_view::Shared;
 use crate::format::{
     FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, Header, MapNode, Name, Naming, PackId, PackKind,
     TrailerEntry, decode_frame, place_nonce,
 };
 use crate::maintain::check::damage::is_damage;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// What is read of a pack at a time, in bytes; more where one frame is longer.

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use object_store::{ObjectInfo, StoreErrorKind};
 
+use crate::domain_view::Shared;
 use crate::format::{Locator, Name, PackId, TrailerEntry, forwarded_pack};
 use crate::maintain::VerifyObserver;
 use crate::maintain::check::damage::{is_damage, is_gone};
@@ -16,7 +17,6 @@ use crate::maintain::check::index_survey::IndexSurvey;
 use crate::maintain::check::pack_read::PackRead;
 use crate::maintain::check::report::Findings;
 use crate::read::index_objects;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// What is known of a pack that is there.

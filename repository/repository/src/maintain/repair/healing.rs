@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::domain_view::Shared;
 use crate::format::{
     Forward, LOST_FRAMES_MAX, Locator, LostFrame, Name, PAGE_STORED_BYTES, PackId, PackKind,
     SEALED_BYTES_MAX, SealedKind, decode_lost, encode_lost, open_sealed, seal, sealed_key_id,
@@ -11,7 +12,6 @@ use crate::format::{IndexDirectory, random_bytes};
 use crate::hex;
 use crate::maintain::check::is_damage;
 use crate::read::index_objects;
-use crate::shared::Shared;
 use crate::{RepositoryError, RepositoryErrorKind};
 
 /// What an attempt to heal came to.

@@ -21,6 +21,7 @@ use object_store::StoreErrorKind;
 
 pub use plan::{KeptObject, RepairPlan, RepairReport};
 
+use crate::domain_view::Shared;
 use crate::features::refuse_unknown_features;
 use crate::format::{LostFrame, PackId, SEALED_BYTES_MAX};
 use crate::maintain::VerifyObserver;
@@ -28,7 +29,6 @@ use crate::maintain::check::{CheckDepth, Findings, PackSurvey, TriedFrame};
 use crate::maintain::repair::healing::is_refused;
 use crate::maintain::repair::plan::Found;
 use crate::maintain::repair::salvage::{Candidates, Salvage};
-use crate::shared::Shared;
 use crate::write::{IndexWriter, KnownChunks};
 use crate::{Repository, RepositoryError};
 

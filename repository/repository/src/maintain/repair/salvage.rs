@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::RepositoryError;
+use crate::domain_view::Shared;
 use crate::format::{
     Aead, FOOTER_BYTES, FRAME_PLAIN_BYTES_MAX, Footer, Forward, HEADER_BYTES, Header, Name, PackId,
     PackKind, TrailerEntry, decode_frame, place_nonce,
 };
 use crate::keys::DataKeyMaterial;
 use crate::maintain::check::name_of_node;
-use crate::shared::Shared;
 use crate::write::{FinishedPack, PackBuilder, StagedFrames};
 
 /// Frames are put into new packs after about this many bytes.
