@@ -127,7 +127,10 @@ fn lead_all_to_junk(store: &MemoryStore, owner: &Repository, host: &Repository) 
     for object in packs {
         let pack = PackId::from_object_name(&object).unwrap();
         let size_bytes = store.size_bytes(&object).unwrap();
-        let (_, entries) = owner.shared.read_trailer(pack, size_bytes).unwrap();
+        // Junk of an earlier round is no pack.
+        let Ok((_, entries)) = owner.shared.read_trailer(pack, size_bytes) else {
+            continue;
+        };
         let to_junk = |old_offset| Forward {
             old_offset,
             target: Locator {
@@ -185,7 +188,7 @@ fn hostile_forwards_for_every_pack_make_no_collector_delete_what_points_need() {
 fn an_index_of_one_domain_that_lists_anothers_packs_condemns_none_of_them() {
     let (store, owner, _) = made();
     let hostile = owner.add_domain("hostile").unwrap();
-    let key = hostile.add_host("hostile").unwrap();
+    let key = hostile.add_host("another").unwrap();
     let bytes = disk(1);
     let point = back_up(&owner, &bytes);
     let unneeded = back_up(&owner, &disk(2));
