@@ -257,7 +257,13 @@ mod tests {
         let side = rows[0].len();
         let black = |row: usize, column: usize| {
             let halves = rows.get(row / 2).and_then(|line| line.get(column));
-            halves.is_some_and(|(upper, lower)| if row % 2 == 0 { *upper } else { *lower })
+            halves.is_some_and(|(upper, lower)| {
+                if row.is_multiple_of(2) {
+                    *upper
+                } else {
+                    *lower
+                }
+            })
         };
         assert_eq!(decoded(&black, side), key.to_text());
     }

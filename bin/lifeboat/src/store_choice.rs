@@ -167,13 +167,10 @@ fn open_remote(url: &Url, wanted: Wanted) -> Result<Arc<dyn ObjectStore>, CliErr
 }
 
 /// Returns the options behind the `?` of a URL; one that is not among `known` is refused by name.
-fn options_of<'a>(
-    url: &'a Url,
-    known: &[&str],
-) -> Result<Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>, CliError> {
-    let options: Vec<_> = url.query_pairs().collect();
+fn options_of(url: &Url, known: &[&str]) -> Result<Vec<(String, String)>, CliError> {
+    let options: Vec<_> = url.query_pairs().into_owned().collect();
     for (name, _) in &options {
-        if !known.contains(&name.as_ref()) {
+        if !known.contains(&name.as_str()) {
             let message = format!("{}:// has no option {name:?}", url.scheme());
             return Err(
                 CliError::usage(message).hint(format!("its options are: {}", known.join(", ")))

@@ -175,12 +175,10 @@ mod tests {
     #[test]
     fn a_later_backup_is_like_the_last_ones_of_its_own() {
         let mut past = vec![stored("a", 0, true, 1000, 600)];
-        for day in 1..20 {
-            let bytes = if day < 10 {
-                5000
-            } else {
-                20 + (day as u64 % 3)
-            };
+        for (day, bytes) in (1..10)
+            .map(|day| (day, 5000))
+            .chain((10..).zip([21, 22, 20, 21, 22, 20, 21, 22, 20, 21]))
+        {
             past.push(stored("a", day, false, 60, bytes));
         }
         let next = estimate("a", &[DiskRead::Changed, DiskRead::Again(1000)], &past);

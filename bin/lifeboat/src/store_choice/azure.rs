@@ -39,7 +39,7 @@ fn read(url: &Url, credentials: &StoreCredentials) -> Result<AzureOptions, CliEr
     let secret = |value: &str| Secret::new(value.to_owned());
     let credentials = match credentials.get(SIGNATURE) {
         Some(token) => AzureCredentials::SharedAccessSignature(secret(&token)),
-        None => AzureCredentials::AccountKey(secret(&*credentials.must_get(KEY)?)),
+        None => AzureCredentials::AccountKey(secret(&credentials.must_get(KEY)?)),
     };
     Ok(AzureOptions {
         container,

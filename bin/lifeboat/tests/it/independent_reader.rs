@@ -14,13 +14,8 @@ fn python() -> Option<String> {
     if probe.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    eprintln!(
-        "skipped: {python} lacks blake3, zstandard or cryptography 44 (LIFEBOAT_READER_PYTHON)"
-    );
-    assert!(
-        std::env::var_os("LIFEBOAT_READER_PYTHON").is_none(),
-        "LIFEBOAT_READER_PYTHON names a Python that lacks what the reader needs"
-    );
+    let lacking = format!("{python} with blake3, zstandard and cryptography 44");
+    disk_model::independent_tools::skip(&format!("{lacking} is not here (LIFEBOAT_READER_PYTHON)"));
     None
 }
 
