@@ -3,7 +3,9 @@
 use serde::Serialize;
 use vm_config::DiskSlot;
 
-use crate::{BackupRequest, Finding, FrozenVm, HostError, PreviousBackup, StepObserver, VmPlan};
+use crate::{
+    BackupRequest, Finding, FrozenVm, HostError, PreviousBackup, RestoreHost, StepObserver, VmPlan,
+};
 
 /// A Hyper-V host, real or not.
 pub trait HypervHost: Send + Sync {
@@ -52,6 +54,11 @@ pub trait HypervHost: Send + Sync {
         previous: Option<&PreviousBackup>,
         observer: &dyn StepObserver,
     ) -> Result<Box<dyn FrozenVm>, HostError>;
+
+    /// Returns the host as one that VMs are restored to; `None` where it is none.
+    fn as_restore_host(&self) -> Option<&dyn RestoreHost> {
+        None
+    }
 }
 
 /// What a host has.

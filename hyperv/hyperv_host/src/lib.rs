@@ -9,6 +9,12 @@
 //!                   └─────► begin_backup ─► FrozenVm ─► VmSource: disks, changed ranges, files
 //! ```
 //!
+//! A host that VMs can be restored to is a [`RestoreHost`] as well:
+//!
+//! ```text
+//!   target ─► plan ─► disks written ─► import ─► RestoredVm
+//! ```
+//!
 //! Paths of a host's files are texts: a path from a host is never a path of this machine.
 
 #![forbid(unsafe_code)]
@@ -24,8 +30,11 @@ mod host;
 mod image_source;
 mod plan;
 mod request;
+mod restore_host;
+mod restore_order;
 mod source;
 mod stage;
+mod target_host;
 
 pub use checkpoint_tree::{CheckpointNode, CheckpointTree, ImageSource, TreeDisk};
 pub use consistency::{Consistency, Reached};
@@ -40,5 +49,8 @@ pub use request::{
     BackupMode, BackupRequest, GuestBackup, OnMissed, PreviousBackup, PreviousDisk, Retry, Room,
     SavedState, SnapshotSets, UnfreezableDisks,
 };
+pub use restore_host::{RestoreHost, RestoredVm};
+pub use restore_order::{AdapterOrder, Identity, ImportOrder, NewVmOrder, PlacedDisk};
 pub use source::{DiskChanges, DiskSource, FileRole, FileSource, VmSource};
 pub use stage::Stage;
+pub use target_host::{SwitchKind, SwitchSettings, TargetHost, TargetVm, TargetVolume};
