@@ -7,6 +7,7 @@ that it does not need, and refuses whatever the page does not promise.
 
     repository_reader.py FOLDER list
     repository_reader.py FOLDER read POINT STREAM OUT
+    repository_reader.py FOLDER hash POINT STREAM
 
 The password is the first line of the file that LIFEBOAT_PASSWORD_FILE names; or
 LIFEBOAT_RECOVERY_KEY_FILE names a file with a recovery key. STREAM is the number of a disk, or the
@@ -18,6 +19,7 @@ import json
 import os
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
 import zstandard
@@ -66,7 +68,7 @@ class Repository:
         need(self.file["format"] == "lifeboat-repository", "not a repository")
         need(self.file["version"] == 1, f"version {self.file['version']}")
         for feature in self.names("features"):
-            known = ("features/read-forward", "features/read-sealed-packs")
+            known = [f"features/read-{name}" for name in ("domains", "forward", "sealed-packs")]
             need(not feature.startswith("features/read-") or feature in known, feature)
         self.chunk_bytes = self.file["chunk_bytes"]
         self.master = self.open_slots()
@@ -173,13 +175,13 @@ class Repository:
             key_id, length = header[at : at + 16], struct.unpack_from("<H", header, at + 16)[0]
             sealed = header[at + 18 : at + 18 + length]
             at += 18 + length
-            if key_id not in self.data_keys:
+            if key_id not in self.data_keys or length != 80:
                 continue
             private = X25519PrivateKey.from_private_bytes(bytes.fromhex(self.data_keys[key_id]["key"]))
             public = private.public_key().public_bytes_raw()
             ephemeral = sealed[:32]
             shared = private.exchange(X25519PublicKey.from_public_bytes(ephemeral))
-            key = derive("lifeboat v1 sealed pack key", shared + ephemeral + public)
+            key = derive("lifeboat v1 sealed pack key", shared + ephemeral + public + self.map_key(header[16:32]))
             return AESGCM(key).decrypt(ZERO_NONCE, sealed[32:], header[:96])
         raise Refused("the pack is sealed to keys that are not here")
 
@@ -329,6 +331,10 @@ def main(arguments):
                     print(json.dumps({"point": point["id"], "vm": point["vm"]["name"], **about}))
         case ["read", point, which, out]:
             read_stream(repository, point, which, out)
+        case ["hash", point, which]:
+            with tempfile.NamedTemporaryFile() as out:
+                read_stream(repository, point, which, out.name)
+                print(blake3(Path(out.name).read_bytes()).hexdigest())
         case _:
             sys.exit(__doc__)
 

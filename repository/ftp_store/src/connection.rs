@@ -4,13 +4,12 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use object_store::{Secret, StoreError, StoreErrorKind};
+use object_store::{Secret, ServerFolder, StoreError, StoreErrorKind};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use suppaftp::types::{FileType, Mode};
 use suppaftp::{FtpError, RustlsConnector, RustlsFtpStream};
 
-use crate::FtpAddress;
 use crate::failure::{failed, kind_of};
 
 /// A server that has not taken the connection by then is not there.
@@ -34,7 +33,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects, under TLS where there is a configuration of it, and logs in.
     pub(crate) fn open(
-        address: &FtpAddress,
+        address: &ServerFolder,
         tls: Option<&Arc<ClientConfig>>,
         password: &Secret,
     ) -> Result<Self, StoreError> {
@@ -124,7 +123,7 @@ fn no_tls(place: &str, error: &FtpError) -> StoreError {
     }
 }
 
-fn connect(address: &FtpAddress) -> Result<TcpStream, StoreError> {
+fn connect(address: &ServerFolder) -> Result<TcpStream, StoreError> {
     let place = address.to_string();
     let unavailable = |text: String| StoreError::new(StoreErrorKind::Unavailable, &place, text);
     let peers = (address.host.as_str(), address.port)

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use object_store::{
-    ConnectionPool, ObjectInfo, ObjectStore, Secret, StoreError, StoreErrorKind, TEMPORARY_FOLDER,
-    check_object_name, temporary_name,
+    ConnectionPool, ObjectInfo, ObjectStore, Secret, ServerFolder, StoreError, StoreErrorKind,
+    TEMPORARY_FOLDER, check_object_name, temporary_name,
 };
 use rustls::ClientConfig;
 use suppaftp::FtpError;
 
-use crate::address::{Encryption, FtpAddress};
 use crate::connection::Connection;
+use crate::encryption::Encryption;
 use crate::failure::{failed, kind_of, kind_of_io};
 use crate::trust::tls_config;
 
@@ -41,7 +41,7 @@ impl Default for FtpOptions {
 
 /// A store in a folder on a server that speaks FTP.
 pub struct FtpStore {
-    address: FtpAddress,
+    address: ServerFolder,
     password: Secret,
     tls: Option<Arc<ClientConfig>>,
     pool: ConnectionPool<Connection>,
@@ -52,7 +52,7 @@ pub struct FtpStore {
 impl FtpStore {
     /// Opens the store in an existing folder.
     pub fn open(
-        address: FtpAddress,
+        address: ServerFolder,
         password: Secret,
         options: FtpOptions,
     ) -> Result<Self, StoreError> {
@@ -63,7 +63,7 @@ impl FtpStore {
 
     /// Makes the folder, and those above it, where it is not there, and opens it.
     pub fn create(
-        address: FtpAddress,
+        address: ServerFolder,
         password: Secret,
         options: FtpOptions,
     ) -> Result<Self, StoreError> {
@@ -77,7 +77,7 @@ impl FtpStore {
     }
 
     fn connect(
-        address: FtpAddress,
+        address: ServerFolder,
         password: Secret,
         options: FtpOptions,
     ) -> Result<Self, StoreError> {

@@ -48,12 +48,12 @@
 
 #![forbid(unsafe_code)]
 
-mod address;
 mod connection;
+mod encryption;
 mod facts;
 mod failure;
 mod ftp_store;
 mod trust;
 
-pub use address::{Encryption, FtpAddress};
+pub use encryption::{Encryption, read_url};
 pub use ftp_store::{FtpOptions, FtpStore};

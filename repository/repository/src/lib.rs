@@ -74,6 +74,8 @@ mod repository;
 mod restore_point;
 mod settings;
 mod stream;
+#[cfg(test)]
+mod test_repository;
 mod unlock;
 mod write;
 

@@ -48,7 +48,6 @@
 
 #![forbid(unsafe_code)]
 
-mod address;
 mod credentials;
 mod failure;
 mod host_keys;
@@ -56,8 +55,9 @@ mod login;
 mod session;
 mod sftp_store;
 mod transfer;
+mod url;
 
-pub use address::SftpAddress;
 pub use credentials::SftpCredentials;
 pub use host_keys::HostKeyPolicy;
 pub use sftp_store::{SftpOptions, SftpStore};
+pub use url::read_url;

@@ -4,16 +4,16 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use object_store::{Secret, StoreError, StoreErrorKind};
+use object_store::{Secret, ServerFolder, StoreError, StoreErrorKind};
 use russh::client::{AuthResult, Config, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
 use russh::keys::{PrivateKeyWithHashAlg, load_secret_key};
 use russh::{Preferred, client};
 
+use crate::SftpCredentials;
 use crate::failure::printable;
 use crate::host_keys::HostKeys;
-use crate::{SftpAddress, SftpCredentials};
 
 /// For how long a server may stay silent before it is asked whether it is there, three times.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -26,7 +26,7 @@ const MOST_ROUNDS: usize = 5;
 
 /// Connects, judges the server's key and logs the user in.
 pub(crate) async fn log_in(
-    address: &SftpAddress,
+    address: &ServerFolder,
     host_keys: &HostKeys,
     credentials: &SftpCredentials,
 ) -> Result<Handle<HostKeys>, StoreError> {

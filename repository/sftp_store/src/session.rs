@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::{StoreError, StoreErrorKind};
+use object_store::{ServerFolder, StoreError, StoreErrorKind};
 use russh::client::Handle;
 use russh_sftp::client::rawsession::Limits;
 use russh_sftp::client::{Config, RawSftpSession};
 
+use crate::SftpCredentials;
 use crate::failure::{failed, printable};
 use crate::host_keys::HostKeys;
 use crate::login::log_in;
-use crate::{SftpAddress, SftpCredentials};
 
 /// A server that has not let us in by then is not there.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ pub(crate) struct Session {
 impl Session {
     /// Connects and logs in.
     pub(crate) async fn open(
-        address: &SftpAddress,
+        address: &ServerFolder,
         host_keys: &HostKeys,
         credentials: &SftpCredentials,
     ) -> Result<Self, StoreError> {
@@ -71,7 +71,7 @@ impl Session {
     }
 
     async fn open_unhurried(
-        address: &SftpAddress,
+        address: &ServerFolder,
         host_keys: &HostKeys,
         credentials: &SftpCredentials,
     ) -> Result<Self, StoreError> {

@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use object_store::{
-    ConnectionPool, ObjectInfo, ObjectStore, StoreError, StoreErrorKind, TEMPORARY_FOLDER,
-    TEMPORARY_LIFE, check_object_name, temporary_name,
+    ConnectionPool, ObjectInfo, ObjectStore, ServerFolder, StoreError, StoreErrorKind,
+    TEMPORARY_FOLDER, TEMPORARY_LIFE, check_object_name, temporary_name,
 };
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
 use tokio::runtime::Runtime;
 
+use crate::SftpCredentials;
 use crate::failure::{failed, kind_of};
 use crate::host_keys::{HostKeyPolicy, HostKeys};
 use crate::session::{Extensions, Session};
 use crate::transfer::{read_exact, write_all};
-use crate::{SftpAddress, SftpCredentials};
 
 mod listing;
 mod publishing;
@@ -47,7 +47,7 @@ impl Default for SftpOptions {
 
 /// A store in a folder on a server that speaks SFTP.
 pub struct SftpStore {
-    address: SftpAddress,
+    address: ServerFolder,
     host_keys: HostKeys,
     credentials: SftpCredentials,
     pool: ConnectionPool<Session>,
@@ -61,7 +61,7 @@ pub struct SftpStore {
 impl SftpStore {
     /// Opens the store in an existing folder.
     pub fn open(
-        address: SftpAddress,
+        address: ServerFolder,
         credentials: SftpCredentials,
         options: SftpOptions,
     ) -> Result<Self, StoreError> {
@@ -72,7 +72,7 @@ impl SftpStore {
 
     /// Makes the folder, and those above it, where it is not there, and opens it.
     pub fn create(
-        address: SftpAddress,
+        address: ServerFolder,
         credentials: SftpCredentials,
         options: SftpOptions,
     ) -> Result<Self, StoreError> {
@@ -85,7 +85,7 @@ impl SftpStore {
     }
 
     fn connect(
-        address: SftpAddress,
+        address: ServerFolder,
         credentials: SftpCredentials,
         options: SftpOptions,
     ) -> Result<Self, StoreError> {

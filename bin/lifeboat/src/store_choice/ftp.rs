@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ftp_store::{FtpAddress, FtpOptions, FtpStore};
+use ftp_store::{FtpOptions, FtpStore, read_url};
 use object_store::{ObjectStore, RetryPolicy, RetryingStore, Secret};
 use url::Url;
 
@@ -18,8 +18,8 @@ pub(super) fn open(
     credentials: &StoreCredentials,
     wanted: Wanted,
 ) -> Result<Arc<dyn ObjectStore>, CliError> {
-    let (address, encryption) = FtpAddress::from_url(store_url(url)?)
-        .map_err(|error| CliError::usage(error.to_string()))?;
+    let (address, encryption) =
+        read_url(store_url(url)?).map_err(|error| CliError::usage(error.to_string()))?;
     let password = Secret::new(credentials.must_get(PASSWORD)?.as_str().to_owned());
     let options = FtpOptions {
         encryption,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use object_store::{ObjectStore, RetryPolicy, RetryingStore, Secret};
-use sftp_store::{SftpAddress, SftpCredentials, SftpOptions, SftpStore};
+use sftp_store::{SftpCredentials, SftpOptions, SftpStore, read_url};
 use url::Url;
 
 use super::{Wanted, store_url};
@@ -15,8 +15,8 @@ pub(super) fn open(
     credentials: &StoreCredentials,
     wanted: Wanted,
 ) -> Result<Arc<dyn ObjectStore>, CliError> {
-    let (address, host_keys) = SftpAddress::from_url(store_url(url)?)
-        .map_err(|error| CliError::usage(error.to_string()))?;
+    let (address, host_keys) =
+        read_url(store_url(url)?).map_err(|error| CliError::usage(error.to_string()))?;
     let credentials = SftpCredentials::from_settings(&|name| {
         credentials
             .get(name)

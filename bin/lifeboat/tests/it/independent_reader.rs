@@ -1,7 +1,8 @@
 //! A reader that was written from the format page alone restores what the program stored.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::sandbox::{Sandbox, flat, json_lines, noise};
@@ -19,22 +20,22 @@ fn python() -> Option<String> {
     None
 }
 
-struct Reader<'a> {
+struct Reader {
     python: String,
-    sandbox: &'a Sandbox,
+    repository: PathBuf,
     /// Variable that names the secret, and the file that holds it.
-    secret: (&'static str, &'static str),
+    secret: (&'static str, PathBuf),
 }
 
-impl Reader<'_> {
+impl Reader {
     fn run(&self, args: &[&str]) -> Result<String, String> {
         let script =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testing/repository_reader.py");
         let output = Command::new(&self.python)
             .arg(script)
-            .arg(self.sandbox.path("repository"))
+            .arg(&self.repository)
             .args(args)
-            .env(self.secret.0, self.sandbox.path(self.secret.1))
+            .env(self.secret.0, &self.secret.1)
             .output()
             .unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -45,8 +46,8 @@ impl Reader<'_> {
         }
     }
 
-    fn disk(&self, point: &str, disk: &str) -> Result<Vec<u8>, String> {
-        let out = self.sandbox.text("reader.raw");
+    fn disk(&self, sandbox: &Sandbox, point: &str, disk: &str) -> Result<Vec<u8>, String> {
+        let out = sandbox.text("reader.raw");
         self.run(&["read", point, disk, &out])?;
         Ok(fs::read(out).unwrap())
     }
@@ -76,14 +77,14 @@ fn the_independent_reader_restores_every_point() {
 
     let by_key = Reader {
         python: python.clone(),
-        sandbox: &sandbox,
-        secret: ("LIFEBOAT_RECOVERY_KEY_FILE", "key"),
+        repository: sandbox.path("repository"),
+        secret: ("LIFEBOAT_RECOVERY_KEY_FILE", sandbox.path("key")),
     };
     let points = points(&sandbox);
     assert_eq!(points.len(), 4);
     let mut found = 0;
     for point in &points {
-        let disk = by_key.disk(point, "0").unwrap();
+        let disk = by_key.disk(&sandbox, point, "0").unwrap();
         let loose_disk = disk.get(..loose.len()) == Some(&loose[..])
             && disk[loose.len()..].iter().all(|byte| *byte == 0);
         assert!(disk == first || disk == second || loose_disk, "{point}");
@@ -95,11 +96,31 @@ fn the_independent_reader_restores_every_point() {
     assert!(list.contains("\"role\": \"configuration\""), "{list}");
 
     let by_password = Reader {
-        secret: ("LIFEBOAT_PASSWORD_FILE", "password"),
+        secret: ("LIFEBOAT_PASSWORD_FILE", sandbox.path("password")),
         ..by_key
     };
     assert_eq!(by_password.run(&["list"]).unwrap(), list);
     fs::write(sandbox.path("password"), "another").unwrap();
     let refused = by_password.run(&["list"]).unwrap_err();
     assert!(refused.contains("no slot opens"), "{refused}");
+}
+
+#[test]
+fn the_independent_reader_follows_rewritten_packs_and_opens_those_of_write_only_hosts() {
+    let Some(python) = python() else { return };
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../repository/repository/tests/golden/v1-all");
+    let expected = fs::read_to_string(golden.with_extension("json")).unwrap();
+    let expected: BTreeMap<String, String> = serde_json::from_str(&expected).unwrap();
+    let reader = Reader {
+        python,
+        secret: (
+            "LIFEBOAT_RECOVERY_KEY_FILE",
+            golden.with_extension("recovery-key"),
+        ),
+        repository: golden,
+    };
+    for (point, hash) in expected {
+        assert_eq!(reader.run(&["hash", &point, "0"]).unwrap().trim(), hash);
+    }
 }

@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::Command;
 
-use ftp_store::{Encryption, FtpAddress, FtpOptions, FtpStore};
-use object_store::{ObjectStore as _, StoreErrorKind};
+use ftp_store::{Encryption, FtpOptions, FtpStore};
+use object_store::{ObjectStore as _, ServerFolder, ServerScheme, StoreErrorKind};
 
 use crate::server::{Server, free_port, password};
 
@@ -38,7 +38,8 @@ fn stub(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> FtpS
             }
         }
     });
-    let address = FtpAddress {
+    let address = ServerFolder {
+        scheme: ServerScheme::Ftp,
         user: "ann".to_owned(),
         host: "127.0.0.1".to_owned(),
         port,

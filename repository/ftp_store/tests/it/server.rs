@@ -6,8 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use ftp_store::{Encryption, FtpAddress, FtpOptions, FtpStore};
-use object_store::{Secret, StoreError};
+use ftp_store::{Encryption, FtpOptions, FtpStore};
+use object_store::{Secret, ServerFolder, ServerScheme, StoreError};
 use tempfile::TempDir;
 
 const PROFTPD: &str = "/usr/sbin/proftpd";
@@ -66,8 +66,9 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    pub(crate) fn address_of(&self, folder: &Path) -> FtpAddress {
-        FtpAddress {
+    pub(crate) fn address_of(&self, folder: &Path) -> ServerFolder {
+        ServerFolder {
+            scheme: ServerScheme::Ftp,
             user: "ann".to_owned(),
             host: "localhost".to_owned(),
             port: self.port,

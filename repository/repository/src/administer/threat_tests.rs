@@ -1,80 +1,16 @@
 //! What somebody with some of the keys tries, and why it comes to nothing (section 14).
 
-use std::sync::Arc;
-
-use block_io::{BlockDevice as _, MemoryDisk};
+use block_io::BlockDevice as _;
 use object_store::ObjectStore as _;
-use store_faults::MemoryStore;
 
 use crate::format::{
     Aead, Codec, FOOTER_BYTES, Footer, HEADER_BYTES, Header, IndexObject, PackId, PackKind,
     TrailerEntry, place_nonce, recipients, sealed_header,
 };
 use crate::keys::{DataKeyMaterial, Secret, open_pack_key};
+use crate::test_repository::{CHUNK, Quiet, at_host, disk, made, store_disk};
 use crate::write::StagedFrames;
-use crate::{
-    HostKey, InitOptions, PasswordCost, Repository, RepositoryErrorKind, Stream, StreamObserver,
-    StreamRole, Unlock, VerifyObserver,
-};
-
-const PASSWORD: Unlock<'static> = Unlock::Password("correct horse");
-const CHUNK: usize = 4096;
-
-struct Quiet;
-
-impl StreamObserver for Quiet {
-    fn advanced(&self, _: u64, _: u64) {}
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-impl VerifyObserver for Quiet {
-    fn advanced(&self, _: u64) {}
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-fn made() -> (MemoryStore, Repository) {
-    let store = MemoryStore::new();
-    let options = InitOptions {
-        chunk_bytes: 4096,
-        pack_bytes: 1 << 20,
-        password_cost: PasswordCost {
-            memory_kib: 64,
-            passes: 1,
-        },
-    };
-    let shared = Arc::new(store.another_host());
-    let repository = Repository::init(shared, &[PASSWORD], options).unwrap();
-    (store, repository)
-}
-
-fn at_host(store: &MemoryStore, key: &HostKey) -> Repository {
-    Repository::open(Arc::new(store.another_host()), &Unlock::HostKey(key)).unwrap()
-}
-
-fn disk(seed: u8) -> Vec<u8> {
-    let mut bytes = vec![0; 20 * CHUNK];
-    blake3::Hasher::new_derive_key("threat test")
-        .update(&[seed])
-        .finalize_xof()
-        .fill(&mut bytes);
-    bytes
-}
-
-/// Stores a disk without publishing a point of it; all of it is durable and in the index.
-fn store_disk(repository: &Repository, bytes: &[u8]) -> (Stream, u64) {
-    let run = repository.begin_run(1).unwrap();
-    let device = MemoryDisk::new(bytes.to_vec());
-    let stored = run.store_stream(&device, None, &Quiet).unwrap();
-    run.flush().unwrap();
-    let size_bytes = device.size_bytes();
-    let mut stream = Stream::of_file(StreamRole::Configuration, "f", "f", size_bytes);
-    stream.root = stored.root;
-    (stream, stored.statistics.new_bytes)
-}
+use crate::{HostKey, Repository, RepositoryErrorKind, Stream};
 
 fn read(repository: &Repository, stream: &Stream) -> Option<Vec<u8>> {
     let device = repository.open_stream(stream).ok()?;
@@ -135,8 +71,8 @@ fn no_secret_of_a_host_opens_a_pack_of_chunks() {
     let (store, owner) = made();
     let key = owner.add_host("h").unwrap();
     let host = at_host(&store, &key);
-    store_disk(&host, &disk(1));
-    store_disk(&owner, &disk(2));
+    store_disk(&host, &disk(1, 20));
+    store_disk(&owner, &disk(2, 20));
     let secrets = secrets_of(&host, &key);
     let (mut sealed_packs, mut derived_packs) = (0, 0);
     for name in store.names("packs/") {
@@ -216,7 +152,7 @@ fn wrong_bytes_under_a_right_name_are_found_by_their_own_domain_and_never_read_b
     let (store, owner) = made();
     let hostile_domain = owner.add_domain("hostile").unwrap();
     let key = hostile_domain.add_host("hostile").unwrap();
-    let good = disk(1);
+    let good = disk(1, 20);
     store_wrong_bytes(&at_host(&store, &key), &good[..CHUNK], &[0xBA; CHUNK]);
     // Another domain stores all of it itself, and reads it.
     let (stream, new_bytes) = store_disk(&owner, &good);
@@ -243,7 +179,7 @@ fn wrong_bytes_under_a_right_name_are_found_by_their_own_domain_and_never_read_b
 fn a_pack_or_index_that_says_it_is_another_domains_is_not_used() {
     let (store, owner) = made();
     let hostile = owner.add_domain("hostile").unwrap();
-    let good = disk(1);
+    let good = disk(1, 20);
     let victim = owner.shared.domain();
     let own = hostile.shared.domain();
     let name = owner.shared.naming.chunk(&good[..CHUNK]);

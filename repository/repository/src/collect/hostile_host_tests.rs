@@ -1,105 +1,23 @@
 //! What a host that holds the keys of a domain writes makes a collector delete nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use block_io::{BlockDevice as _, MemoryDisk};
+use block_io::BlockDevice as _;
 use object_store::ObjectStore as _;
 use store_faults::MemoryStore;
 
 use crate::collect::forward_map::ForwardMap;
 use crate::collect::pack_table::{ListedPack, PackTable};
 use crate::format::{Condemned, Forward, IndexObject, Locator, PackId};
-use crate::{
-    CollectObserver, CollectOptions, CollectReport, CollectStage, Consistency, HostKey,
-    InitOptions, PasswordCost, PointKind, PointVm, Repository, RestorePoint, Stream,
-    StreamObserver, StreamRole, Unlock,
-};
+use crate::test_repository::{self, Quiet, at_host, back_up, disk};
+use crate::{CollectOptions, CollectReport, HostKey, Repository, RestorePoint};
 
-const PASSWORD: Unlock<'static> = Unlock::Password("correct horse");
-const CHUNK: usize = 4096;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-struct Quiet;
-
-impl StreamObserver for Quiet {
-    fn advanced(&self, _: u64, _: u64) {}
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-impl CollectObserver for Quiet {
-    fn advanced(&self, _: CollectStage, _: u64, _: u64) {}
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
 fn made() -> (MemoryStore, Repository, HostKey) {
-    let store = MemoryStore::new();
-    let options = InitOptions {
-        chunk_bytes: 4096,
-        pack_bytes: 1 << 20,
-        password_cost: PasswordCost {
-            memory_kib: 64,
-            passes: 1,
-        },
-    };
-    let shared = Arc::new(store.another_host());
-    let repository = Repository::init(shared, &[PASSWORD], options).unwrap();
+    let (store, repository) = test_repository::made();
     let key = repository.add_host("hostile").unwrap();
     (store, repository, key)
-}
-
-fn at_host(store: &MemoryStore, key: &HostKey) -> Repository {
-    Repository::open(Arc::new(store.another_host()), &Unlock::HostKey(key)).unwrap()
-}
-
-fn disk(seed: u8) -> Vec<u8> {
-    let mut bytes = vec![0; 40 * CHUNK];
-    blake3::Hasher::new_derive_key("hostile host test")
-        .update(&[seed])
-        .finalize_xof()
-        .fill(&mut bytes);
-    bytes
-}
-
-fn back_up(repository: &Repository, bytes: &[u8]) -> RestorePoint {
-    let run = repository.begin_run(1).unwrap();
-    let device = MemoryDisk::new(bytes.to_vec());
-    let stored = run.store_stream(&device, None, &Quiet).unwrap();
-    let mut stream = Stream::of_file(StreamRole::Configuration, "f", "f", device.size_bytes());
-    stream.root = stored.root;
-    let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    let point = RestorePoint {
-        version: 1,
-        id: RestorePoint::new_id().unwrap(),
-        vm: PointVm {
-            identity: "vm".to_owned(),
-            name: "vm".to_owned(),
-            generation: None,
-            configuration_version: None,
-        },
-        host: "test".to_owned(),
-        started: now,
-        finished: now,
-        kind: PointKind::Full,
-        method: None,
-        consistency: Consistency::Crash,
-        consistency_reason: String::new(),
-        parent: None,
-        streams: vec![stream],
-        images: Vec::new(),
-        checkpoints: None,
-        stages: Vec::new(),
-        interruption_ms: None,
-        left_out: Vec::new(),
-        configuration: None,
-        warnings: Vec::new(),
-        program: "test".to_owned(),
-    };
-    run.publish(&point).unwrap()
 }
 
 /// Fails unless a point reads as `expected`.
@@ -150,9 +68,9 @@ fn lead_all_to_junk(store: &MemoryStore, owner: &Repository, host: &Repository) 
 fn hostile_forwards_for_every_pack_make_no_collector_delete_what_points_need() {
     for no_other_writers in [true, false] {
         let (store, owner, key) = made();
-        let disks = [disk(1), disk(2)];
+        let disks = [disk(1, 40), disk(2, 40)];
         let points = [back_up(&owner, &disks[0]), back_up(&owner, &disks[1])];
-        let gone = back_up(&owner, &disk(3));
+        let gone = back_up(&owner, &disk(3, 40));
         let needed = store.names("packs/");
         lead_all_to_junk(&store, &owner, &at_host(&store, &key));
         owner.remove_point(&gone).unwrap();
@@ -189,9 +107,9 @@ fn an_index_of_one_domain_that_lists_anothers_packs_condemns_none_of_them() {
     let (store, owner, _) = made();
     let hostile = owner.add_domain("hostile").unwrap();
     let key = hostile.add_host("another").unwrap();
-    let bytes = disk(1);
+    let bytes = disk(1, 40);
     let point = back_up(&owner, &bytes);
-    let unneeded = back_up(&owner, &disk(2));
+    let unneeded = back_up(&owner, &disk(2, 40));
     owner.remove_point(&unneeded).unwrap();
     let objects = store.names("packs/");
     let packs = objects.iter().filter_map(|o| PackId::from_object_name(o));
@@ -226,7 +144,7 @@ fn an_index_of_one_domain_that_lists_anothers_packs_condemns_none_of_them() {
 #[test]
 fn junk_among_the_condemned_objects_is_counted_and_stops_nobody() {
     let (store, owner, _) = made();
-    let bytes = disk(1);
+    let bytes = disk(1, 40);
     let point = back_up(&owner, &bytes);
     for (number, junk) in [&b""[..], b"junk", &[7; 200]].into_iter().enumerate() {
         store
@@ -234,7 +152,7 @@ fn junk_among_the_condemned_objects_is_counted_and_stops_nobody() {
             .unwrap();
     }
     assert_eq!(collect(&owner, false).foreign_condemned, 3);
-    back_up(&owner, &disk(2));
+    back_up(&owner, &disk(2, 40));
     check(&owner, &point, &bytes);
     // One that says that it is ours and is not is an error, which names it.
     let content = Condemned::default();

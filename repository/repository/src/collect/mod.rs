@@ -19,6 +19,8 @@
 
 mod collector;
 mod condemned_objects;
+mod condemning;
+mod deleting;
 mod forward_map;
 #[cfg(test)]
 mod hostile_host_tests;
@@ -27,6 +29,7 @@ mod inventory;
 mod long_runs;
 mod marker;
 mod options;
+mod pack_owners;
 mod pack_table;
 mod parallel;
 mod rewriter;

@@ -5,6 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::RepositoryError;
 
+/// Requests at once where the answer takes longer than the question.
+pub(crate) const REQUESTS: usize = 8;
+
 /// Does `work` to all items with some threads; after a failure no further one is begun.
 pub(crate) fn for_each<T: Sync>(
     items: &[T],

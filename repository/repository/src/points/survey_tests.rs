@@ -1,40 +1,18 @@
 //! What somebody with the keys of one host writes into roll-ups, and why it decides nothing.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use store_faults::MemoryStore;
 
 use crate::points::SealedBy;
 use crate::points::point_notes::HeardNote;
 use crate::points::roll_up::{RollUp, RolledNote};
-use crate::{HostKey, InitOptions, Note, PasswordCost, Repository, RestorePoint, Unlock};
-
-const PASSWORD: Unlock<'static> = Unlock::Password("correct horse");
-
-fn made() -> (MemoryStore, Repository) {
-    let store = MemoryStore::new();
-    let options = InitOptions {
-        chunk_bytes: 4096,
-        pack_bytes: 1 << 20,
-        password_cost: PasswordCost {
-            memory_kib: 64,
-            passes: 1,
-        },
-    };
-    let shared = Arc::new(store.another_host());
-    let repository = Repository::init(shared, &[PASSWORD], options).unwrap();
-    (store, repository)
-}
+use crate::test_repository::{a_point, at_host, made};
+use crate::{HostKey, Note, Repository, RestorePoint};
 
 /// A point of a VM with nothing in it.
 fn put_point(repository: &Repository, vm: &str) -> RestorePoint {
-    let golden = include_str!("../../tests/golden/point-v1.json");
-    let mut point: RestorePoint = serde_json::from_str(golden).unwrap();
-    point.id = RestorePoint::new_id().unwrap();
-    point.vm.identity = vm.to_owned();
-    point.streams.clear();
+    let point = a_point(vm);
     repository.put_point(&point).unwrap();
     point
 }
@@ -75,8 +53,7 @@ fn a_roll_up_says_nothing_of_notes_of_another_domains_points() {
         .unwrap()
         .add_host("web01")
         .unwrap();
-    let host = Arc::new(store.another_host());
-    let liar = Repository::open(host, &Unlock::HostKey(&key)).unwrap();
+    let liar = at_host(&store, &key);
     forge_release(&liar, &owner, &point);
     assert!(is_pinned(&owner.catalog().unwrap(), &point));
 }

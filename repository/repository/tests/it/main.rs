@@ -10,6 +10,7 @@ mod crash;
 mod damage;
 mod domains;
 mod golden;
+mod golden_all;
 mod keys;
 mod locks;
 mod lost_packs;

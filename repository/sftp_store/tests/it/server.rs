@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use sftp_store::{SftpAddress, SftpCredentials, SftpOptions, SftpStore};
+use object_store::{ServerFolder, ServerScheme};
+use sftp_store::{SftpCredentials, SftpOptions, SftpStore};
 use tempfile::TempDir;
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -95,8 +96,9 @@ impl Server {
         self.folder.path().join("user_key")
     }
 
-    pub(crate) fn address_of(&self, folder: &Path) -> SftpAddress {
-        SftpAddress {
+    pub(crate) fn address_of(&self, folder: &Path) -> ServerFolder {
+        ServerFolder {
+            scheme: ServerScheme::Sftp,
             user: user(),
             host: "127.0.0.1".to_owned(),
             port: self.port,
