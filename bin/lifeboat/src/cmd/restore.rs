@@ -1,140 +1,29 @@
 //! `lifeboat restore`: bring disks and VMs back.
 
-use std::path::PathBuf;
+mod disk;
+mod vm;
 
-use block_io::BlockDevice as _;
-use clap::{Args, Subcommand};
-use disk_image::ImageFormat;
+use clap::Subcommand;
 use repository::Stream;
-use serde_json::json;
-use vm_restore::{open_disk, plan_vm_restore};
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
-use crate::ui::{Align, Table, Ui, count, size};
+use crate::ui::{Ui, size};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RestoreCommand {
     /// Bring one disk back, as one new image
-    Disk(DiskArgs),
+    Disk(disk::DiskArgs),
     /// Bring a VM back into a folder: disks, configuration and state files
-    Vm(VmArgs),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  lifeboat restore disk SQL01@latest --disk 0 -o sql01.vhdx --repo /backup
-  lifeboat restore disk SQL01@2026-05-01 --disk 1 -o data.raw --format raw --repo /backup
-  lifeboat restore disk SQL01@latest --disk 0 -o rest.vhdx --allow-damaged --repo /backup
-  lifeboat restore disk SQL01@latest --checkpoint \"before the update\" -o old.vhdx --repo /backup")]
-pub(crate) struct DiskArgs {
-    /// The restore point: VM@latest, VM@latest~1, VM@2026-05-01T22:00 or the beginning of an id
-    #[arg(value_name = "POINT")]
-    point: String,
-    /// Which disk, from 0 by controller and slot
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    disk: u32,
-    /// As it was at this checkpoint: its name, its id or the beginning of that; only where the point holds all checkpoints
-    #[arg(long, value_name = "ID|NAME")]
-    checkpoint: Option<String>,
-    /// The image to make; it must not exist
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// vhdx, vhdx-fixed, vhd, vhd-fixed or raw; by default what the name of FILE says, else vhdx
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<ImageFormat>,
-    /// Write zeros for what the repository has lost, and say where; without it that is an error
-    #[arg(long)]
-    allow_damaged: bool,
-    /// Say what would be done, and do nothing
-    #[arg(short = 'n', long)]
-    dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  lifeboat restore vm SQL01@latest --path /srv/restored --repo /backup
-  lifeboat restore vm SQL01@latest~1 --path D:\\Restored --dry-run --repo E:\\Backup")]
-pub(crate) struct VmArgs {
-    /// The restore point: VM@latest, VM@latest~1, VM@2026-05-01T22:00 or the beginning of an id
-    #[arg(value_name = "POINT")]
-    point: String,
-    /// The folder to restore into; no file in it is replaced
-    #[arg(long, value_name = "FOLDER")]
-    path: PathBuf,
-    /// Say what would be done, and do nothing
-    #[arg(short = 'n', long)]
-    dry_run: bool,
+    Vm(vm::VmArgs),
 }
 
 pub(crate) fn run(invocation: &Invocation, command: &RestoreCommand) -> Result<ExitCode, CliError> {
     match command {
-        RestoreCommand::Disk(args) => disk(invocation, args),
-        RestoreCommand::Vm(args) => vm(invocation, args),
+        RestoreCommand::Disk(args) => disk::run(invocation, args),
+        RestoreCommand::Vm(args) => vm::run(invocation, args),
     }
-}
-
-fn disk(invocation: &Invocation, args: &DiskArgs) -> Result<ExitCode, CliError> {
-    let ui = &invocation.ui;
-    let repository = invocation.open_repository()?;
-    let point = repository.find_point(&args.point)?;
-    let format = args
-        .format
-        .or_else(|| ImageFormat::from_extension(&args.output))
-        .unwrap_or(ImageFormat::Vhdx);
-    let checkpoint = args.checkpoint.as_deref();
-    let mut disk = open_disk(&repository, &point, args.disk, checkpoint)?;
-    let chunk_bytes = repository.chunk_bytes();
-    let damaged = args.allow_damaged.then(|| disk.allow_damage(chunk_bytes));
-    let total = disk.device.size_bytes();
-    let at = checkpoint.map_or_else(String::new, |name| format!(" at checkpoint {name:?}"));
-    let out = args.output.display();
-    if args.dry_run {
-        ui.data(format!(
-            "would restore disk {} of {}{at} ({}) as {format} to {out}",
-            args.disk,
-            point.vm.name,
-            size(total)
-        ));
-        let fields = json!({ "point": point.id, "path": args.output, "dry_run": true });
-        ui.summary("success", ExitCode::Success, fields);
-        return Ok(ExitCode::Success);
-    }
-    let progress = ui.progress("restore", Some(&point.vm.name), total);
-    let report = disk.restore(&args.output, format, &progress)?;
-    progress.finish();
-    ui.data(format!(
-        "restored disk {} of {} {}{at} to {out}: {} as {format}, {} written",
-        args.disk,
-        point.vm.name,
-        point.id,
-        size(report.copy.size_bytes),
-        size(report.copy.bytes_written)
-    ));
-    let skipped = point.disks().filter(|stream| stream.number == args.disk);
-    say_skipped(ui, skipped);
-    let fields = json!({ "point": point.id, "vm": point.vm.name, "disk": args.disk,
-                         "checkpoint": checkpoint, "chain": disk.chain, "report": report });
-    let zeroed = damaged.map(|damaged| damaged.zeroed()).unwrap_or_default();
-    if zeroed.zeroed_bytes == 0 {
-        ui.summary("success", ExitCode::Success, fields);
-        return Ok(ExitCode::Success);
-    }
-    ui.record("zeroed", &zeroed);
-    for (offset, len_bytes) in &zeroed.ranges {
-        let len = size(*len_bytes);
-        ui.data(format!(
-            "lost, and written as zeros: {len} at offset {offset}"
-        ));
-    }
-    ui.warning(&format!(
-        "{} of the disk are lost and were written as zeros, in {}: this is not what the VM had",
-        size(zeroed.zeroed_bytes),
-        count(zeroed.ranges.len() as u64 + zeroed.more_ranges, "range")
-    ));
-    ui.summary("partial", ExitCode::Partial, fields);
-    Ok(ExitCode::Partial)
 }
 
 /// Says what of the disks was left out when the point was made, and is zero now.
@@ -146,50 +35,4 @@ fn say_skipped<'a>(ui: &Ui, disks: impl Iterator<Item = &'a Stream>) {
             size(skipped)
         ));
     }
-}
-
-fn vm(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, CliError> {
-    let ui = &invocation.ui;
-    let repository = invocation.open_repository()?;
-    let point = repository.find_point(&args.point)?;
-    let plan = plan_vm_restore(&repository, &point, &args.path)?;
-    let files = count(plan.files.len() as u64, "file");
-    if args.dry_run || ui.is_verbose() {
-        let mut table = Table::new(&[("SIZE", Align::Right), ("FILE", Align::Left)]);
-        for file in &plan.files {
-            table.row(vec![size(file.size_bytes), file.path.display().to_string()]);
-        }
-        ui.table(&table);
-    }
-    ui.record("plan", &plan);
-    if args.dry_run {
-        ui.message(format!("would restore {} with {files}", point.vm.name));
-        let fields = json!({ "point": point.id, "path": args.path, "dry_run": true });
-        ui.summary("success", ExitCode::Success, fields);
-        return Ok(ExitCode::Success);
-    }
-    let total = plan.files.iter().map(|file| file.size_bytes).sum();
-    let progress = ui.progress("restore", Some(&point.vm.name), total);
-    let report = plan.execute(&progress)?;
-    progress.finish();
-    for note in report.notes.iter().chain(&report.lost_parents) {
-        ui.warning(note);
-    }
-    ui.data(format!(
-        "restored {} {} to {}: {}, {} written",
-        point.vm.name,
-        point.id,
-        args.path.display(),
-        count(report.files.len() as u64, "file"),
-        size(report.written_bytes)
-    ));
-    say_skipped(ui, point.disks());
-    let fields = json!({ "point": point.id, "vm": point.vm.name, "report": report });
-    let outcome = if report.lost_parents.is_empty() {
-        "success"
-    } else {
-        "warning"
-    };
-    ui.summary(outcome, ExitCode::Success, fields);
-    Ok(ExitCode::Success)
 }

@@ -1,0 +1,75 @@
+//! `lifeboat restore vm`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use vm_restore::plan_vm_restore;
+
+use super::say_skipped;
+use crate::cli_error::CliError;
+use crate::exit_code::ExitCode;
+use crate::invocation::Invocation;
+use crate::ui::{Align, Table, count, size};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lifeboat restore vm SQL01@latest --path /srv/restored --repo /backup
+  lifeboat restore vm SQL01@latest~1 --path D:\\Restored --dry-run --repo E:\\Backup")]
+pub(crate) struct VmArgs {
+    /// The restore point: VM@latest, VM@latest~1, VM@2026-05-01T22:00 or the beginning of an id
+    #[arg(value_name = "POINT")]
+    point: String,
+    /// The folder to restore into; no file in it is replaced
+    #[arg(long, value_name = "FOLDER")]
+    path: PathBuf,
+    /// Say what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, CliError> {
+    let ui = &invocation.ui;
+    let repository = invocation.open_repository()?;
+    let point = repository.find_point(&args.point)?;
+    let plan = plan_vm_restore(&repository, &point, &args.path)?;
+    let files = count(plan.files.len() as u64, "file");
+    if args.dry_run || ui.is_verbose() {
+        let mut table = Table::new(&[("SIZE", Align::Right), ("FILE", Align::Left)]);
+        for file in &plan.files {
+            table.row(vec![size(file.size_bytes), file.path.display().to_string()]);
+        }
+        ui.table(&table);
+    }
+    ui.record("plan", &plan);
+    if args.dry_run {
+        ui.message(format!("would restore {} with {files}", point.vm.name));
+        let fields = json!({ "point": point.id, "path": args.path, "dry_run": true });
+        ui.summary("success", ExitCode::Success, fields);
+        return Ok(ExitCode::Success);
+    }
+    let total = plan.files.iter().map(|file| file.size_bytes).sum();
+    let progress = ui.progress("restore", Some(&point.vm.name), total);
+    let report = plan.execute(&progress)?;
+    progress.finish();
+    for note in report.notes.iter().chain(&report.lost_parents) {
+        ui.warning(note);
+    }
+    ui.data(format!(
+        "restored {} {} to {}: {}, {} written",
+        point.vm.name,
+        point.id,
+        args.path.display(),
+        count(report.files.len() as u64, "file"),
+        size(report.written_bytes)
+    ));
+    say_skipped(ui, point.disks());
+    let fields = json!({ "point": point.id, "vm": point.vm.name, "report": report });
+    let outcome = if report.lost_parents.is_empty() {
+        "success"
+    } else {
+        "warning"
+    };
+    ui.summary(outcome, ExitCode::Success, fields);
+    Ok(ExitCode::Success)
+}
