@@ -27,6 +27,7 @@ mod image_file;
 mod layered_disk;
 mod memory_disk;
 mod memory_file;
+mod new_clusters;
 mod os_file;
 mod zeros;
 
@@ -39,5 +40,6 @@ pub use image_file::{FileStamp, ImageFile, WritableFile};
 pub use layered_disk::{DiskLayer, LayeredDisk};
 pub use memory_disk::MemoryDisk;
 pub use memory_file::MemoryFile;
+pub use new_clusters::NewClusters;
 pub use os_file::OsFile;
 pub use zeros::is_zero;
