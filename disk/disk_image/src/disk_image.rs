@@ -131,7 +131,7 @@ impl DiskImage {
     pub fn disk_id(&self) -> Option<Uuid> {
         match self.format() {
             ImageFormat::Vhdx | ImageFormat::VhdxFixed => self.files.first(),
-            ImageFormat::Vhd | ImageFormat::VhdFixed | ImageFormat::Raw => self.files.last(),
+            _ => self.files.last(),
         }
         .and_then(|file| file.layer.disk_id())
     }

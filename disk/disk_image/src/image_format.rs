@@ -7,7 +7,7 @@ use std::str::FromStr;
 use block_io::{DiskError, DiskErrorKind, ImageFile};
 use serde::Serialize;
 
-/// A format that can be read and written.
+/// A format that can be made. All but the last two can be opened as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageFormat {
@@ -21,16 +21,22 @@ pub enum ImageFormat {
     VhdFixed,
     /// The disk's bytes and nothing else.
     Raw,
+    /// QEMU's, which grows as it is written to. It can be made, not opened.
+    Qcow2,
+    /// VMware's in one file that grows as it is written to. It can be made, not opened.
+    Vmdk,
 }
 
 impl ImageFormat {
     /// All formats, in the order that help texts list them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Vhdx,
         Self::VhdxFixed,
         Self::Vhd,
         Self::VhdFixed,
         Self::Raw,
+        Self::Qcow2,
+        Self::Vmdk,
     ];
 
     /// Returns the name, as on the command line.
@@ -41,23 +47,41 @@ impl ImageFormat {
             Self::Vhd => "vhd",
             Self::VhdFixed => "vhd-fixed",
             Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+            Self::Vmdk => "vmdk",
         }
+    }
+
+    /// Returns the name of the file format: the same for images that grow and those that do not.
+    /// It is also the usual extension of a file's name.
+    pub fn family_name(self) -> &'static str {
+        match self {
+            Self::Vhdx | Self::VhdxFixed => "vhdx",
+            Self::Vhd | Self::VhdFixed => "vhd",
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+            Self::Vmdk => "vmdk",
+        }
+    }
+
+    /// Returns whether such images can be opened, too: whether they can be backed up, checked and
+    /// converted.
+    pub fn opens(self) -> bool {
+        !matches!(self, Self::Qcow2 | Self::Vmdk)
     }
 
     /// Returns the format that a new file of this name most likely is to have.
     pub fn from_extension(path: &Path) -> Option<Self> {
-        match Family::of_extension(path)? {
-            Family::Vhdx => Some(Self::Vhdx),
-            Family::Vhd => Some(Self::Vhd),
-            Family::Raw => Some(Self::Raw),
-        }
-    }
-
-    pub(crate) fn family(self) -> Family {
-        match self {
-            Self::Vhdx | Self::VhdxFixed => Family::Vhdx,
-            Self::Vhd | Self::VhdFixed => Family::Vhd,
-            Self::Raw => Family::Raw,
+        match Family::of_extension(path) {
+            Some(Family::Vhdx) => Some(Self::Vhdx),
+            Some(Family::Vhd) => Some(Self::Vhd),
+            Some(Family::Raw) => Some(Self::Raw),
+            None => {
+                let extension = path.extension()?.to_str()?;
+                [Self::Qcow2, Self::Vmdk]
+                    .into_iter()
+                    .find(|format| format.name().eq_ignore_ascii_case(extension))
+            }
         }
     }
 }
@@ -185,10 +209,15 @@ fn refuse_foreign(file: &str, path: &Path, start: &[u8; 8]) -> Result<(), DiskEr
     } else {
         return Ok(());
     };
-    Err(DiskError::unsupported(
+    let error = DiskError::unsupported(
         file,
         format!("this is {format}, expected a VHDX, VHD or raw image"),
-    ))
+    );
+    Err(if is_vhd_set {
+        error
+    } else {
+        error.hint("this format can be made, not read: convert it with `qemu-img convert` first")
+    })
 }
 
 #[cfg(test)]
@@ -205,7 +234,12 @@ mod tests {
         for format in ImageFormat::ALL {
             assert_eq!(format.to_string().parse::<ImageFormat>().unwrap(), format);
         }
-        assert!("qcow2".parse::<ImageFormat>().is_err());
+        assert!("qed".parse::<ImageFormat>().is_err());
+        let of = |name: &str| ImageFormat::from_extension(Path::new(name));
+        assert_eq!(of("a.QCOW2"), Some(ImageFormat::Qcow2));
+        assert_eq!(of("a.vmdk"), Some(ImageFormat::Vmdk));
+        assert_eq!(of("a.img"), Some(ImageFormat::Raw));
+        assert_eq!(of("vmdk"), None);
     }
 
     #[test]

@@ -41,7 +41,8 @@
 //!
 //! # What is missing
 //!
-//! qcow2, VMDK and VHD sets are refused by name. Merging and compacting come when they are needed.
+//! qcow2 and VMDK are made, for restores elsewhere, and not opened: [`ImageFormat::opens`]. They and
+//! VHD sets are refused by name. Merging and compacting come when they are needed.
 
 #![forbid(unsafe_code)]
 

@@ -54,18 +54,24 @@ pub struct NewImageFile {
 /// Errors: `Exists` before any work; `InUse` where another run is writing the same file;
 /// `OutOfRange` or `Unsupported` where the format cannot hold such a disk.
 pub fn create(path: &Path, options: &NewImageOptions) -> Result<NewImageFile, DiskError> {
-    if options.sector_bytes != 512 && options.format.family() == crate::image_format::Family::Vhd {
+    let noun = match options.format {
+        ImageFormat::Vhd | ImageFormat::VhdFixed => Some("VHD"),
+        ImageFormat::Vmdk => Some("VMDK"),
+        // Raw and qcow2 leave the sectors to whoever attaches the disk.
+        _ => None,
+    };
+    if let Some(noun) = noun.filter(|_| options.sector_bytes != 512) {
         return Err(DiskError::new(
             DiskErrorKind::Unsupported,
             format!(
-                "a VHD has sectors of 512 bytes, and this disk has sectors of {}",
+                "a {noun} has sectors of 512 bytes, and this disk has sectors of {}",
                 options.sector_bytes
             ),
         )
         .in_file(&path.display().to_string())
         .hint("make a VHDX"));
     }
-    NewImageFile::start(path, |file| new_content(file, options))
+    NewImageFile::start(path, |file| new_content(file, path, options))
 }
 
 impl NewImageFile {

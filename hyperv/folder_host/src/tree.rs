@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use block_io::{DiskError, ImageFile};
-use disk_image::{DiskImage, ImageFormat, OpenOptions, PathLookup, WindowsPath};
+use disk_image::{DiskImage, OpenOptions, PathLookup, WindowsPath};
 use hyperv_host::{
     CheckpointNode, CheckpointTree, Finding, HostError, ImageSource, Severity, TreeDisk,
 };
@@ -209,12 +209,7 @@ fn images(
                 ),
                 relative_path,
                 parent: parent.map(|parent| layout.relative(&parent.path)),
-                format: match file.format {
-                    ImageFormat::Vhdx | ImageFormat::VhdxFixed => "vhdx",
-                    ImageFormat::Vhd | ImageFormat::VhdFixed => "vhd",
-                    ImageFormat::Raw => "raw",
-                }
-                .to_owned(),
+                format: file.format.family_name().to_owned(),
                 disk_id: chain.disk_id().map(|id| id.to_string()),
                 file: bytes,
             });

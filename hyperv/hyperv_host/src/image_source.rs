@@ -25,12 +25,7 @@ impl DiskSource {
             slot,
             configured_path,
             base_name: base_name(&image),
-            format: match image.format() {
-                ImageFormat::Vhdx | ImageFormat::VhdxFixed => "vhdx",
-                ImageFormat::Vhd | ImageFormat::VhdFixed => "vhd",
-                ImageFormat::Raw => "raw",
-            }
-            .to_owned(),
+            format: image.format().family_name().to_owned(),
             disk_id: image.disk_id().map(|id| id.to_string()),
             chain: image
                 .chain()
@@ -49,15 +44,12 @@ fn base_name(image: &DiskImage) -> String {
     let Some(base) = image.chain().last() else {
         return String::new();
     };
-    let extension = match base.format {
-        ImageFormat::Vhd | ImageFormat::VhdFixed => "vhd",
-        ImageFormat::Vhdx | ImageFormat::VhdxFixed => "vhdx",
+    if base.format == ImageFormat::Raw {
         // It comes back as what it was, under its own name.
-        ImageFormat::Raw => {
-            let name = base.path.file_name().unwrap_or_default();
-            return name.to_string_lossy().into_owned();
-        }
-    };
+        let name = base.path.file_name().unwrap_or_default();
+        return name.to_string_lossy().into_owned();
+    }
+    let extension = base.format.family_name();
     let name = Path::new(base.path.file_name().unwrap_or_default());
     if name
         .extension()

@@ -24,16 +24,21 @@ fn chain(folder: &Folder) -> (std::path::PathBuf, Vec<u8>) {
     (leaf, model)
 }
 
+/// The formats that are opened as well as made.
+fn opened() -> impl Iterator<Item = ImageFormat> {
+    ImageFormat::ALL.into_iter().filter(|format| format.opens())
+}
+
 #[test]
 fn every_format_converts_into_every_other() {
     let folder = Folder::new();
     let (leaf, model) = chain(&folder);
-    for first in ImageFormat::ALL {
+    for first in opened() {
         let middle = folder.at(&format!("from-{first}.disk"));
         to(&leaf, &middle, first).unwrap();
         let report = check(&middle, &OpenOptions::default()).unwrap();
         assert!(report.worst() < Some(Severity::Warning), "{report:?}");
-        for second in ImageFormat::ALL {
+        for second in opened() {
             let last = folder.at(&format!("{first}-{second}.disk"));
             to(&middle, &last, second).unwrap();
             let image = folder.open(&last).unwrap();
@@ -57,6 +62,8 @@ fn qemu_img_agrees() {
         (ImageFormat::Vhd, "vpc"),
         (ImageFormat::VhdFixed, "vpc"),
         (ImageFormat::Raw, "raw"),
+        (ImageFormat::Qcow2, "qcow2"),
+        (ImageFormat::Vmdk, "vmdk"),
     ] {
         let ours = folder.at(&format!("{format}.disk"));
         to(&leaf, &ours, format).unwrap();
@@ -67,6 +74,20 @@ fn qemu_img_agrees() {
             return;
         }
         assert!(fs::read(&raw).unwrap() == model, "{format}");
+    }
+}
+
+#[test]
+fn what_can_only_be_made_is_refused_as_a_source_with_the_way_round_it() {
+    let folder = Folder::new();
+    let (leaf, _) = chain(&folder);
+    for format in [ImageFormat::Qcow2, ImageFormat::Vmdk] {
+        let made = folder.at(&format!("made.{format}"));
+        to(&leaf, &made, format).unwrap();
+        let error = to(&made, &folder.at("back.raw"), ImageFormat::Raw).unwrap_err();
+        assert_eq!(error.kind(), DiskErrorKind::Unsupported);
+        let hint = error.hint_text().unwrap();
+        assert!(hint.contains("can be made, not read"), "{hint}");
     }
 }
 
@@ -94,8 +115,10 @@ fn sectors_of_4096_bytes_stay_and_do_not_fit_a_vhd() {
     to(&path, &folder.at("copy.vhdx"), ImageFormat::VhdxFixed).unwrap();
     let copy = folder.open(&folder.at("copy.vhdx")).unwrap();
     assert_eq!(copy.sector_bytes(), 4096);
-    let error = to(&path, &folder.at("copy.vhd"), ImageFormat::Vhd).unwrap_err();
-    assert_eq!(error.kind(), DiskErrorKind::Unsupported);
+    for format in [ImageFormat::Vhd, ImageFormat::Vmdk] {
+        let error = to(&path, &folder.at("copy"), format).unwrap_err();
+        assert_eq!(error.kind(), DiskErrorKind::Unsupported);
+    }
 }
 
 /// Changes the source while it is copied.

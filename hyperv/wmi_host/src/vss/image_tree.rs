@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use block_io::OsFile;
-use disk_image::{ChainFile, DiskImage, HostPaths, ImageFormat};
+use disk_image::{ChainFile, DiskImage, HostPaths};
 use hyperv_host::{CheckpointNode, CheckpointTree, DiskKind, HostError, ImageSource, TreeDisk};
 use vm_config::DiskSlot;
 
@@ -116,7 +116,7 @@ impl ImageTree {
                 relative_path: relative_path.clone(),
                 configured_path: host_path.to_owned(),
                 parent: parent.take(),
-                format: format_of(file.format).to_owned(),
+                format: file.format.family_name().to_owned(),
                 disk_id: image.disk_id().map(|id| id.to_string()),
                 file: Arc::new(opened),
             });
@@ -147,14 +147,6 @@ fn named_anew(leaf: &Leaf) -> String {
     let (stem, extension) = configured.rsplit_once('.').unwrap_or((configured, "vhdx"));
     let extension = extension.trim_start_matches(['a', 'A']);
     format!("{stem}_{id}.a{extension}")
-}
-
-fn format_of(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Vhd | ImageFormat::VhdFixed => "vhd",
-        ImageFormat::Vhdx | ImageFormat::VhdxFixed => "vhdx",
-        ImageFormat::Raw => "raw",
-    }
 }
 
 /// Returns how the host names each file of a chain: as its child does, else beside the child.

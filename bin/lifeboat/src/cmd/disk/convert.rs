@@ -16,14 +16,15 @@ use crate::ui::size;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lifeboat disk convert disk.vhd -o disk.vhdx
-  lifeboat disk convert disk.avhdx --root /srv/vms --format raw -o disk.img")]
+  lifeboat disk convert disk.avhdx --root /srv/vms --format raw -o disk.img
+  lifeboat disk convert disk.vhdx -o disk.qcow2")]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     source: SourceArgs,
     /// The image to make; it must not exist
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// vhdx, vhdx-fixed, vhd, vhd-fixed or raw; by default what the name of OUT says, else vhdx
+    /// vhdx, vhdx-fixed, vhd, vhd-fixed, raw, qcow2 or vmdk; by default what the name of OUT says, else vhdx
     #[arg(long, value_name = "FORMAT")]
     format: Option<ImageFormat>,
     /// Say what would be done, and do nothing

@@ -18,6 +18,7 @@ use crate::ui::{count, size};
 #[command(after_help = "Examples:
   lifeboat restore disk SQL01@latest --disk 0 -o sql01.vhdx --repo /backup
   lifeboat restore disk SQL01@2026-05-01 --disk 1 -o data.raw --format raw --repo /backup
+  lifeboat restore disk SQL01@latest --disk 0 -o sql01.qcow2 --repo /backup
   lifeboat restore disk SQL01@latest --disk 0 -o rest.vhdx --allow-damaged --repo /backup
   lifeboat restore disk SQL01@latest --checkpoint \"before the update\" -o old.vhdx --repo /backup")]
 pub(crate) struct DiskArgs {
@@ -33,7 +34,7 @@ pub(crate) struct DiskArgs {
     /// The image to make; it must not exist
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// vhdx, vhdx-fixed, vhd, vhd-fixed or raw; by default what the name of FILE says, else vhdx
+    /// vhdx, vhdx-fixed, vhd, vhd-fixed, raw, qcow2 or vmdk; by default what the name of FILE says, else vhdx
     #[arg(long, value_name = "FORMAT")]
     format: Option<ImageFormat>,
     /// Write zeros for what the repository has lost, and say where; without it that is an error

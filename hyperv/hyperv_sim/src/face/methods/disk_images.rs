@@ -61,7 +61,7 @@ pub(crate) fn setting_data(
     let leaf = description.chain.first();
     let has_parent = leaf.is_some_and(|leaf| leaf.has_parent);
     let (disk_type, format) = match description.format {
-        ImageFormat::Raw => {
+        ImageFormat::Raw | ImageFormat::Qcow2 | ImageFormat::Vmdk => {
             let what = format!("{path} is not a virtual hard disk");
             return Err(SimError::new(SimErrorKind::InvalidParameter, what));
         }
