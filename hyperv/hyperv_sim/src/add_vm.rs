@@ -112,6 +112,8 @@ impl HostState {
                 mac_address: format!("00155D{mac:06X}"),
                 mac_is_static: false,
                 switch_name: "External".to_owned(),
+                vlan: None,
+                addresses: None,
             }],
             disks: Vec::new(),
             scsi_controllers: (0..spec.scsi_controllers)

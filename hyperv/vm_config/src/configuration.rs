@@ -90,6 +90,32 @@ pub struct NetworkAdapter {
     pub mac_is_static: bool,
     /// Name of the switch it is connected to; empty where not connected.
     pub switch_name: String,
+    /// The VLAN of its port, 1 to 4094; `None`: untagged, a trunk, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+    /// The addresses that the guest had. No configuration file holds them: a host tells them of a
+    /// guest that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<GuestAddresses>,
+}
+
+/// The addresses of a guest's network adapter, as the guest told them to its host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestAddresses {
+    /// They come from DHCP; else somebody set them in the guest.
+    pub dhcp: bool,
+    /// IPv4 and IPv6 addresses.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// A subnet mask or a prefix length for each address.
+    #[serde(default)]
+    pub subnets: Vec<String>,
+    /// Gateways.
+    #[serde(default)]
+    pub gateways: Vec<String>,
+    /// Name servers.
+    #[serde(default)]
+    pub dns_servers: Vec<String>,
 }
 
 /// A checkpoint that a configuration lists.

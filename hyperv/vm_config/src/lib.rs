@@ -34,7 +34,8 @@
 //! # What is missing
 //!
 //! * Container versions before 4.0, of which no file was seen, are refused.
-//! * The list of checkpoints and the type of a pass-through disk are guesses, each in one place.
+//! * The list of checkpoints, the type of a pass-through disk and the VLAN of a port are guesses,
+//!   each in one place.
 //! * Saved memory (`.vsv`, `.bin`, RAM in `.vmrs`) is not interpreted.
 //! * No real host has been shown a file that [`write_vmcx`] made.
 
@@ -47,13 +48,15 @@ mod error;
 mod hvs;
 mod keys;
 mod manifest;
+mod port_features;
 mod reading;
 mod to_tree;
 mod tree;
 mod xml;
 
 pub use configuration::{
-    Checkpoint, ControllerKind, Disk, DiskSlot, Memory, NetworkAdapter, VmConfiguration,
+    Checkpoint, ControllerKind, Disk, DiskSlot, GuestAddresses, Memory, NetworkAdapter,
+    VmConfiguration,
 };
 pub use disk_paths::with_disk_paths;
 pub use error::{ConfigError, ConfigErrorKind};

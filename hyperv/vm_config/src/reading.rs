@@ -6,6 +6,7 @@ use crate::configuration::{Checkpoint, Memory, NetworkAdapter, VmConfiguration};
 use crate::drives::drives;
 use crate::keys::Keys;
 use crate::manifest::{FIRMWARE, GUEST_STATE, NETWORK, devices, instance_name};
+use crate::port_features::vlan_of;
 use crate::tree::{Node, Tree, Value};
 use crate::{ConfigError, ConfigErrorKind, hvs, read_vmcx, read_xml};
 
@@ -159,6 +160,8 @@ fn network_adapters(configuration: &Node) -> Result<Vec<NetworkAdapter>, ConfigE
             mac_address: keys.text("MacAddress")?.unwrap_or_default().to_owned(),
             mac_is_static: keys.bool("MacAddressIsStatic")?.unwrap_or(false),
             switch_name: switch_name(&keys)?.to_owned(),
+            vlan: vlan_of(device.node),
+            addresses: None,
         });
     }
     Ok(adapters)

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::configuration::{ControllerKind, Disk, NetworkAdapter, VmConfiguration};
 use crate::drives::MAX_NUMBER;
 use crate::manifest::{FIRMWARE, GUEST_STATE, IDE, NETWORK, SCSI, instance_name};
+use crate::port_features::vlan_keys;
 use crate::tree::{Node, Tree, Value};
 
 /// Class of the controllers that are neither IDE nor SCSI. Reading tells them by being unknown.
@@ -17,7 +18,7 @@ impl VmConfiguration {
     ///
     /// Reading gives an equal configuration back where the version has the form `major.minor`,
     /// the generation is 1 or 2, disks are in order and at most one in a slot, texts have no NUL,
-    /// and numbers are within what Hyper-V itself permits.
+    /// no adapter tells its guest's addresses, and numbers are within what Hyper-V itself permits.
     pub fn to_tree(&self) -> Tree {
         let mut devices = Devices::default();
         devices.single(
@@ -197,16 +198,15 @@ fn drive(disk: &Disk) -> Node {
 }
 
 fn adapter_keys(adapter: &NetworkAdapter) -> Vec<Node> {
+    let mut connection = vec![Node::text("AltSwitchName", &adapter.switch_name)];
+    connection.extend(adapter.vlan.into_iter().flat_map(vlan_keys));
     vec![
         Node::text("FriendlyName", &adapter.name),
         Node::text("MacAddress", &adapter.mac_address),
         Node::bool("MacAddressIsStatic", adapter.mac_is_static),
         Node::bool("IsConnected", !adapter.switch_name.is_empty()),
         Node::text("SwitchName", &adapter.switch_name),
-        Node::branch(
-            "Connection",
-            vec![Node::text("AltSwitchName", &adapter.switch_name)],
-        ),
+        Node::branch("Connection", connection),
     ]
 }
 

@@ -93,6 +93,8 @@ fn a_full_configuration_reads_as_written() {
             mac_address: "00-15-5D-01-02-03".into(),
             mac_is_static: true,
             switch_name: "External".into(),
+            vlan: Some(4094),
+            addresses: None,
         }],
         checkpoints: vec![Checkpoint {
             id: Uuid::from_u128(7),
@@ -256,4 +258,11 @@ fn what_describes_no_vm_is_something_else() {
     let nameless = read(vec![Node::branch("properties", vec![])]).unwrap_err();
     assert_eq!(nameless.kind(), ConfigErrorKind::Corrupt);
     assert_eq!(nameless.field(), "configuration/properties/global_id");
+}
+
+#[test]
+fn adapters_of_older_points_are_read() {
+    let old = r#"{"name": "LAN", "mac_address": "00", "mac_is_static": true, "switch_name": "S"}"#;
+    let adapter: NetworkAdapter = serde_json::from_str(old).unwrap();
+    assert_eq!((adapter.vlan, adapter.addresses), (None, None));
 }

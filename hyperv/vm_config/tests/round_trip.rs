@@ -59,12 +59,15 @@ fn slots() -> impl Strategy<Value = Vec<Disk>> {
 }
 
 fn configuration() -> impl Strategy<Value = VmConfiguration> {
-    let adapter = (text(), text(), any::<bool>(), text()).prop_map(
-        |(name, mac_address, mac_is_static, switch_name)| NetworkAdapter {
+    let vlan = proptest::option::of(1_u16..4095);
+    let adapter = (text(), text(), any::<bool>(), text(), vlan).prop_map(
+        |(name, mac_address, mac_is_static, switch_name, vlan)| NetworkAdapter {
             name,
             mac_address,
             mac_is_static,
             switch_name,
+            vlan,
+            addresses: None,
         },
     );
     let checkpoint = (any::<u128>(), text()).prop_map(|(id, name)| Checkpoint {

@@ -24,6 +24,7 @@ mod settings_facts;
 mod shadow_storage;
 mod shared_volume;
 mod snapshot_facts;
+mod switches;
 mod vm_facts;
 mod vm_state;
 mod volume;
@@ -45,6 +46,7 @@ pub(crate) use settings_facts::{CheckpointSetting, ConfigurationVersion, Setting
 pub(crate) use shadow_storage::{ShadowStorage, read_shadow_storage};
 pub(crate) use shared_volume::{SharedVolume, shared_volumes};
 pub(crate) use snapshot_facts::{SnapshotFacts, SnapshotKind};
+pub(crate) use switches::read_switches;
 pub(crate) use vm_facts::{UnreadVm, VmFacts};
 pub(crate) use vm_state::VmOperation;
 pub(crate) use volume::{VolumeFacts, volume_of};
