@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::cmd::{
-    backup, demo, disk, doctor, explain, point, prune, repo, restore, sim, verify, version, vm,
+    backup, demo, disk, doctor, explain, host, point, prune, repo, restore, sim, verify, version,
+    vm,
 };
 use crate::store_limits::StoreLimitArgs;
 use crate::ui::ProgressMode;
@@ -128,6 +129,9 @@ pub(crate) enum Command {
     /// Make and look after a repository
     #[command(subcommand)]
     Repo(repo::RepoCommand),
+    /// Look at what a host itself is set to, and make its switches anew
+    #[command(subcommand)]
+    Host(host::HostCommand),
     /// Look at the VMs of a host
     #[command(subcommand)]
     Vm(vm::VmCommand),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use folder_host::FolderHost;
-use hyperv_host::HypervHost;
+use hyperv_host::{HypervHost, RestoreHost};
 use wmi_host::{ClusterHost, WmiHost, WmiHostOptions};
 
 use host_files::HostFiles;
@@ -27,6 +27,14 @@ pub(crate) struct HostArgs {
     /// cluster, through any of its nodes: cluster:winrm://USER@NODE
     #[arg(long, env = "LIFEBOAT_HOST", value_name = "HOST")]
     pub(crate) host: String,
+    #[command(flatten)]
+    way: WayArgs,
+}
+
+/// How a host is reached.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "The host")]
+pub(crate) struct WayArgs {
     /// All nodes of the cluster that the host is a node of
     #[arg(long)]
     pub(crate) cluster: bool,
@@ -64,12 +72,28 @@ impl OpenHost {
             Self::Cluster(host) => &**host,
         }
     }
+
+    /// Returns the host as one that VMs are restored to.
+    pub(crate) fn as_restore_host(&self) -> Result<&dyn RestoreHost, CliError> {
+        self.as_host().as_restore_host().ok_or_else(|| {
+            CliError::usage(format!("{} takes no VMs back", self.as_host().name())).hint(
+                "name a Hyper-V host: local, winrm://USER@HOST, cluster:winrm://USER@NODE or \
+                 sim:FOLDER; files alone come back with `lifeboat restore vm POINT --path FOLDER`",
+            )
+        })
+    }
 }
 
 impl HostArgs {
     /// Opens the host.
     pub(crate) fn open(&self) -> Result<OpenHost, CliError> {
-        let host = self.host.as_str();
+        self.way.open(&self.host)
+    }
+}
+
+impl WayArgs {
+    /// Opens a host.
+    pub(crate) fn open(&self, host: &str) -> Result<OpenHost, CliError> {
         let named = |kind: &str| host.strip_prefix(kind).filter(|rest| !rest.is_empty());
         if let Some(rest) = named("cluster:") {
             return self.open_cluster(rest);

@@ -22,6 +22,7 @@ mod exit_code;
 mod host_choice;
 mod interrupt;
 mod invocation;
+mod name_pair;
 mod observers;
 mod opened_by;
 mod password;

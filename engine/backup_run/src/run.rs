@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use hyperv_host::{Finding, HypervHost, Severity, VmEntry};
+use hyperv_host::{Finding, HostSettings, HypervHost, Severity, VmEntry};
 use jiff::Timestamp;
 use repository::{Repository, RepositoryError, RepositoryErrorKind, RestorePoint, RunWriter};
+use serde_json::Value;
 
 use crate::command::{Brackets, Verdict};
 use crate::throttle::Throttle;
@@ -101,8 +102,10 @@ fn back_up_all(
         let requests: Vec<_> = vms.iter().map(|vm| (vm, options.request_for(vm))).collect();
         host.announce(&requests);
     }
+    let (settings, unread) = host_settings(host);
     let run = Run {
         host,
+        settings,
         writer: &writer,
         vms,
         options,
@@ -120,7 +123,8 @@ fn back_up_all(
         }
     });
     // What was made for a VM that never began is nobody's any more.
-    let left = host.end_run(&options.request.run);
+    let mut left = host.end_run(&options.request.run);
+    left.extend(unread);
     if run.ended() == Some(Outcome::Cancelled) {
         // What was done until now is kept for the next run. If that fails too, it is done again.
         drop(writer.flush());
@@ -138,9 +142,34 @@ fn back_up_all(
     Ok((items, left))
 }
 
+/// Reads what the host itself is set to, once for all points of a run. A point is whole without
+/// it, so that it cannot be read is worth a word and no more.
+fn host_settings(host: &dyn HypervHost) -> (Option<Value>, Option<Finding>) {
+    let read = host.host_settings().map_err(|error| error.to_string());
+    let value = read.and_then(|settings| {
+        let value = settings.as_ref().map(serde_json::to_value).transpose();
+        match value.map_err(|error| error.to_string())? {
+            Some(value) if value.to_string().len() > HostSettings::BYTES_MAX => {
+                Err("they are too large".to_owned())
+            }
+            value => Ok(value),
+        }
+    });
+    match value {
+        Ok(value) => (value, None),
+        Err(why) => {
+            let text = format!("the settings of the host are not in these points: {why}");
+            let finding = Finding::new("HOST-SETTINGS-UNREAD", Severity::Info, text);
+            (None, Some(finding))
+        }
+    }
+}
+
 /// What the threads of a run share.
 struct Run<'a> {
     host: &'a dyn HypervHost,
+    /// What the host itself is set to, as points keep it.
+    settings: Option<Value>,
     writer: &'a RunWriter,
     vms: &'a [VmEntry],
     options: &'a BackupOptions,
@@ -217,6 +246,7 @@ impl Run<'_> {
     fn back_up(&self, number: usize, vm: &VmEntry, item: &mut RunItem) {
         let backup = VmBackup {
             host: self.host,
+            host_settings: self.settings.as_ref(),
             run: self.writer,
             vm,
             options: self.options,

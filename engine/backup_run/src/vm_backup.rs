@@ -14,6 +14,7 @@ use repository::{
     LeftOutDisk, PointKind, PointVm, RepositoryError, RepositoryErrorKind, RestorePoint, RunWriter,
     Stream, StreamRole,
 };
+use serde_json::Value;
 
 use crate::disk_backup::DiskBackup;
 use crate::held_still::{
@@ -42,6 +43,7 @@ struct Stored {
 /// One VM's turn in a run.
 pub(crate) struct VmBackup<'a> {
     pub(crate) host: &'a dyn HypervHost,
+    pub(crate) host_settings: Option<&'a Value>,
     pub(crate) run: &'a RunWriter,
     pub(crate) vm: &'a VmEntry,
     pub(crate) options: &'a BackupOptions,
@@ -323,6 +325,7 @@ impl VmBackup<'_> {
                 .configuration
                 .as_ref()
                 .and_then(|c| serde_json::to_value(c).ok()),
+            host_settings: self.host_settings.cloned(),
             warnings: item.warnings.clone(),
             program: self.options.program.clone(),
         })

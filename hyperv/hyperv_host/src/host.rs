@@ -4,7 +4,8 @@ use serde::Serialize;
 use vm_config::DiskSlot;
 
 use crate::{
-    BackupRequest, Finding, FrozenVm, HostError, PreviousBackup, RestoreHost, StepObserver, VmPlan,
+    BackupRequest, Finding, FrozenVm, HostError, HostSettings, PreviousBackup, RestoreHost,
+    StepObserver, VmPlan,
 };
 
 /// A Hyper-V host, real or not.
@@ -54,6 +55,12 @@ pub trait HypervHost: Send + Sync {
         previous: Option<&PreviousBackup>,
         observer: &dyn StepObserver,
     ) -> Result<Box<dyn FrozenVm>, HostError>;
+
+    /// Reads what the host itself is set to: its switches, folders and the like. Nothing is touched.
+    /// `None` where there is no such host, only its files.
+    fn host_settings(&self) -> Result<Option<HostSettings>, HostError> {
+        Ok(None)
+    }
 
     /// Returns the host as one that VMs are restored to; `None` where it is none.
     fn as_restore_host(&self) -> Option<&dyn RestoreHost> {

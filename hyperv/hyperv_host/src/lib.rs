@@ -27,6 +27,7 @@ mod finding;
 mod frozen_vm;
 mod full_reason;
 mod host;
+mod host_settings;
 mod image_source;
 mod plan;
 mod request;
@@ -44,6 +45,7 @@ pub use finding::{Finding, Severity};
 pub use frozen_vm::{FrozenVm, Sealed, StepObserver};
 pub use full_reason::FullReason;
 pub use host::{DiskEntry, DiskKind, HypervHost, Inventory, PowerState, VmEntry};
+pub use host_settings::{HostSettings, LiveMigration, NodeSettings};
 pub use plan::{BackupMethod, DiskPlan, LeftOut, VmPlan};
 pub use request::{
     BackupMode, BackupRequest, GuestBackup, OnMissed, PreviousBackup, PreviousDisk, Retry, Room,

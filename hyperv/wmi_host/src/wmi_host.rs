@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use disk_image::HostPaths;
 use hyperv_host::{
-    BackupRequest, FrozenVm, HostError, HostErrorKind, HypervHost, Inventory, PreviousBackup,
-    StepObserver, VmEntry, VmPlan,
+    BackupRequest, FrozenVm, HostError, HostErrorKind, HostSettings, HypervHost, Inventory,
+    NodeSettings, PreviousBackup, StepObserver, VmEntry, VmPlan,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use wmi::{Clock, WmiSession};
 
 use crate::backup::begin;
 use crate::cluster::{LoneHost, Whereabouts};
-use crate::facts::{HostFacts, HostState, VmFacts};
+use crate::facts::{HostFacts, HostState, VmFacts, read_host_settings};
 use crate::host_failure::host_failure;
 use crate::inventory::inventory;
 use crate::plan::plan;
@@ -150,6 +150,12 @@ impl WmiHost {
             .map_err(|error| host_failure(self.session.host(), "reading its state", error))
     }
 
+    /// Reads what the machine is set to: a dozen calls, whatever the number of VMs.
+    pub(crate) fn node_settings(&self) -> Result<NodeSettings, HostError> {
+        read_host_settings(&*self.session)
+            .map_err(|error| host_failure(self.session.host(), "reading its settings", error))
+    }
+
     /// Reads one VM anew: a few calls.
     ///
     /// # Errors
@@ -200,6 +206,15 @@ impl HypervHost for WmiHost {
         observer: &dyn StepObserver,
     ) -> Result<Box<dyn FrozenVm>, HostError> {
         begin(self, vm, request, previous, observer)
+    }
+
+    fn host_settings(&self) -> Result<Option<HostSettings>, HostError> {
+        let nodes = vec![self.node_settings()?];
+        Ok(Some(HostSettings::new(
+            self.name(),
+            self.clock.now(),
+            nodes,
+        )))
     }
 }
 

@@ -59,6 +59,9 @@ pub struct RestorePoint {
     pub left_out: Vec<LeftOutDisk>,
     /// The typed configuration as it was understood when the point was made.
     pub configuration: Option<Value>,
+    /// What the host itself was set to when the run began: switches, folders and the like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_settings: Option<Value>,
     /// What went less well than it should.
     pub warnings: Vec<String>,
     /// Program and version that made the point.

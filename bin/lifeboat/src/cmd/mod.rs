@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod disk;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod host;
 pub(crate) mod keep_args;
 pub(crate) mod point;
 pub(crate) mod prune;
@@ -29,6 +30,7 @@ pub(crate) fn run(invocation: &Invocation, command: Command) -> Result<ExitCode,
         Command::Point(command) => point::run(invocation, &command),
         Command::Prune(args) => prune::run(invocation, &args),
         Command::Repo(command) => repo::run(invocation, &command),
+        Command::Host(command) => host::run(invocation, &command),
         Command::Vm(command) => vm::run(invocation, &command),
         Command::Doctor(args) => doctor::run(invocation, &args),
         Command::Explain(args) => explain::run(invocation, &args),

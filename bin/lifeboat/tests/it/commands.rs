@@ -37,6 +37,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("vm list", "HOST"),
     ("vm plan", "HOST"),
     ("vm show", "Web HOST"),
+    ("host show", "--host=sim:shown"),
+    ("host export", "--host=sim:shown --format=json"),
     ("doctor guest", "--paste lsmod"),
     ("explain", "VM-PASS-THROUGH"),
     ("sim new", "sim"),

@@ -259,4 +259,14 @@ pub(super) const PAGES: &[Explanation] = &[
         more: &["docs/operate/support.md", "LB-2033"],
         ..BLANK
     },
+    Explanation {
+        code: "LB-1024",
+        id: "HOST-SETTINGS-UNREAD",
+        title: "the host's own settings are not in the points",
+        severity: Info,
+        means: "The host did not tell its virtual switches, folders and live-migration settings when the run began, or there was too much of it.",
+        matters: "The points are whole, and their VMs can be restored. Somebody who has to build the host anew finds its switches in an earlier point only.",
+        cure: "`lifeboat host show --host HOST` says what the host answers. The account needs to read root\\virtualization\\v2.",
+        ..BLANK
+    },
 ];

@@ -107,6 +107,7 @@ pub(crate) fn back_up(
         checkpoints: None,
         stages: Vec::new(),
         interruption_ms: None,
+        host_settings: None,
         left_out: Vec::new(),
         configuration: None,
         warnings: vec!["a warning".to_owned()],

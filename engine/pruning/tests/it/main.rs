@@ -80,6 +80,7 @@ fn back_up(store: &MemoryStore, repository: &Repository, vm: &str, days: u8) -> 
             checkpoints: None,
             stages: Vec::new(),
             interruption_ms: None,
+            host_settings: None,
             left_out: Vec::new(),
             configuration: None,
             warnings: Vec::new(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyperv_host::{
-    BackupRequest, FrozenVm, HostError, HostErrorKind, HypervHost, Inventory, PreviousBackup,
-    StepObserver, VmEntry, VmPlan,
+    BackupRequest, FrozenVm, HostError, HostErrorKind, HostSettings, HypervHost, Inventory,
+    PreviousBackup, StepObserver, VmEntry, VmPlan,
 };
 use uuid::Uuid;
 
@@ -225,6 +225,24 @@ impl HypervHost for ClusterHost {
         match self.holder(vm)? {
             Some(holder) => begin(&holder, vm),
             None => self.on_owner(vm, begin),
+        }
+    }
+
+    /// Those of the nodes that answer; an error only where none does.
+    fn host_settings(&self) -> Result<Option<HostSettings>, HostError> {
+        let mut failure = None;
+        let (mut nodes, mut taken) = (Vec::new(), None);
+        for host in self.nodes.hosts() {
+            match host.node_settings() {
+                Ok(node) => nodes.push(node),
+                Err(error) => failure = Some(error),
+            }
+            taken = taken.or_else(|| Some(host.clock.now()));
+        }
+        match (failure, taken) {
+            (Some(error), _) if nodes.is_empty() => Err(error),
+            (_, Some(taken)) => Ok(Some(HostSettings::new(&self.name, taken, nodes))),
+            (_, None) => Ok(None),
         }
     }
 }

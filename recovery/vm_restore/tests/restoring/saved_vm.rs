@@ -165,6 +165,7 @@ impl SavedVm {
             checkpoints: None,
             stages: Vec::new(),
             interruption_ms: None,
+            host_settings: None,
             left_out: Vec::new(),
             configuration: Some(serde_json::to_value(configuration()).unwrap()),
             warnings: Vec::new(),

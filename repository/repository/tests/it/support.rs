@@ -210,6 +210,7 @@ pub(crate) fn publish_with_parent(
         checkpoints: None,
         stages: Vec::new(),
         interruption_ms: None,
+        host_settings: None,
         left_out: Vec::new(),
         configuration: None,
         warnings: Vec::new(),
