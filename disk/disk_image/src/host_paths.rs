@@ -17,6 +17,13 @@ pub trait HostPaths: Send + Sync + Debug {
     /// nothing is there, or where it lies outside of the roots.
     fn locate(&self, host_path: &str) -> Option<PathBuf>;
 
+    /// Returns where a host's absolute path lies on this machine, whether something is there yet or
+    /// not; `None` where that lies outside of the roots, or no file of Windows can have the name.
+    /// What is there of it already is resolved as [`HostPaths::locate`] does.
+    fn place(&self, host_path: &str) -> Option<PathBuf> {
+        self.locate(host_path)
+    }
+
     /// Returns the folders that hold all the files of the host.
     fn roots(&self) -> Vec<PathBuf>;
 }
@@ -109,12 +116,57 @@ impl HostPaths for DriveMap {
             .find_map(|drive| drive.root.contain(only).ok())
     }
 
+    fn place(&self, host_path: &str) -> Option<PathBuf> {
+        let path = WindowsPath::parse(host_path);
+        path.volume()?;
+        let components = path.resolved()?;
+        let (drive, rest) = self.drive_of(&path, &components)?;
+        let mut at = drive.root.path().to_owned();
+        for (number, component) in rest.iter().enumerate() {
+            match entries_named(&at, component).as_slice() {
+                // Nothing is here yet, so nothing below is a link either.
+                [] => {
+                    let below = rest.get(number..)?;
+                    if !at.is_dir() || !below.iter().all(|name| is_new_name(name)) {
+                        return None;
+                    }
+                    return Some(below.iter().fold(at, |at, name| at.join(name)));
+                }
+                [only] => {
+                    let mut drives = self.drives.iter();
+                    at = drives.find_map(|drive| drive.root.contain(only).ok())?;
+                }
+                _ => return None,
+            }
+        }
+        Some(at)
+    }
+
     fn roots(&self) -> Vec<PathBuf> {
         self.drives
             .iter()
             .map(|drive| drive.root.path().to_owned())
             .collect()
     }
+}
+
+/// Returns whether Windows can make a file of this name, and would not make one of another name or
+/// a device of it.
+fn is_new_name(name: &str) -> bool {
+    const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+    const NUMBERED: [&str; 2] = ["com", "lpt"];
+    let stem = name.split('.').next().unwrap_or_default();
+    let stem = stem.trim_end().to_lowercase();
+    let is_numbered = |device: &&str| {
+        let number = stem.strip_prefix(*device);
+        number.is_some_and(|own| own.chars().count() == 1 && own.chars().all(char::is_numeric))
+    };
+    let is_plain = |c: char| !c.is_control() && !"<>:\"/\\|?*".contains(c);
+    !name.is_empty()
+        && name.chars().all(is_plain)
+        && !name.ends_with(['.', ' '])
+        && !DEVICES.contains(&stem.as_str())
+        && !NUMBERED.iter().any(|device| is_numbered(&device))
 }
 
 #[cfg(test)]
@@ -225,6 +277,49 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_path_that_is_not_there_yet_has_its_place() {
+        let host = Host::new();
+        let root = host.folder.path().canonicalize().unwrap();
+        let place = |path: &str| {
+            let found = host.map.place(path)?;
+            let below = found.strip_prefix(&root).unwrap().to_str().unwrap();
+            Some(below.replace('\\', "/"))
+        };
+        for (path, found) in [
+            ("C:\\VMs\\A.vhdx", "c/VMs/A.vhdx"),
+            ("c:\\vms\\New VM\\d.vhdx", "c/VMs/New VM/d.vhdx"),
+            ("D:\\x\\..\\y\\z", "d/y/z"),
+            ("C:\\ClusterStorage\\Volume1\\web\\a.vhdx", "csv/web/a.vhdx"),
+            ("\\\\server\\share\\new", "d/new"),
+            ("C:\\company\\comx.vhdx", "c/company/comx.vhdx"),
+        ] {
+            assert_eq!(place(path).as_deref(), Some(found), "{path}");
+        }
+        for path in [
+            "",
+            "new.vhdx",
+            "C:new",
+            "E:\\new",
+            "\\\\other\\share\\new",
+            "C:\\..\\new",
+            "C:\\VMs\\..\\..\\new",
+            "C:\\new\\..\\..\\new",
+            "C:\\root.vhdx\\new",
+            "C:\\new:stream",
+            "C:\\new?.vhdx",
+            "C:\\new ",
+            "C:\\new.\\a",
+            "C:\\nul",
+            "C:\\a\\Con.vhdx",
+            "C:\\COM1",
+            "C:\\lpt\u{b9}.txt",
+            "\\\\.\\PhysicalDrive0",
+        ] {
+            assert_eq!(place(path), None, "{path}");
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn links_may_lead_to_another_drive_and_nowhere_else() {
@@ -236,6 +331,17 @@ mod tests {
         link("secret.vhdx", "c/out.vhdx");
         link("", "c/up");
         link("d/x", "c/other");
+        link("nowhere", "c/broken");
+        for path in [
+            "C:\\up\\new",
+            "C:\\out.vhdx",
+            "C:\\broken",
+            "C:\\broken\\new",
+        ] {
+            assert_eq!(host.map.place(path), None, "{path}");
+        }
+        let other = host.map.place("C:\\other\\new.vhdx").unwrap();
+        assert!(other.ends_with("d/x/new.vhdx"), "{}", other.display());
         assert_eq!(host.locate("C:\\out.vhdx"), None);
         assert_eq!(host.locate("C:\\up\\secret.vhdx"), None);
         assert_eq!(

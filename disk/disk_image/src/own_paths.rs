@@ -41,6 +41,11 @@ impl HostPaths for OwnPaths {
         snapshot.locate(host_path)
     }
 
+    fn place(&self, host_path: &str) -> Option<PathBuf> {
+        // Nothing is made on a snapshot.
+        self.named.place(host_path)
+    }
+
     fn roots(&self) -> Vec<PathBuf> {
         self.named.roots()
     }

@@ -21,6 +21,14 @@ impl SimPaths {
     pub fn new(host: Arc<SimHost>) -> Self {
         Self { host }
     }
+
+    fn drives(&self) -> Option<DriveMap> {
+        let mut map = DriveMap::new();
+        for (prefix, folder) in self.host.drives().ok()? {
+            map = map.with(&prefix, &folder).ok()?;
+        }
+        Some(map)
+    }
 }
 
 impl fmt::Debug for SimPaths {
@@ -36,11 +44,12 @@ impl HostPaths for SimPaths {
             let map = DriveMap::new().with("S:\\", &folder).ok()?;
             return map.locate(&format!("S:\\{rest}"));
         }
-        let mut map = DriveMap::new();
-        for (prefix, folder) in self.host.drives().ok()? {
-            map = map.with(&prefix, &folder).ok()?;
-        }
-        map.locate(host_path)
+        self.drives()?.locate(host_path)
+    }
+
+    fn place(&self, host_path: &str) -> Option<PathBuf> {
+        // Nothing is made on a snapshot.
+        self.drives()?.place(host_path)
     }
 
     fn roots(&self) -> Vec<PathBuf> {

@@ -25,6 +25,7 @@ pub fn key_properties(class: &str) -> &'static [&'static str] {
         ("Msvm_VirtualSystemReferencePointService", SERVICE),
         ("Msvm_VirtualSystemMigrationService", SERVICE),
         ("Msvm_ImageManagementService", SERVICE),
+        ("Msvm_VirtualEthernetSwitchManagementService", SERVICE),
         ("Msvm_ReplicationService", SERVICE),
         ("Msvm_VssComponent", DEVICE),
         ("Msvm_ShutdownComponent", DEVICE),

@@ -35,12 +35,13 @@ pub(crate) use cluster::{
     ClusterFacts, ClusterVm, NodeFacts, NodeState, ResourceState, cluster_vm_resource, cluster_vms,
 };
 pub(crate) use cluster_group::{ClusterGroup, GroupState, cluster_groups};
-pub(crate) use disk_facts::{DiskFacts, disks_of_settings};
+pub(crate) use disk_facts::{DiskFacts, controllers, disks, disks_of_settings, parent_of};
 pub(crate) use guest_facts::{GuestFacts, GuestService};
 pub(crate) use host_facts::HostFacts;
 pub(crate) use host_settings::read_host_settings;
 pub(crate) use host_state::{HostState, read_volumes};
 pub(crate) use instance_id::owner_of;
+pub(crate) use raw_vms::host_guid;
 pub(crate) use reference_point::ReferencePointFacts;
 pub(crate) use replication::{REPLICATING, ReplicationFacts, SUSPENDED};
 pub(crate) use services::{WindowsService, read_services};

@@ -60,6 +60,7 @@ mod journal;
 mod plan;
 mod replication;
 mod residue;
+mod restore;
 mod vss;
 mod wmi_host;
 

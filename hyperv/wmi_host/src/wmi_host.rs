@@ -8,7 +8,7 @@ use std::time::Duration;
 use disk_image::HostPaths;
 use hyperv_host::{
     BackupRequest, FrozenVm, HostError, HostErrorKind, HostSettings, HypervHost, Inventory,
-    NodeSettings, PreviousBackup, StepObserver, VmEntry, VmPlan,
+    NodeSettings, PreviousBackup, RestoreHost, StepObserver, VmEntry, VmPlan,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -36,6 +36,8 @@ pub struct WmiHost {
     cluster: Option<Weak<dyn Whereabouts>>,
     /// Sets of volume snapshots that serve the VMs of a run.
     pub(crate) run_sets: RunSets,
+    /// Held from asking for a planned VM to knowing which one it is.
+    pub(crate) planning: Mutex<()>,
     /// What the last inventory read, and when.
     recent: Mutex<Option<(Timestamp, Arc<HostFacts>)>>,
 }
@@ -79,6 +81,7 @@ impl WmiHost {
             options,
             cluster: None,
             run_sets: RunSets::default(),
+            planning: Mutex::default(),
             recent: Mutex::new(None),
         })
     }
@@ -109,6 +112,7 @@ impl WmiHost {
             options: self.options.clone(),
             cluster: self.cluster.clone(),
             run_sets: RunSets::default(),
+            planning: Mutex::default(),
             recent: Mutex::new(None),
         })
     }
@@ -211,10 +215,14 @@ impl HypervHost for WmiHost {
     fn host_settings(&self) -> Result<Option<HostSettings>, HostError> {
         let nodes = vec![self.node_settings()?];
         Ok(Some(HostSettings::new(
-            self.name(),
+            self.session.host(),
             self.clock.now(),
             nodes,
         )))
+    }
+
+    fn as_restore_host(&self) -> Option<&dyn RestoreHost> {
+        Some(self)
     }
 }
 

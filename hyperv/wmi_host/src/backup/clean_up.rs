@@ -40,6 +40,8 @@ pub(super) fn clean_up(
     for recorded in journal.entries_of(vm.id)? {
         match recorded {
             Recorded::Living(other) if is_own(&other) => return Err(busy_with(&other)),
+            // A backup of a VM is no reason to take it for one that nobody wants.
+            Recorded::Dead(entry) if entry.entry().restore.is_some() => {}
             Recorded::Dead(entry) if is_own(entry.entry()) => {
                 let run = entry.entry().run.clone();
                 observer.step(&format!("cleaning up after the run {run}"));

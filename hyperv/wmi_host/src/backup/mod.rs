@@ -13,7 +13,7 @@
 //! entry, at once or in a later run.
 
 mod begin;
-mod changes;
+pub(crate) mod changes;
 pub(crate) mod checkpoint;
 pub(crate) mod clean_up;
 pub(crate) mod consistency;

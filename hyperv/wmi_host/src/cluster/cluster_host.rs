@@ -245,6 +245,10 @@ impl HypervHost for ClusterHost {
             (_, None) => Ok(None),
         }
     }
+
+    fn as_restore_host(&self) -> Option<&dyn hyperv_host::RestoreHost> {
+        Some(self)
+    }
 }
 
 impl ClusterHost {

@@ -31,6 +31,7 @@ mod inventory;
 mod nodes;
 mod power;
 mod residue;
+mod restore;
 mod storage_path;
 mod whereabouts;
 
@@ -38,6 +39,6 @@ pub use cluster_host::ClusterHost;
 pub(crate) use following_session::FollowingSession;
 pub use nodes::NodeConnector;
 pub(crate) use nodes::is_node;
-pub(crate) use power::{PowerChange, change_power};
+pub(crate) use power::{PowerChange, change_power, take_role_offline};
 pub use storage_path::is_shared_storage;
 pub(crate) use whereabouts::{LoneHost, Whereabouts};

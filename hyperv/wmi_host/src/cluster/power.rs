@@ -65,6 +65,56 @@ pub(crate) fn change_power(
     wait_for(link, vm, change, &doing)
 }
 
+/// Takes the role of a VM offline, whatever that does to the VM, and waits until it is: what is
+/// done to the VM then is no failure to the cluster (CLUS-06). Does nothing where no cluster has it.
+pub(crate) fn take_role_offline(link: &Link, vm: &VmFacts) -> Result<(), HostError> {
+    let doing = format!("taking the role of the VM {} offline", vm.name);
+    let failed = |error| host_failure(link.host(), &doing, error);
+    let role = || {
+        let resource = link.patiently(|| cluster_vm_resource(&*link.session, vm.id));
+        resource.map_err(failed)
+    };
+    let is_at_rest = |resource: &Instance| {
+        let state = ResourceState::of(resource.number("State"));
+        matches!(state, ResourceState::Offline | ResourceState::Failed)
+    };
+    let Some(resource) = role()?.filter(|own| !is_at_rest(own)) else {
+        return Ok(());
+    };
+    let mut asked = Some(take_offline(link, &resource));
+    let mut waited = Duration::ZERO;
+    while role()?.is_some_and(|own| !is_at_rest(&own)) {
+        // What was answered counts only where it did not come about.
+        if let Some(Err(error)) = asked.take() {
+            return Err(method_failure(link.host(), &doing, error));
+        }
+        if waited >= TIMEOUT {
+            let text = format!("{}: {doing}: it has not ended", link.host());
+            return Err(
+                HostError::new(HostErrorKind::Refused, text).hint("look at the cluster's events")
+            );
+        }
+        link.clock.wait(LOOK_EVERY);
+        waited += LOOK_EVERY;
+    }
+    Ok(())
+}
+
+/// Tells the cluster that the configuration of a VM has changed: `UpdateVirtualMachine`. Does
+/// nothing where no cluster has the VM. Contract: 6 [M]
+pub(crate) fn update_role(link: &Link, vm: uuid::Uuid) -> Result<(), MethodError> {
+    let method = "UpdateVirtualMachine";
+    let failed = |source: WmiError| MethodError::Wmi {
+        method: method.to_owned(),
+        source,
+    };
+    let resource = link.patiently(|| cluster_vm_resource(&*link.session, vm));
+    match resource.map_err(failed)? {
+        Some(resource) => call_cluster(link, &resource, method, &[]),
+        None => Ok(()),
+    }
+}
+
 /// `Msvm_ComputerSystem.RequestStateChange` (contract 1.1). In a cluster only between running and
 /// paused, which the cluster does not take for a failure. Contract: 6 [M]
 fn request_state(link: &Link, vm: &ObjectPath, change: PowerChange) -> Result<(), MethodError> {

@@ -56,7 +56,7 @@ pub(crate) fn disks_of_settings(
 }
 
 /// Reads the disks among all resources of one owner.
-pub(super) fn disks(resources: &[&Instance]) -> Vec<DiskFacts> {
+pub(crate) fn disks(resources: &[&Instance]) -> Vec<DiskFacts> {
     let by_id: HashMap<String, &Instance> = resources
         .iter()
         .filter_map(|instance| Some((comparable(&instance.text("InstanceID")?), *instance)))
@@ -92,7 +92,7 @@ fn disk(
     let instance_id = resource.text("InstanceID")?;
     let (drive, kind, path) = match kind.as_str() {
         "Microsoft:Hyper-V:Virtual Hard Disk" if !path.is_empty() => (
-            parent_of(resource, by_id),
+            parent_in(resource, by_id),
             virtual_kind(resource, &path),
             path,
         ),
@@ -128,9 +128,32 @@ fn virtual_kind(medium: &Instance, path: &str) -> DiskKind {
     }
 }
 
-fn parent_of<'a>(child: &Instance, by_id: &HashMap<String, &'a Instance>) -> Option<&'a Instance> {
+fn parent_in<'a>(child: &Instance, by_id: &HashMap<String, &'a Instance>) -> Option<&'a Instance> {
     let parent = child.value("Parent").to_reference()?;
     by_id.get(&comparable(parent.key("InstanceID")?)).copied()
+}
+
+/// Returns the resource that another one is attached to.
+pub(crate) fn parent_of<'a>(child: &Instance, resources: &[&'a Instance]) -> Option<&'a Instance> {
+    let parent = child.value("Parent").to_reference()?;
+    let parent = parent.key("InstanceID")?;
+    let is_parent = |own: &&Instance| {
+        let id = own.text("InstanceID").unwrap_or_default();
+        id.eq_ignore_ascii_case(parent)
+    };
+    resources.iter().copied().find(is_parent)
+}
+
+/// Returns the disk controllers, each with its kind and number.
+pub(crate) fn controllers<'a>(
+    resources: &[&'a Instance],
+) -> Vec<(ControllerKind, u32, &'a Instance)> {
+    let numbers = controller_numbers(resources);
+    let number = |own: &&'a Instance| {
+        let (kind, number) = *numbers.get(&comparable(&own.text("InstanceID")?))?;
+        Some((kind, number, *own))
+    };
+    resources.iter().filter_map(number).collect()
 }
 
 fn slot_of_drive(
@@ -138,7 +161,7 @@ fn slot_of_drive(
     by_id: &HashMap<String, &Instance>,
     controllers: &HashMap<String, (ControllerKind, u32)>,
 ) -> Option<DiskSlot> {
-    let controller = parent_of(drive, by_id)?.text("InstanceID")?;
+    let controller = parent_in(drive, by_id)?.text("InstanceID")?;
     let (kind, controller) = *controllers.get(&comparable(&controller))?;
     Some(DiskSlot {
         kind,

@@ -117,7 +117,7 @@ pub(super) fn is_settings_of(settings: &Instance, vm: Uuid) -> bool {
 }
 
 /// Writes a GUID as Hyper-V does: upper case, no braces (contract 1.1).
-pub(super) fn host_guid(id: Uuid) -> String {
+pub(crate) fn host_guid(id: Uuid) -> String {
     id.hyphenated().to_string().to_ascii_uppercase()
 }
 

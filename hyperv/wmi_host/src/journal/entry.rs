@@ -7,8 +7,10 @@ use uuid::Uuid;
 
 /// An entry is never larger, in bytes.
 pub(super) const ENTRY_BYTES_MAX: usize = 1 << 20;
-/// The version that this code writes, and the only one that it reads.
+/// The version of a backup's entry.
 const VERSION: u32 = 1;
+/// The version of a restore's entry: programs that know of backups alone leave it where it is.
+const VERSION_OF_RESTORES: u32 = 2;
 
 /// What is written down of one run of one VM.
 ///
@@ -84,6 +86,34 @@ pub(crate) struct JournalEntry {
     /// When the writer was asked that may leave them, by this machine's clock, as files' times are.
     #[serde(default)]
     pub(crate) writer_asked: Option<Timestamp>,
+    /// What a restore makes; `None`: the run is a backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) restore: Option<RestoreEntry>,
+}
+
+/// What a restore is about to make on a host, or has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RestoreEntry {
+    /// GUIDs of the planned VMs that were there before.
+    pub(crate) planned_before: Vec<Uuid>,
+    /// GUIDs of the VMs that were there before.
+    pub(crate) vms_before: Vec<Uuid>,
+    /// The GUID that the VM will have, where it keeps its own and that is known.
+    #[serde(default)]
+    pub(crate) expected: Option<Uuid>,
+    /// The folder that the VM's definition is to lie in.
+    pub(crate) configuration_folder: String,
+    /// It is made as it is; `false`: by way of a planned VM.
+    pub(crate) is_direct: bool,
+    /// It was asked for at this time, by the host's clock.
+    #[serde(default)]
+    pub(crate) asked: Option<Timestamp>,
+    /// GUID of the planned VM, or of the VM.
+    #[serde(default)]
+    pub(crate) made: Option<Uuid>,
+    /// The planned VM is about to become one that people see, or has.
+    #[serde(default)]
+    pub(crate) realizing: bool,
 }
 
 /// What a VM was doing before it was saved.
@@ -145,6 +175,22 @@ impl JournalEntry {
             pause_asked: None,
             auto_recovery: Vec::new(),
             writer_asked: None,
+            restore: None,
+        }
+    }
+
+    /// Makes the entry of a restore that has asked for nothing yet.
+    pub(crate) fn of_restore(
+        host: &str,
+        vm: Uuid,
+        vm_name: &str,
+        run: &str,
+        restore: RestoreEntry,
+    ) -> Self {
+        Self {
+            version: VERSION_OF_RESTORES,
+            restore: Some(restore),
+            ..Self::new(host, vm, vm_name, run)
         }
     }
 
@@ -157,9 +203,13 @@ impl JournalEntry {
             ));
         }
         let entry: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        if entry.version != VERSION {
+        let version = match entry.restore {
+            Some(_) => VERSION_OF_RESTORES,
+            None => VERSION,
+        };
+        if entry.version != version {
             return Err(format!(
-                "expected version {VERSION}, found {}: a newer program wrote it",
+                "expected version {version}, found {}: a newer program wrote it",
                 entry.version
             ));
         }
@@ -179,6 +229,9 @@ impl JournalEntry {
 
     /// Returns whether the host was never asked for anything that is not undone.
     pub(crate) fn is_untouched(&self) -> bool {
+        if let Some(restore) = &self.restore {
+            return restore.asked.is_none();
+        }
         let asked = self.asked.is_some() || self.job.is_some();
         let made = self.snapshot.is_some()
             || self.merging

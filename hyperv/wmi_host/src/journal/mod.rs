@@ -22,7 +22,7 @@ mod entry_lock;
 mod folder;
 mod open_entry;
 
-pub(crate) use entry::{Before, FoundState, JournalEntry};
+pub(crate) use entry::{Before, FoundState, JournalEntry, RestoreEntry};
 pub(crate) use folder::{Journal, Recorded};
 pub(crate) use open_entry::OpenEntry;
 

@@ -20,6 +20,7 @@ use crate::backup::journal_of;
 use crate::backup::link::Link;
 use crate::facts::{DiskFacts, HostFacts, SnapshotFacts, VmFacts, VmOperation, disks_of_settings};
 use crate::journal::{JournalEntry, OpenEntry, Recorded};
+use crate::restore::{restore_residue, settle_restore};
 use crate::vss::{is_auto_recovery, those_there};
 
 /// How long `fix_residue` waits for each merge.
@@ -95,6 +96,10 @@ pub fn fix_residue(host: &WmiHost) -> Result<Vec<Residue>, HostError> {
     let link = Link::of(host);
     for recorded in recorded(host, &*host.host_facts()?)?.own {
         if let Recorded::Dead(entry) = recorded {
+            if entry.entry().restore.is_some() {
+                settle_restore(&link, entry);
+                continue;
+            }
             // What is left is found again below. A checkpoint that carries our name and is in no
             // entry may be one that another machine reads just now: it is told, not touched.
             settle(&link, entry, Fate::Unknown, MERGE_WAIT);
@@ -129,7 +134,9 @@ fn recorded(host: &WmiHost, facts: &HostFacts) -> Result<Entries, HostError> {
         });
     let others: Vec<Recorded> = others;
     let elsewhere = others.iter().filter_map(|recorded| match recorded {
-        Recorded::Dead(open) => facts.vm(open.entry().vm).map(|_| open.entry().clone()),
+        Recorded::Dead(open) if open.entry().restore.is_none() => {
+            facts.vm(open.entry().vm).map(|_| open.entry().clone())
+        }
         _ => None,
     });
     Ok(Entries {
@@ -175,6 +182,7 @@ impl<'a> Search<'a> {
 
     fn recorded(&mut self, recorded: &Recorded) {
         match recorded {
+            Recorded::Dead(open) if open.entry().restore.is_some() => self.restore(open),
             Recorded::Living(entry) => {
                 self.living.insert(entry.vm);
             }
@@ -182,6 +190,13 @@ impl<'a> Search<'a> {
                 self.add(None, false, findings::journal_unreadable(file, why));
             }
             Recorded::Dead(open) => self.dead(open),
+        }
+    }
+
+    /// What a restore that died has left.
+    fn restore(&mut self, open: &OpenEntry) {
+        for (fixable, finding) in restore_residue(&Link::of(self.host), open.entry()) {
+            self.add(None, fixable, finding);
         }
     }
 

@@ -51,6 +51,10 @@ impl Asker {
     /// that the computers have for themselves. Between hosts that are in no cluster a VM moves with
     /// what was made of it: then that is there, and proves it.
     pub(crate) fn owns(&self, entry: &JournalEntry, vm: Option<&VmFacts>) -> bool {
+        // What a restore makes stays where it is until it is a VM.
+        if entry.restore.is_some() {
+            return self.is_here(entry);
+        }
         match vm {
             Some(vm) => self.is_among(entry) || came_along(entry, vm),
             // What was left on a VM that has moved is the new node's to settle.

@@ -1,0 +1,73 @@
+//! Features of a port: its VLAN.
+
+use wmi::{
+    CimType, EmbeddedInstance, Instance, MethodError, VIRTUALIZATION, Value, WmiError, WmiErrorKind,
+};
+
+use super::changed_settings::unasked;
+use crate::backup::link::{Link, MANAGEMENT_SERVICE};
+
+const VLAN: &str = "Msvm_EthernetSwitchPortVlanSettingData";
+/// `OperationMode`: the port is in one VLAN.
+const ACCESS: u32 = 1;
+
+/// Sets the VLAN of a connection, or takes it away. Nothing is asked where it is so already.
+/// Contract: 1.4 [M]
+pub(super) fn set_vlan(
+    link: &Link,
+    connection: &Instance,
+    vlan: Option<u16>,
+) -> Result<(), MethodError> {
+    let failed = |source| unasked("AddFeatureSettings", source);
+    let now = feature_of(link, connection).map_err(failed)?;
+    let is_so = |own: &Instance| {
+        let mode: u32 = own.number("OperationMode").unwrap_or(ACCESS);
+        mode == ACCESS && own.number("AccessVlanId") == vlan
+    };
+    match (now, vlan) {
+        (None, None) => Ok(()),
+        (Some(own), Some(_)) if is_so(&own) => Ok(()),
+        (Some(own), Some(vlan)) => {
+            let id = own.text("InstanceID").unwrap_or_default();
+            let text = feature(vlan).with("InstanceID", CimType::String, id);
+            let parameters = [("FeatureSettings", Value::from(vec![text.to_xml()]))];
+            let method = "ModifyFeatureSettings";
+            link.call_patiently(MANAGEMENT_SERVICE, method, &parameters)
+                .map(|_| ())
+        }
+        (Some(own), None) => {
+            let path = own.object_path(VIRTUALIZATION).map_err(failed)?;
+            let parameters = [("FeatureSettings", Value::from(vec![path]))];
+            let method = "RemoveFeatureSettings";
+            link.call_patiently(MANAGEMENT_SERVICE, method, &parameters)
+                .map(|_| ())
+        }
+        (None, Some(vlan)) => {
+            let connection = connection.object_path(VIRTUALIZATION).map_err(failed)?;
+            let parameters = [
+                ("AffectedConfiguration", Value::from(connection)),
+                ("FeatureSettings", Value::from(vec![feature(vlan).to_xml()])),
+            ];
+            let method = "AddFeatureSettings";
+            link.call_patiently(MANAGEMENT_SERVICE, method, &parameters)
+                .map(|_| ())
+        }
+    }
+}
+
+fn feature(vlan: u16) -> EmbeddedInstance {
+    EmbeddedInstance::new(VLAN)
+        .with("AccessVlanId", CimType::Uint16, vlan)
+        .with("OperationMode", CimType::Uint32, ACCESS)
+}
+
+/// Returns the VLAN's settings of a connection. Contract: 1.4 [M]
+fn feature_of(link: &Link, connection: &Instance) -> Result<Option<Instance>, WmiError> {
+    const ASSOCIATION: Option<&str> = Some("Msvm_EthernetPortSettingDataComponent");
+    let path = connection.object_path(VIRTUALIZATION)?;
+    let found = link.patiently(|| link.session.associators(&path, VLAN, ASSOCIATION));
+    match found {
+        Err(error) if error.kind() == WmiErrorKind::NoClass => Ok(None),
+        other => Ok(other?.into_iter().next()),
+    }
+}

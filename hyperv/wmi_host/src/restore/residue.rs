@@ -1,0 +1,38 @@
+//! What a restore that died has left, as `lifeboat doctor` tells it.
+
+use hyperv_host::Finding;
+
+use super::findings;
+use super::planned_vm::find_planned;
+use super::settle::vm_of_restore;
+use crate::backup::link::Link;
+use crate::journal::JournalEntry;
+use crate::residue::Found;
+
+/// Tells what a restore that died has left; nothing is changed. `true`: it can be removed.
+pub(crate) fn restore_residue(link: &Link, entry: &JournalEntry) -> Vec<(bool, Finding)> {
+    let mut found = Vec::new();
+    match find_planned(link, entry) {
+        Ok(Found::Ours(planned)) => {
+            found.push((true, findings::planned_left(entry, &planned, "")));
+        }
+        Ok(Found::Undecided(planned)) => {
+            found.push((false, findings::planned_undecided(entry, &planned)));
+        }
+        Ok(Found::Nothing) => {}
+        Err(error) => found.push((true, findings::unsettled(entry, &error))),
+    }
+    match vm_of_restore(link, entry) {
+        Ok(Some(vm)) => {
+            let why = "nobody heard of it";
+            found.push((true, findings::restored_vm_stays(entry, &vm, why)));
+        }
+        Ok(None) => {}
+        Err(error) => found.push((true, findings::unsettled(entry, &error))),
+    }
+    if found.is_empty() {
+        let nothing = "nothing of it is to be seen";
+        found.push((true, findings::unsettled(entry, &nothing)));
+    }
+    found
+}
