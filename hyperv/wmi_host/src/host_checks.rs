@@ -18,7 +18,6 @@ mod guests;
 mod inside;
 mod not_looked;
 mod services;
-mod target;
 mod versions;
 mod volumes;
 mod writer;
@@ -33,7 +32,6 @@ use crate::inventory::inventory;
 use not_looked::NotLooked;
 
 pub use fixes::{Fix, plan_fixes};
-pub use target::{RestoreTarget, TargetVolume};
 
 impl WmiHost {
     /// Looks at everything that a backup depends on: each finding with the name of its VM, or none

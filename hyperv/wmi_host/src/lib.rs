@@ -65,7 +65,7 @@ mod vss;
 mod wmi_host;
 
 pub use cluster::{ClusterHost, NodeConnector, is_shared_storage};
-pub use host_checks::{Fix, RestoreTarget, TargetVolume, plan_fixes};
+pub use host_checks::{Fix, plan_fixes};
 pub use host_failure::host_error;
 pub use residue::{Residue, find_residue, fix_residue};
 pub use wmi_host::{WmiHost, WmiHostOptions};

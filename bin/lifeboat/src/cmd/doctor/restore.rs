@@ -1,10 +1,9 @@
 //! `lifeboat doctor restore`: what a restore depends on, looked at ahead (requirement PRE-33).
 
 use clap::Args;
-use hyperv_host::{Finding, HostError, HypervHost as _, Severity};
+use hyperv_host::{Finding, HostError, HypervHost as _, RestoreHost, Severity, TargetHost};
 use repository::{Consistency, RestorePoint, StreamRole};
 use support_matrix::matrix;
-use wmi_host::RestoreTarget;
 
 use super::report::Report;
 use crate::cli_error::CliError;
@@ -36,7 +35,7 @@ pub(super) fn run(invocation: &Invocation, args: &RestoreArgs) -> Result<ExitCod
     }
     match args.host.as_ref().map(HostArgs::open).transpose()? {
         Some(OpenHost::Wmi(host)) => {
-            for finding in on_target(&point, &host.restore_target()?) {
+            for finding in on_target(&point, &host.target()?) {
                 report.add(vm(), finding);
             }
         }
@@ -49,11 +48,16 @@ pub(super) fn run(invocation: &Invocation, args: &RestoreArgs) -> Result<ExitCod
             }
             let mut of_nodes = Vec::new();
             for node in cluster.connected() {
-                match node.restore_target() {
+                match node.target() {
                     Ok(target) => {
-                        of_nodes.push((node.name().to_owned(), on_target(&point, &target)));
+                        of_nodes.push((
+                            RestoreHost::name(&*node).to_owned(),
+                            on_target(&point, &target),
+                        ));
                     }
-                    Err(error) => report.add(None, node_not_looked(node.name(), &error)),
+                    Err(error) => {
+                        report.add(None, node_not_looked(RestoreHost::name(&*node), &error))
+                    }
                 }
             }
             for finding in of_all_nodes(of_nodes) {
@@ -159,7 +163,7 @@ fn of_point(point: &RestorePoint) -> Vec<Finding> {
 }
 
 /// What a host would say to it.
-fn on_target(point: &RestorePoint, target: &RestoreTarget) -> Vec<Finding> {
+fn on_target(point: &RestorePoint, target: &TargetHost) -> Vec<Finding> {
     [
         version_of(point.vm.configuration_version.as_deref(), target),
         old_disks(point, target),
@@ -171,7 +175,7 @@ fn on_target(point: &RestorePoint, target: &RestoreTarget) -> Vec<Finding> {
     .collect()
 }
 
-fn version_of(wanted: Option<&str>, target: &RestoreTarget) -> Option<Finding> {
+fn version_of(wanted: Option<&str>, target: &TargetHost) -> Option<Finding> {
     let wanted = wanted?;
     let known = matrix()
         .host(target.version, target.is_desktop)
@@ -204,7 +208,7 @@ fn version_of(wanted: Option<&str>, target: &RestoreTarget) -> Option<Finding> {
 }
 
 /// VHDX came with 2012, VHD sets with 2016.
-fn old_disks(point: &RestorePoint, target: &RestoreTarget) -> Option<Finding> {
+fn old_disks(point: &RestorePoint, target: &TargetHost) -> Option<Finding> {
     let disks = point.disks().chain(&point.images);
     let too_new = disks.filter(|disk| {
         let is = |extension: &str| disk.name.to_lowercase().ends_with(extension);
@@ -225,19 +229,19 @@ fn old_disks(point: &RestorePoint, target: &RestoreTarget) -> Option<Finding> {
     })
 }
 
-fn same_vm(point: &RestorePoint, target: &RestoreTarget) -> Option<Finding> {
-    let (_, name) = target
+fn same_vm(point: &RestorePoint, target: &TargetHost) -> Option<Finding> {
+    let vm = target
         .vms
         .iter()
-        .find(|(identity, _)| identity.eq_ignore_ascii_case(&point.vm.identity))?;
-    let text = format!("the host has the VM already, as {name}");
+        .find(|vm| vm.identity.eq_ignore_ascii_case(&point.vm.identity))?;
+    let text = format!("the host has the VM already, as {}", vm.name);
     Some(
         Finding::new("POINT-SAME-VM", Severity::Info, text)
             .cure("restore it as a new VM, or to another folder, and choose afterwards"),
     )
 }
 
-fn room(point: &RestorePoint, target: &RestoreTarget) -> Option<Finding> {
+fn room(point: &RestorePoint, target: &TargetHost) -> Option<Finding> {
     let disks = point.disks().chain(&point.images);
     let wanted: u64 = disks
         .map(|disk| disk.statistics.data_bytes)
@@ -292,12 +296,10 @@ mod tests {
 
     #[test]
     fn a_host_that_nobody_knows_is_told_to_be_unknown() {
-        let target = |version| RestoreTarget {
+        let target = |version| TargetHost {
             caption: "Windows".to_owned(),
             version,
-            is_desktop: false,
-            volumes: Vec::new(),
-            vms: Vec::new(),
+            ..TargetHost::default()
         };
         let said = |version| {
             let finding = version_of(Some("9.0"), &target(version));
