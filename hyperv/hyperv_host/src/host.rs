@@ -1,6 +1,6 @@
 //! What a host has.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vm_config::DiskSlot;
 
 use crate::{
@@ -102,7 +102,7 @@ pub struct VmEntry {
 }
 
 /// What a VM is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PowerState {

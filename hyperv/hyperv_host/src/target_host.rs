@@ -52,7 +52,7 @@ pub struct TargetVolume {
 }
 
 /// A VM that a restore might meet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetVm {
     /// Its GUID in lower case.
     pub identity: String,

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
+use hyperv_host::Finding;
+
 /// What a step of a restore failed with: a `DiskError` or a `RepositoryError`.
 pub(crate) type Cause = Box<dyn Error + Send + Sync>;
 
@@ -19,6 +21,8 @@ pub enum RestoreError {
         /// Why it could not be.
         cause: Box<dyn Error + Send + Sync>,
     },
+    /// A check says that this cannot work; nothing was done.
+    Blocked(Finding),
     /// The point has no such disk.
     NoSuchDisk {
         /// The number that was asked for.
@@ -48,6 +52,7 @@ impl fmt::Display for RestoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed { what, .. } | Self::Checkpoint { what } => f.write_str(what),
+            Self::Blocked(finding) => write!(f, "{}: {}", finding.id, finding.text),
             Self::NoSuchDisk { disks: 0, .. } => f.write_str("the restore point has no disks"),
             Self::NoSuchDisk { number, disks } => {
                 write!(
@@ -64,7 +69,7 @@ impl Error for RestoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Failed { cause, .. } => Some(&**cause),
-            Self::NoSuchDisk { .. } | Self::Checkpoint { .. } => None,
+            Self::Blocked(_) | Self::NoSuchDisk { .. } | Self::Checkpoint { .. } => None,
         }
     }
 }

@@ -39,7 +39,9 @@ mod checkpoint_tree;
 mod damaged_disk;
 mod disk_restore;
 mod error;
+mod host_restore;
 mod image_names;
+mod new_files;
 mod point_disk;
 mod repository_image;
 mod target_path;
@@ -50,6 +52,12 @@ pub use checkpoint_tree::checkpoint_tree;
 pub use damaged_disk::{DamagedDisk, ZeroedRanges};
 pub use disk_restore::{DiskRestoreReport, restore_disk};
 pub use error::RestoreError;
+pub use host_restore::{
+    Destination, Destroyed, DiskMethod, DiskReport, HostRestoreFailure, HostRestoreObserver,
+    HostRestorePlan, HostRestoreReport, HostRestoreRequest, NetworkPolicy, PlannedDisk,
+    PlannedStep, RestoreKind, RestorePart, SpaceNeed, VmOutcome, plan_host_restore,
+    restore_all_latest,
+};
 pub use point_disk::{PointDisk, check_tree, disk_count, open_disk};
 pub use vm_plan::{PlannedFile, VmRestorePlan, plan_vm_restore};
 pub use vm_restore::VmRestoreReport;

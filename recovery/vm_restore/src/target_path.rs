@@ -8,6 +8,15 @@ use block_io::{DiskError, DiskErrorKind};
 ///
 /// A name in a point was written by the host that made it; a restore does not take its word.
 pub(crate) fn target_path(folder: &Path, name: &str) -> Result<PathBuf, DiskError> {
+    check_name(name)?;
+    Ok(name
+        .split('/')
+        .fold(folder.to_owned(), |path, part| path.join(part)))
+}
+
+/// Fails with `OutsideRoot` where a name, with `/` between its parts, could lead anywhere but below
+/// the folder that it is joined to.
+pub(crate) fn check_name(name: &str) -> Result<(), DiskError> {
     let part_is_good = |part: &str| {
         let forbidden =
             |c: char| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
@@ -22,9 +31,7 @@ pub(crate) fn target_path(folder: &Path, name: &str) -> Result<PathBuf, DiskErro
         return Err(DiskError::new(DiskErrorKind::OutsideRoot, what)
             .hint("restore the disks one by one with `lifeboat restore disk`"));
     }
-    Ok(name
-        .split('/')
-        .fold(folder.to_owned(), |path, part| path.join(part)))
+    Ok(())
 }
 
 /// Says whether Windows takes a name for one of its devices: `NUL`, but also `nul.vhdx`.

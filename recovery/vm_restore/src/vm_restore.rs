@@ -4,23 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use block_io::{BlockDevice as _, DiskError, DiskErrorKind, NewImage as _, flush_folder};
-use disk_image::{
-    CopyObserver, HostPaths, ImageFormat, NewImageOptions, OpenOptions, create, open,
-};
+use disk_image::{CopyObserver, HostPaths, ImageFormat, NewImageOptions, OpenOptions, open};
+use hyperv_host::CheckpointTree;
 use repository::StreamRole;
 use serde::Serialize;
 use vm_config::{DiskSlot, with_disk_paths};
 
 use crate::disk_restore::restore_stream;
 use crate::error::Cause;
+use crate::new_files::{make_folder, read_configuration, write_file};
 use crate::point_disk::disk_id_of;
 use crate::target_path::target_path;
 use crate::vm_plan::NOTE_FILE;
 use crate::{PlannedFile, RestoreError, VmRestorePlan};
-
-/// A configuration that is larger is not one.
-const CONFIGURATION_BYTES_MAX: u64 = 64 << 20;
 
 /// What a VM's restore did.
 #[derive(Debug, Clone, Serialize)]
@@ -78,7 +74,9 @@ impl VmRestorePlan {
         }
         match result {
             Ok(()) => {
-                report.lost_parents = self.lost_parents();
+                let tree = self.checkpoints.as_ref();
+                report.lost_parents =
+                    tree.map_or_else(Vec::new, |tree| lost_parents(&self.folder, tree));
                 Ok(report)
             }
             Err(error) => Err(RestoreError::of_vm(&self.vm, &self.folder, error)),
@@ -102,32 +100,6 @@ impl VmRestorePlan {
                  {listed} checkpoint(s), whose disks are not among the restored files"
             )
         })
-    }
-
-    /// Says which restored images do not find their parents as a host looks for them: by the path
-    /// that is relative to the child. The absolute one is that of the VM's first place, where there
-    /// is nothing, or what the VM there goes on with.
-    fn lost_parents(&self) -> Vec<String> {
-        let Some(tree) = &self.checkpoints else {
-            return Vec::new();
-        };
-        let nodes = tree.checkpoints.iter().flat_map(|node| &node.disks);
-        let mut leaves: Vec<&str> = nodes.chain(&tree.active).map(|disk| &*disk.image).collect();
-        leaves.sort_unstable();
-        leaves.dedup();
-        let options = OpenOptions::on_host(Arc::new(RelativeOnly(self.folder.clone())));
-        let opened = leaves.into_iter().filter_map(|leaf| {
-            let path = target_path(&self.folder, leaf).ok()?;
-            open(&path, &options).err()
-        });
-        opened
-            .map(|error| {
-                format!(
-                    "{error}; the files are as they were: tell the image where its parent is now \
-                     with Set-VHD -Path CHILD -ParentPath PARENT"
-                )
-            })
-            .collect()
     }
 
     fn make_all(
@@ -179,16 +151,7 @@ impl VmRestorePlan {
         report: &mut VmRestoreReport,
     ) -> Result<u64, Cause> {
         let stream = &file.stream;
-        if stream.size_bytes > CONFIGURATION_BYTES_MAX {
-            let what = format!("a configuration of {} bytes cannot be", stream.size_bytes);
-            return Err(DiskError::new(DiskErrorKind::Unsupported, what)
-                .in_file(&stream.name)
-                .into());
-        }
-        let mut bytes = vec![0; usize::try_from(stream.size_bytes).unwrap_or(0)];
-        self.repository
-            .open_stream(stream)?
-            .read_at(0, &mut bytes)?;
+        let mut bytes = read_configuration(&self.repository, stream)?;
         let paths = file.disk_paths.iter();
         let paths: Vec<(DiskSlot, &str)> = paths.map(|(slot, path)| (*slot, &**path)).collect();
         if !paths.is_empty() {
@@ -205,34 +168,25 @@ impl VmRestorePlan {
     }
 }
 
-/// Makes a folder and those above it, durably, and remembers which ones were not there.
-fn make_folder(folder: &Path, made: &mut Vec<PathBuf>) -> Result<(), DiskError> {
-    let missing: Vec<&Path> = folder
-        .ancestors()
-        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-        .collect();
-    for folder in missing.into_iter().rev() {
-        let failed = |what: &str, error| DiskError::io(&folder.display().to_string(), what, error);
-        match fs::create_dir(folder) {
-            Ok(()) => made.push(folder.to_owned()),
-            // Somebody was faster: it is not ours to remove.
-            Err(_) if folder.is_dir() => continue,
-            Err(error) => return Err(failed("cannot make this folder", error)),
-        }
-        // What a folder holds is durable only if its own name is.
-        flush_folder(folder.parent().unwrap_or(Path::new("")))
-            .map_err(|error| failed("cannot flush the folder above", error))?;
-    }
-    Ok(())
-}
-
-/// Writes a small new file as carefully as an image: durable, and whole or not at all.
-fn write_file(path: &Path, bytes: &[u8]) -> Result<u64, DiskError> {
-    let target = create(
-        path,
-        &NewImageOptions::new(ImageFormat::Raw, bytes.len() as u64),
-    )?;
-    target.write_at(0, bytes)?;
-    Box::new(target).finish()?;
-    Ok(bytes.len() as u64)
+/// Says which restored images do not find their parents as a host looks for them: by the path
+/// that is relative to the child. The absolute one is that of the VM's first place, where there
+/// is nothing, or what the VM there goes on with.
+pub(crate) fn lost_parents(folder: &Path, tree: &CheckpointTree) -> Vec<String> {
+    let nodes = tree.checkpoints.iter().flat_map(|node| &node.disks);
+    let mut leaves: Vec<&str> = nodes.chain(&tree.active).map(|disk| &*disk.image).collect();
+    leaves.sort_unstable();
+    leaves.dedup();
+    let options = OpenOptions::on_host(Arc::new(RelativeOnly(folder.to_owned())));
+    let opened = leaves.into_iter().filter_map(|leaf| {
+        let path = target_path(folder, leaf).ok()?;
+        open(&path, &options).err()
+    });
+    opened
+        .map(|error| {
+            format!(
+                "{error}; the files are as they were: tell the image where its parent is now \
+                 with Set-VHD -Path CHILD -ParentPath PARENT"
+            )
+        })
+        .collect()
 }

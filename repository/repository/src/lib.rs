@@ -84,8 +84,8 @@ pub use collect::{CollectObserver, CollectOptions, CollectReport, CollectStage};
 pub use error::{RepositoryError, RepositoryErrorKind};
 pub use keys::{HostKey, KeyFile, PasswordCost, RecoveryKey, Unlock};
 pub use maintain::{
-    BytesReport, CheckDepth, CheckReport, Damage, Difference, DifferenceKind, KeptObject,
-    LockReport, LostRange, LostStream, RepairPlan, RepairReport, RepositoryStatistics,
+    BytesReport, CheckDepth, CheckReport, Damage, DeviceDifference, Difference, DifferenceKind,
+    KeptObject, LockReport, LostRange, LostStream, RepairPlan, RepairReport, RepositoryStatistics,
     VerifyObserver, VerifyReport, check_bytes,
 };
 pub use point_selector::PointSelector;

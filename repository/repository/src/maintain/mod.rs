@@ -2,6 +2,7 @@
 
 mod check;
 mod compare;
+mod device_difference;
 mod lock_extension;
 mod repair;
 mod statistics;
@@ -10,6 +11,7 @@ mod verify;
 pub(crate) use check::in_parallel;
 pub use check::{BytesReport, CheckDepth, CheckReport, Damage, LostRange, LostStream, check_bytes};
 pub use compare::{Difference, DifferenceKind};
+pub use device_difference::DeviceDifference;
 pub use lock_extension::LockReport;
 pub use repair::{KeptObject, RepairPlan, RepairReport};
 pub use statistics::RepositoryStatistics;

@@ -24,6 +24,7 @@ mod stream_job;
 mod stream_tally;
 mod stream_writer;
 
+pub(crate) use chunk_source::ChunkSource;
 pub(crate) use index_writer::IndexWriter;
 pub(crate) use known_chunks::KnownChunks;
 pub(crate) use pack_builder::{FinishedPack, PackBuilder, StagedFrames};

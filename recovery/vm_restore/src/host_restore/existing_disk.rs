@@ -1,0 +1,152 @@
+//! A disk that is in the way: whether it can be written over where it differs, and what files it is.
+
+use std::path::Path;
+
+use block_io::DiskErrorKind;
+use disk_image::{DiskImage, ImageFormat, OpenOptions, open};
+use hyperv_host::{DiskChanges, RestoreHost, TargetVm};
+use repository::{Repository, Stream};
+use uuid::Uuid;
+use vm_config::DiskSlot;
+
+use super::host_path::{file_name, parent, same};
+use super::plan::DiskMethod;
+use crate::point_disk::disk_id_of;
+
+/// How an existing file can come to hold what the point has.
+pub(crate) struct Overwrite {
+    pub(crate) method: DiskMethod,
+    pub(crate) write_bytes: u64,
+    pub(crate) is_exact: bool,
+}
+
+/// Returns the file of the VM's disk at a slot.
+pub(crate) fn disk_at(vm: &TargetVm, slot: Option<DiskSlot>) -> Option<&str> {
+    let slot = slot?;
+    let mut disks = vm.disks.iter();
+    let found = disks.find(|(at, _)| *at == slot);
+    found.map(|(_, path)| &**path)
+}
+
+/// Opens the image at a path with whatever parents lie beside it.
+pub(crate) fn open_beside(local: &Path) -> Result<DiskImage, block_io::DiskError> {
+    open(local, &OpenOptions::default())
+}
+
+/// Says why an image that is there cannot be written over by what a stream holds; `None`: it can.
+pub(crate) fn unfit(image: &DiskImage, stream: &Stream) -> Option<String> {
+    use block_io::BlockDevice as _;
+    if image.chain().len() != 1 {
+        return Some("it is a chain of files".to_owned());
+    }
+    if !matches!(
+        image.format(),
+        ImageFormat::Vhdx | ImageFormat::VhdxFixed | ImageFormat::VhdFixed
+    ) {
+        return Some(format!(
+            "a file of format {} is written anew",
+            image.format()
+        ));
+    }
+    if image.size_bytes() != stream.size_bytes {
+        return Some(format!(
+            "it has {} bytes, and that of the point {}",
+            image.size_bytes(),
+            stream.size_bytes
+        ));
+    }
+    let is_vhdx = image.format() != ImageFormat::VhdFixed;
+    let wanted: Option<Uuid> = disk_id_of(stream).filter(|_| is_vhdx);
+    (wanted.is_some() && wanted != image.disk_id()).then(|| "it is another virtual disk".to_owned())
+}
+
+/// Says how the disk of a VM that gives way is written over; `None` where it is written anew.
+pub(crate) fn overwrite(
+    repository: &Repository,
+    host: &dyn RestoreHost,
+    vm: &TargetVm,
+    (slot, path): (DiskSlot, &str),
+    stream: &Stream,
+    is_there: bool,
+) -> Option<Overwrite> {
+    let local = host.local_path(path).ok()?;
+    match open_beside(&local) {
+        Ok(image) if unfit(&image, stream).is_some() => return None,
+        Ok(_) => {}
+        // A VM that runs has it to itself. Whether it fits is seen once the VM is off.
+        Err(error) if matches!(error.kind(), DiskErrorKind::InUse) => {}
+        Err(_) => return None,
+    }
+    let tracked = changed_ranges(repository, host, vm, slot, stream, is_there);
+    Some(match tracked {
+        Some(ranges) => Overwrite {
+            method: DiskMethod::ChangedRanges {
+                ranges: ranges.iter().count(),
+            },
+            write_bytes: ranges.total_bytes(),
+            is_exact: true,
+        },
+        None => Overwrite {
+            method: DiskMethod::Compared,
+            write_bytes: stream.statistics.data_bytes + stream.statistics.zero_bytes,
+            is_exact: false,
+        },
+    })
+}
+
+/// Asks the host what changed since the point, in whole chunks; `None` where it does not know.
+pub(crate) fn changed_ranges(
+    repository: &Repository,
+    host: &dyn RestoreHost,
+    vm: &TargetVm,
+    slot: DiskSlot,
+    stream: &Stream,
+    is_there: bool,
+) -> Option<block_io::ByteRanges> {
+    let cursor = stream.cursor.as_deref().filter(|_| is_there)?;
+    match host.changes_since(&vm.identity, slot, cursor) {
+        Ok(DiskChanges::Ranges { ranges, .. }) => {
+            Some(ranges.rounded(repository.chunk_bytes().into(), stream.size_bytes))
+        }
+        Ok(DiskChanges::Everything(_)) | Err(_) => None,
+    }
+}
+
+/// Returns the files of an old disk that go with it, as the host names them: its leaf, and below it
+/// the files of checkpoints down to the first that is none. A base that a person made disks from
+/// stays.
+pub(crate) fn files_of(host: &dyn RestoreHost, leaf: &str) -> Vec<String> {
+    let mut files = vec![leaf.to_owned()];
+    let chain = host.local_path(leaf).ok();
+    let chain = chain.and_then(|local| open_beside(&local).ok());
+    let mut is_checkpoint = is_of_checkpoint(leaf);
+    for file in chain.iter().flat_map(|image| image.chain()).skip(1) {
+        if !is_checkpoint {
+            break;
+        }
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+        let Some(path) = parent(leaf).map(|folder| format!("{folder}\\{name}")) else {
+            break;
+        };
+        // A parent in another folder is not called that.
+        let is_it = host.local_path(&path).ok();
+        let is_it = is_it.and_then(|local| local.canonicalize().ok());
+        if is_it.as_deref() != Some(&*file.path) {
+            break;
+        }
+        is_checkpoint = is_of_checkpoint(&path);
+        files.push(path);
+    }
+    files
+}
+
+fn is_of_checkpoint(path: &str) -> bool {
+    let name = file_name(path).to_lowercase();
+    name.ends_with(".avhdx") || name.ends_with(".avhd")
+}
+
+/// Says whether a VM besides `vm` has the file as a disk.
+pub(crate) fn used_by<'a>(vms: &'a [TargetVm], vm: &str, path: &str) -> Option<&'a TargetVm> {
+    let mut others = vms.iter().filter(|other| other.identity != vm);
+    others.find(|other| other.disks.iter().any(|(_, disk)| same(disk, path)))
+}

@@ -1,0 +1,399 @@
+//! What stands in the way of a restore to a host, or is worth knowing before it.
+
+use hyperv_host::{CheckpointTree, Finding, Identity, PowerState, Severity, TargetHost, TargetVm};
+use repository::{RestorePoint, StreamRole};
+use vm_config::VmConfiguration;
+
+use super::existing_disk::disk_at;
+use super::guest_disk::GuestDisks;
+use super::plan::RestoreKind;
+use super::request::HostRestoreRequest;
+
+/// What findings are made of.
+pub(crate) struct Facts<'a> {
+    pub(crate) point: &'a RestorePoint,
+    pub(crate) target: &'a TargetHost,
+    pub(crate) request: &'a HostRestoreRequest,
+    pub(crate) kind: RestoreKind,
+    pub(crate) configuration: Option<&'a VmConfiguration>,
+    /// The VM that gives way, is set aside, or that something is attached to.
+    pub(crate) old: Option<&'a TargetVm>,
+    pub(crate) old_is_there: bool,
+    pub(crate) guest: &'a GuestDisks,
+    /// The checkpoints that come back.
+    pub(crate) tree: Option<&'a CheckpointTree>,
+    pub(crate) same_host: bool,
+}
+
+fn finding(id: &str, severity: Severity, text: String, cure: &str) -> Finding {
+    Finding::new(id, severity, text).cure(cure)
+}
+
+impl Facts<'_> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        found.extend(self.running());
+        found.extend(self.replicated());
+        if matches!(self.kind, RestoreKind::Disks) {
+            return found;
+        }
+        found.extend(self.clustered());
+        if matches!(self.kind, RestoreKind::Network) {
+            return found;
+        }
+        found.extend(self.version());
+        found.extend(self.no_definition());
+        found.extend(self.same_identity());
+        found.extend(self.same_name());
+        found.extend(self.resources());
+        found.extend(self.memory());
+        found.extend(self.other_host());
+        found.extend(self.left_out());
+        found.extend(self.boot_disk());
+        found.extend(self.checkpoint_disks());
+        found.extend(self.disks_that_stay());
+        found.extend(self.domain_controller());
+        found
+    }
+
+    fn makes_a_vm(&self) -> bool {
+        matches!(
+            self.kind,
+            RestoreKind::NewVm
+                | RestoreKind::FromConfiguration
+                | RestoreKind::Beside
+                | RestoreKind::InPlace
+                | RestoreKind::Configuration
+        )
+    }
+
+    fn version(&self) -> Option<Finding> {
+        let wanted = self.point.vm.configuration_version.as_deref()?;
+        let known = &self.target.versions;
+        let reads = self.kind != RestoreKind::FromConfiguration;
+        if !reads || known.is_empty() || known.iter().any(|version| version == wanted) {
+            return None;
+        }
+        let text = format!(
+            "{} does not run the VM's configuration version {wanted}; it runs {}",
+            self.target.computer,
+            known.join(", ")
+        );
+        Some(finding(
+            "POINT-VERSION",
+            Severity::Block,
+            text,
+            "make a new VM of the same settings with the disks of the point (`--as-new-vm`), or \
+             restore to a host that runs the version",
+        ))
+    }
+
+    fn no_definition(&self) -> Option<Finding> {
+        let mut files = self.point.files();
+        let has_file = files.any(|file| file.role == StreamRole::Configuration);
+        let (text, cure) = match (self.kind, self.configuration) {
+            (RestoreKind::FromConfiguration, None) => (
+                "the point does not say what the VM is made of",
+                "restore its disks and attach them to a VM that you make",
+            ),
+            (RestoreKind::FromConfiguration, Some(_)) => return None,
+            (_, None) if !has_file => (
+                "the point has no configuration of the VM",
+                "restore its disks and attach them to a VM that you make",
+            ),
+            _ if !has_file => (
+                "the point has no definition file of the VM",
+                "make a new VM of the same settings with the disks of the point (`--as-new-vm`)",
+            ),
+            _ => return None,
+        };
+        let id = "POINT-NO-CONFIGURATION";
+        Some(finding(id, Severity::Block, text.to_owned(), cure))
+    }
+
+    /// The VM's identity must be free, unless the VM that has it gives way.
+    fn same_identity(&self) -> Option<Finding> {
+        let old = self.old.filter(|_| self.old_is_there)?;
+        let is_free = self.kind != RestoreKind::NewVm || self.request.identity == Identity::New;
+        if is_free {
+            return None;
+        }
+        let text = format!(
+            "{} has the VM already, as {:?}{}",
+            self.target.computer,
+            old.name,
+            old.node
+                .as_ref()
+                .map_or_else(String::new, |node| format!(" on {node}"))
+        );
+        Some(finding(
+            "POINT-SAME-VM",
+            Severity::Block,
+            text,
+            "let it give way (`--in-place`), set it aside (`--in-place --keep-old`), or restore \
+             with a new identity (`--new-identity`)",
+        ))
+    }
+
+    fn same_name(&self) -> Option<Finding> {
+        let adds = matches!(
+            self.kind,
+            RestoreKind::NewVm | RestoreKind::FromConfiguration
+        );
+        let name = self.request.name.as_ref().unwrap_or(&self.point.vm.name);
+        let mut vms = self.target.vms.iter();
+        let other = vms.find(|vm| vm.name.to_lowercase() == name.to_lowercase());
+        let other = other.filter(|other| {
+            // That it is the same VM is told already.
+            adds && (other.identity != self.point.vm.identity
+                || self.request.identity == Identity::New
+                || self.kind == RestoreKind::FromConfiguration)
+        })?;
+        let text = format!(
+            "{} has a VM called {:?} already",
+            self.target.computer, other.name
+        );
+        let cure = "give it another name with `--name`";
+        Some(finding("POINT-SAME-NAME", Severity::Warn, text, cure))
+    }
+
+    fn running(&self) -> Option<Finding> {
+        let old = self.old.filter(|_| self.old_is_there)?;
+        let must_be_off = matches!(
+            self.kind,
+            RestoreKind::InPlace | RestoreKind::Configuration | RestoreKind::Network
+        );
+        let is_off = matches!(old.state, PowerState::Off | PowerState::Saved);
+        if is_off {
+            return None;
+        }
+        if self.kind == RestoreKind::Beside {
+            let text = format!("{:?} goes on running under its new name", old.name);
+            let cure = "turn it off before the restored VM starts: both have the same addresses";
+            return Some(finding("POINT-VM-RUNNING", Severity::Warn, text, cure));
+        }
+        (must_be_off && !self.request.stop_running).then(|| {
+            finding(
+                "POINT-VM-RUNNING",
+                Severity::Block,
+                format!("{:?} runs, and has to be off for this", old.name),
+                "shut it down, or let the restore turn it off (`--stop`)",
+            )
+        })
+    }
+
+    fn replicated(&self) -> Option<Finding> {
+        let old = self
+            .old
+            .filter(|old| old.is_replicated && self.old_is_there)?;
+        let text = format!(
+            "{:?} is part of a replication: what a restore changes makes it start over, or end",
+            old.name
+        );
+        let cure = "end the replication first, and set it up again after the restore: the initial \
+                    copy can start from the restored disks";
+        Some(finding("POINT-REPLICA", Severity::Warn, text, cure))
+    }
+
+    fn clustered(&self) -> Option<Finding> {
+        let old = self.old.filter(|old| old.is_clustered && self.old_is_there);
+        let (text, cure) = match (old, self.kind) {
+            (Some(old), RestoreKind::InPlace | RestoreKind::Configuration) => (
+                format!(
+                    "{:?} is a role of the cluster: the role is taken offline and stays, and gets \
+                     the restored VM",
+                    old.name
+                ),
+                "nothing; start the role when the restore is done",
+            ),
+            (_, RestoreKind::NewVm | RestoreKind::Beside | RestoreKind::FromConfiguration)
+                if self.target.is_cluster =>
+            {
+                (
+                    "the restored VM is on a node of the cluster, and no role of it".to_owned(),
+                    "make it one with Add-ClusterVirtualMachineRole once it is as it should be",
+                )
+            }
+            _ => return None,
+        };
+        Some(finding("POINT-CLUSTERED", Severity::Info, text, cure))
+    }
+
+    fn resources(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let Some(configuration) = self.configuration.filter(|_| self.makes_a_vm()) else {
+            return found;
+        };
+        let processors = self.target.logical_processors;
+        if processors > 0 && configuration.processors > processors {
+            let text = format!(
+                "the VM has {} processors, and {} has {processors}",
+                configuration.processors, self.target.computer
+            );
+            let cure = "give the VM fewer processors before it starts";
+            found.push(finding("POINT-RESOURCES", Severity::Warn, text, cure));
+        }
+        let wanted = configuration.memory.startup_mib.saturating_mul(1 << 20);
+        let has = self.target.memory_bytes;
+        let free = self.target.free_memory_bytes.unwrap_or(has);
+        if has > 0 && wanted > has.min(free) {
+            let text = format!(
+                "the VM starts with {} MiB of memory, and {} has {} MiB, {} MiB of it free",
+                configuration.memory.startup_mib,
+                self.target.computer,
+                has >> 20,
+                free.min(has) >> 20
+            );
+            let cure = "give the VM less memory before it starts, or turn others off";
+            found.push(finding("POINT-RESOURCES", Severity::Warn, text, cure));
+        }
+        found
+    }
+
+    fn memory(&self) -> Option<Finding> {
+        let roles = [StreamRole::RuntimeState, StreamRole::CheckpointState];
+        let mut files = self.point.files();
+        let has_state = files.any(|file| roles.contains(&file.role));
+        if !has_state || !self.makes_a_vm() || self.request.keep_memory != Some(true) {
+            return None;
+        }
+        let (severity, text) = if self.kind == RestoreKind::FromConfiguration {
+            let text = "a VM that is made anew cannot resume: memory is left out";
+            (Severity::Warn, text.to_owned())
+        } else if self.same_host {
+            return None;
+        } else {
+            let processor = self.target.processor.as_deref().unwrap_or("not known");
+            let text = format!(
+                "the VM's memory is of {}: it resumes on a processor like that one's alone, and {} \
+                 has another ({processor}), or not",
+                self.point.host, self.target.computer
+            );
+            (Severity::Warn, text)
+        };
+        let cure = "restore without memory: the VM starts as after a power cut";
+        Some(finding("POINT-MEMORY", severity, text, cure))
+    }
+
+    /// What only shows on a host that the VM was not on.
+    fn other_host(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        if self.same_host || !self.makes_a_vm() {
+            return found;
+        }
+        let mut files = self.point.files();
+        if files.any(|file| file.role == StreamRole::GuestState) {
+            let text = "the point has the VM's guest state: if a virtual TPM is in it, it is sealed \
+                        to keys of the host that it was taken from";
+            let cure = "import the old host's \"Shielded VM Local Certificates\", and have \
+                        BitLocker recovery keys at hand";
+            found.push(finding("POINT-VTPM", Severity::Info, text.to_owned(), cure));
+        }
+        if self.guest.is_windows {
+            let text = "the guest has a volume of Windows: on other hardware it may ask to be \
+                        activated again";
+            let cure = "have the key at hand; guests of a Datacenter host activate by themselves";
+            let id = "POINT-REACTIVATION";
+            found.push(finding(id, Severity::Info, text.to_owned(), cure));
+        }
+        found
+    }
+
+    fn domain_controller(&self) -> Option<Finding> {
+        let applies = self.guest.is_windows && self.makes_a_vm();
+        applies.then(|| {
+            finding(
+                "POINT-DOMAIN-CONTROLLER",
+                Severity::Info,
+                "if the guest is a domain controller, it goes back in time: Windows Server 2012 \
+                 and later see that by the VM's generation id and mend themselves, older ones do \
+                 not"
+                .to_owned(),
+                "where other domain controllers live, restore one only if it cannot be made anew; \
+                 never start an older one from a restore with its network connected",
+            )
+        })
+    }
+
+    fn left_out(&self) -> Vec<Finding> {
+        let left_out = self.point.left_out.iter().filter(|_| self.makes_a_vm());
+        left_out
+            .map(|disk| {
+                let text = format!(
+                    "the disk {} is not in the point ({}): the VM comes back without it",
+                    disk.path, disk.reason
+                );
+                let cure = "have what is on it at hand from elsewhere";
+                finding("POINT-LEFT-OUT", Severity::Warn, text, cure)
+            })
+            .collect()
+    }
+
+    fn boot_disk(&self) -> Option<Finding> {
+        let chosen = self.request.disks.as_ref().filter(|_| self.makes_a_vm())?;
+        let boot = &self.guest.boot;
+        let is_missing = !boot.is_empty() && !boot.iter().any(|disk| chosen.contains(disk));
+        if !is_missing || self.kind == RestoreKind::InPlace {
+            return None;
+        }
+        let text = format!(
+            "disk {} is not among those that come back, and the VM starts from it",
+            boot.iter()
+                .map(u32::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+        let cure = "restore it as well, or attach the others to a VM that has its system";
+        Some(finding("POINT-BOOT-DISK", Severity::Warn, text, cure))
+    }
+
+    /// Checkpoints that had disks which no backup has.
+    fn checkpoint_disks(&self) -> Vec<Finding> {
+        let Some(tree) = self.tree else {
+            return Vec::new();
+        };
+        let left_out: Vec<_> = self
+            .point
+            .left_out
+            .iter()
+            .filter_map(|disk| disk.slot.clone())
+            .collect();
+        let images = |name: &str| self.point.images.iter().any(|image| image.name == name);
+        let lacking = tree.checkpoints.iter().filter(|node| {
+            !left_out.is_empty() || node.disks.iter().any(|disk| !images(&disk.image))
+        });
+        lacking
+            .map(|node| {
+                let text = format!(
+                    "the checkpoint {:?} has disks that are not in the point: it comes back, and \
+                     cannot be applied as it was",
+                    node.name
+                );
+                let cure = "restore the latest state alone (`--flatten`), or do not apply it";
+                finding("POINT-CHECKPOINT-DISKS", Severity::Warn, text, cure)
+            })
+            .collect()
+    }
+
+    /// Disks of the VM that gives way that the point knows nothing of.
+    fn disks_that_stay(&self) -> Vec<Finding> {
+        let Some(old) = self.old.filter(|_| self.kind == RestoreKind::InPlace) else {
+            return Vec::new();
+        };
+        let known = |slot| {
+            let mut disks = self.configuration.iter().flat_map(|known| &known.disks);
+            disks.any(|disk| disk.slot == slot)
+        };
+        let stay = old.disks.iter().filter(|(slot, _)| !known(*slot));
+        stay.filter(|(slot, _)| disk_at(old, Some(*slot)).is_some())
+            .map(|(_, path)| {
+                let text = format!(
+                    "{path} came to the VM after the point: the file stays, and is no disk of the \
+                     restored VM"
+                );
+                let cure = "attach it again, or remove it, once the VM is as it should be";
+                finding("POINT-DISK-STAYS", Severity::Warn, text, cure)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,61 @@
+//! A VM of a host again: a point, or a part of one, through a [`hyperv_host::RestoreHost`].
+//!
+//! ```text
+//!   plan_host_restore ─► HostRestorePlan: steps, what is destroyed, bytes, room, findings
+//!                             │ execute
+//!      new files of disks ─► definition files ─► (old VM set aside, or taken away) ─►
+//!      (its disks written over where they differ) ─► import ─► what is not needed is removed
+//! ```
+//!
+//! # In place
+//!
+//! What can be done while the old VM is there is done first. Then it is turned off, a copy of its
+//! definition is kept, and it is taken from the host. A disk of one file is written over where it
+//! differs: where the host says that it changed since the point, after some of the rest was found to
+//! be the same; else where its chunks have other names than the point's. Other disks come as new
+//! files, and the old ones go when the new VM is there.
+//!
+//! # What a failure leaves
+//!
+//! | Failed or died | Then |
+//! |---|---|
+//! | before the old VM was taken away | all that was made is removed |
+//! | before its disks were written over | the old VM is registered again from its copy |
+//! | while they are | it stays away from the host; the same restore goes on |
+//! | after that | the old VM is registered again, with the point's content on its disks |
+//! | after the new VM was made | the restore is done; what is left is removed |
+//!
+//! Before each of these a session is durable in a file of this machine; the next plan of the same VM
+//! reads it.
+
+mod disk_source;
+mod execution;
+mod existing_disk;
+mod findings;
+mod fixed_vhd;
+mod giving_way;
+mod guest_disk;
+mod host_path;
+mod in_place_disk;
+mod many;
+mod network;
+mod old_definition;
+mod parts;
+mod placing;
+mod plan;
+mod planning;
+mod report;
+mod request;
+mod session;
+mod space;
+mod staging;
+mod steps;
+mod taking_back;
+
+pub use many::{VmOutcome, restore_all_latest};
+pub use plan::{
+    Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, PlannedStep, RestoreKind, SpaceNeed,
+};
+pub use planning::plan_host_restore;
+pub use report::{DiskReport, HostRestoreFailure, HostRestoreObserver, HostRestoreReport};
+pub use request::{Destination, HostRestoreRequest, NetworkPolicy, RestorePart};

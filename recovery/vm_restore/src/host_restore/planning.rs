@@ -1,0 +1,410 @@
+//! Plans a restore to a host. Nothing is touched.
+
+use std::collections::HashSet;
+
+use hyperv_host::{
+    AdapterOrder, CheckpointTree, Finding, Identity, RestoreHost, Severity, TargetHost, TargetVm,
+};
+use jiff::Timestamp;
+use repository::{Repository, RestorePoint, StreamRole};
+use vm_config::VmConfiguration;
+
+use super::existing_disk::{files_of, used_by};
+use super::findings::Facts;
+use super::guest_disk::guest_disks;
+use super::host_path::same;
+use super::network::adapters;
+use super::placing::Placing;
+use super::plan::{DiskMethod, HostRestorePlan, PlannedDisk, RestoreKind};
+use super::request::{HostRestoreRequest, RestorePart};
+use super::session::{RestoreSession, read_session};
+use super::space::space;
+use super::steps::{destroyed, steps};
+use crate::new_files::read_configuration;
+use crate::{RestoreError, checkpoint_tree};
+
+/// What stands between the name of a VM that is set aside and the time of that.
+const SET_ASIDE: &str = " (before restore ";
+
+/// Plans to restore a point, or a part of it, to a host. The host is asked, and nothing is touched.
+///
+/// What stands in the way is a finding of the plan, not an error.
+///
+/// # Errors
+///
+/// `Failed`, whose cause says what of the host, the repository or the session cannot be read.
+pub fn plan_host_restore(
+    repository: &Repository,
+    point: &RestorePoint,
+    host: &dyn RestoreHost,
+    request: &HostRestoreRequest,
+) -> Result<HostRestorePlan, RestoreError> {
+    let failed = |cause: crate::error::Cause| {
+        let what = format!(
+            "cannot plan to restore {} to {}",
+            point.vm.name,
+            host.name()
+        );
+        RestoreError::new(what, cause)
+    };
+    let target = host.target().map_err(|error| failed(error.into()))?;
+    let session = read_session(&request.session_folder, &point.vm.identity)
+        .map_err(|error| failed(error.into()))?;
+    let request = as_it_can_be(request);
+    let planning = Planning {
+        repository,
+        point,
+        host,
+        target: &target,
+        request: &request,
+        session: session.as_ref(),
+        tree: checkpoint_tree(point)?,
+    };
+    planning.plan()
+}
+
+/// A request without what contradicts itself.
+fn as_it_can_be(request: &HostRestoreRequest) -> HostRestoreRequest {
+    let mut request = request.clone();
+    if request.part != RestorePart::Vm {
+        request.in_place = false;
+        request.keep_old = false;
+        request.as_new_vm = false;
+    }
+    if request.in_place && request.keep_old || request.as_new_vm {
+        request.identity = Identity::New;
+        request.in_place &= request.keep_old;
+    } else if request.in_place {
+        request.identity = Identity::Keep;
+    }
+    // A part of the disks has no checkpoints, and a VM that is made anew has none.
+    request.flatten |= request.disks.is_some()
+        || request.as_new_vm
+        || matches!(request.part, RestorePart::Disks { .. });
+    request
+}
+
+struct Planning<'a> {
+    repository: &'a Repository,
+    point: &'a RestorePoint,
+    host: &'a dyn RestoreHost,
+    target: &'a TargetHost,
+    request: &'a HostRestoreRequest,
+    session: Option<&'a RestoreSession>,
+    tree: Option<CheckpointTree>,
+}
+
+impl Planning<'_> {
+    fn plan(&self) -> Result<HostRestorePlan, RestoreError> {
+        let there = self.vm_in_question();
+        // A restore that died may have taken the VM from the host: then its session knows it.
+        let gone = self
+            .session
+            .filter(|session| session.leaving && there.is_none());
+        let old = there.or_else(|| gone.and_then(|session| session.old.as_ref()));
+        let kind = self.kind(old.is_some());
+        // Another restore's plans say nothing about this one.
+        let session = self.session.filter(|session| {
+            session.point == self.point.id && (session.kind == kind || kind == RestoreKind::Finish)
+        });
+        let tree = self.tree.as_ref();
+        let whole_tree = tree.filter(|_| {
+            !self.request.flatten
+                && matches!(
+                    kind,
+                    RestoreKind::NewVm | RestoreKind::Beside | RestoreKind::InPlace
+                )
+        });
+        let mut placing = Placing {
+            repository: self.repository,
+            point: self.point,
+            host: self.host,
+            target: self.target,
+            request: self.request,
+            kind,
+            old,
+            old_is_there: there.is_some(),
+            session,
+            tree,
+            findings: Vec::new(),
+            taken: HashSet::new(),
+        };
+        let mut disks = match (kind, whole_tree) {
+            (RestoreKind::Network | RestoreKind::Finish, _) => Vec::new(),
+            (RestoreKind::Configuration, _) => kept_disks(old),
+            (_, Some(tree)) => placing.images(tree)?,
+            (_, None) => placing.flat_disks()?,
+        };
+        if kind == RestoreKind::Disks {
+            beside_the_vm(&mut disks);
+        }
+        let name = self.name();
+        let configuration_folder = placing.configuration_folder(&name);
+        let configuration = self.configuration();
+        let guest = guest_disks(self.repository, self.point);
+        let facts = Facts {
+            point: self.point,
+            target: self.target,
+            request: self.request,
+            kind,
+            configuration: configuration.as_ref(),
+            old,
+            old_is_there: there.is_some(),
+            guest: &guest,
+            tree: whole_tree,
+            same_host: self.is_same_host(),
+        };
+        let mut findings = placing.findings;
+        let mut orders = Vec::new();
+        if let Some(configuration) = &configuration
+            && !matches!(kind, RestoreKind::Disks | RestoreKind::Finish)
+        {
+            let (known, found) = adapters(configuration, self.target, self.request);
+            orders = known;
+            findings.extend(found);
+        }
+        if kind != RestoreKind::Finish {
+            findings.extend(facts.findings());
+            findings.extend(self.missing_vm(old, kind));
+            findings.extend(self.wrong_disks());
+        }
+        let extra = self.definition_bytes(kind);
+        let (needs, short) = space(&disks, (&configuration_folder, extra), self.target);
+        findings.extend(short);
+        let remove = match (kind, old) {
+            (RestoreKind::InPlace, Some(old)) => self.removed(old, &disks, whole_tree),
+            (RestoreKind::Finish, _) => self.session.map_or_else(Vec::new, |s| s.remove.clone()),
+            _ => Vec::new(),
+        };
+        let keep_memory = self.request.keep_memory == Some(true)
+            && !matches!(
+                kind,
+                RestoreKind::FromConfiguration | RestoreKind::Configuration
+            );
+        let mut plan = HostRestorePlan {
+            run: self
+                .session
+                .map_or_else(|| self.request.run.clone(), |s| s.run.clone()),
+            point: self.point.id.clone(),
+            taken: self.point.started,
+            vm: self.point.vm.name.clone(),
+            host: self.host.name().to_owned(),
+            kind,
+            name,
+            old_name: old.filter(|_| kind == RestoreKind::Beside).map(set_aside),
+            identity: self.request.identity,
+            configuration_folder,
+            steps: Vec::new(),
+            destroyed: Vec::new(),
+            write_bytes: disks.iter().map(|disk| disk.write_bytes).sum(),
+            write_is_exact: disks.iter().all(|disk| disk.is_exact),
+            disks,
+            space: needs,
+            adapters: by_name(orders),
+            keep_memory,
+            findings,
+            resumes: self.session.is_some(),
+            repository: self.repository.clone(),
+            source: self.point.clone(),
+            request: self.request.clone(),
+            old: old.cloned(),
+            remove,
+            session: self.session.cloned(),
+            tree: whole_tree.cloned(),
+            configuration,
+            old_is_there: there.is_some(),
+        };
+        plan.destroyed = destroyed(&plan);
+        plan.steps = steps(&plan);
+        Ok(plan)
+    }
+
+    fn is_same_host(&self) -> bool {
+        let of_point = self.point.host.to_lowercase();
+        of_point == self.target.computer.to_lowercase()
+            || of_point == self.host.name().to_lowercase()
+    }
+
+    fn name(&self) -> String {
+        let asked = self.request.name.clone();
+        asked.unwrap_or_else(|| self.point.vm.name.clone())
+    }
+
+    /// The VM that the restore meets: the one that disks are attached to, else that of the point.
+    fn vm_in_question(&self) -> Option<&TargetVm> {
+        let vms = &self.target.vms;
+        let wanted = match &self.request.part {
+            RestorePart::Disks { attach_to, .. } => attach_to,
+            _ => &self.point.vm.identity,
+        };
+        let id = wanted.trim_matches(['{', '}']).to_lowercase();
+        let by_id = vms.iter().find(|vm| vm.identity.to_lowercase() == id);
+        let by_name = || {
+            let mut named = vms.iter().filter(|vm| vm.name.to_lowercase() == id);
+            named.next().filter(|_| named.next().is_none())
+        };
+        match &self.request.part {
+            RestorePart::Disks { .. } => by_id.or_else(by_name),
+            _ => by_id,
+        }
+    }
+
+    fn kind(&self, has_old: bool) -> RestoreKind {
+        match &self.request.part {
+            RestorePart::Disks { .. } => return RestoreKind::Disks,
+            RestorePart::Configuration => return RestoreKind::Configuration,
+            RestorePart::Network => return RestoreKind::Network,
+            RestorePart::Vm => {}
+        }
+        if self.is_made() {
+            return RestoreKind::Finish;
+        }
+        // What a dead restore has renamed is there under its old identity.
+        let request = self.request;
+        match (request.in_place, request.keep_old, has_old) {
+            (true, true, true) => RestoreKind::Beside,
+            (true, false, true) => RestoreKind::InPlace,
+            _ if request.as_new_vm => RestoreKind::FromConfiguration,
+            _ => RestoreKind::NewVm,
+        }
+    }
+
+    /// Says whether a restore of this point that died had come as far as to make the VM: it has
+    /// one of the files that the restore made.
+    fn is_made(&self) -> bool {
+        let Some(session) = self
+            .session
+            .filter(|session| session.point == self.point.id)
+        else {
+            return false;
+        };
+        let has_file = |vm: &TargetVm| {
+            let mut files = session.files.values();
+            files.any(|file| vm.disks.iter().any(|(_, disk)| same(disk, file)))
+        };
+        let is_it = |vm: &&TargetVm| session.imported.as_deref() == Some(&*vm.identity);
+        let vms = &self.target.vms;
+        vms.iter().any(|vm| has_file(vm) || is_it(&vm))
+    }
+
+    fn configuration(&self) -> Option<VmConfiguration> {
+        let typed = self.point.configuration.clone();
+        let typed = typed.and_then(|typed| serde_json::from_value(typed).ok());
+        typed.or_else(|| {
+            let mut files = self.point.files();
+            let file = files.find(|file| file.role == StreamRole::Configuration)?;
+            let bytes = read_configuration(self.repository, file).ok()?;
+            VmConfiguration::from_bytes(&file.name, &bytes).ok()
+        })
+    }
+
+    fn definition_bytes(&self, kind: RestoreKind) -> u64 {
+        let stages = !matches!(
+            kind,
+            RestoreKind::FromConfiguration
+                | RestoreKind::Disks
+                | RestoreKind::Network
+                | RestoreKind::Finish
+        );
+        let files = self.point.files().filter(|_| stages);
+        files.map(|file| file.size_bytes).sum()
+    }
+
+    fn missing_vm(&self, old: Option<&TargetVm>, kind: RestoreKind) -> Option<Finding> {
+        let needs = matches!(
+            kind,
+            RestoreKind::Disks | RestoreKind::Configuration | RestoreKind::Network
+        );
+        if !needs || old.is_some() {
+            return None;
+        }
+        let wanted = match &self.request.part {
+            RestorePart::Disks { attach_to, .. } => attach_to,
+            _ => &self.point.vm.name,
+        };
+        let text = format!("{} has no one VM {wanted:?}", self.target.computer);
+        Some(
+            Finding::new("POINT-NO-TARGET-VM", Severity::Block, text)
+                .cure("name a VM of the host by its GUID, or restore the whole VM"),
+        )
+    }
+
+    fn wrong_disks(&self) -> Vec<Finding> {
+        let count = crate::disk_count(self.point);
+        let asked = self.request.disks.iter().flatten();
+        let wrong =
+            asked.filter(|number| usize::try_from(**number).is_ok_and(|number| number >= count));
+        wrong
+            .map(|number| {
+                let text = format!("the point has no disk {number}; it has {count}");
+                Finding::new("POINT-NO-DISK", Severity::Block, text)
+                    .cure("`lifeboat point show` lists its disks")
+            })
+            .collect()
+    }
+
+    /// Returns the files of the old VM that are not needed once the restored one is there.
+    fn removed(
+        &self,
+        old: &TargetVm,
+        disks: &[PlannedDisk],
+        tree: Option<&CheckpointTree>,
+    ) -> Vec<String> {
+        let replaced = |slot| match tree {
+            Some(tree) => tree.active.iter().any(|disk| disk.slot == Some(slot)),
+            None => disks
+                .iter()
+                .any(|disk| disk.slot == Some(slot) && disk.method == DiskMethod::NewFile),
+        };
+        let leaves = old.disks.iter().filter(|(slot, _)| replaced(*slot));
+        let files = leaves.flat_map(|(_, leaf)| files_of(self.host, leaf));
+        let mut files: Vec<String> = files
+            .filter(|path| used_by(&self.target.vms, &old.identity, path).is_none())
+            .filter(|path| !disks.iter().any(|disk| same(&disk.path, path)))
+            .collect();
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+}
+
+/// Returns the name that a VM which is set aside gets.
+fn set_aside(old: &TargetVm) -> String {
+    // An earlier restore may have given it such a name.
+    let name = old.name.split(SET_ASIDE).next().unwrap_or(&old.name);
+    let now = Timestamp::now().strftime("%Y-%m-%d %H:%M");
+    format!("{name}{SET_ASIDE}{now})")
+}
+
+/// The disks of a VM that gets another configuration.
+fn kept_disks(old: Option<&TargetVm>) -> Vec<PlannedDisk> {
+    let disks = old.iter().flat_map(|old| &old.disks);
+    let disks = (0..).zip(disks).map(|(number, (slot, path))| PlannedDisk {
+        number,
+        slot: Some(*slot),
+        path: path.clone(),
+        method: DiskMethod::Kept,
+        size_bytes: 0,
+        write_bytes: 0,
+        is_exact: true,
+        content: super::disk_source::DiskContent::Nothing,
+    });
+    disks.collect()
+}
+
+/// Disks for another VM have no place of their own there yet.
+fn beside_the_vm(disks: &mut [PlannedDisk]) {
+    for disk in disks {
+        disk.slot = None;
+    }
+}
+
+/// Adapters without a name get one, since hosts tell them apart by it.
+fn by_name(mut orders: Vec<AdapterOrder>) -> Vec<AdapterOrder> {
+    for order in &mut orders {
+        if order.name.is_empty() {
+            "Network Adapter".clone_into(&mut order.name);
+        }
+    }
+    orders
+}

@@ -1,0 +1,140 @@
+//! What a restore to a host has begun, on disk, so that another can go on with it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use block_io::{DiskError, DiskErrorKind, flush_folder};
+use hyperv_host::TargetVm;
+use serde::{Deserialize, Serialize};
+
+use super::host_path::part_of_name;
+use super::plan::RestoreKind;
+use crate::new_files::make_folder;
+
+/// A session that is larger is none of ours.
+const BYTES_MAX: u64 = 256 << 20;
+
+/// What a restore to a host has begun. It is written before what it tells of is done.
+///
+/// ```text
+///   files planned ─► kept ─► leaving ─► overwriting ─► overwritten ─► imported ─► (removed)
+///                    a copy   the old    disks that     they are       the new VM
+///                    of the   VM may be  stay are       whole again    is there
+///                    old VM   gone       being written
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RestoreSession {
+    pub(crate) version: u32,
+    /// Id of the restore.
+    pub(crate) run: String,
+    /// Id of the point.
+    pub(crate) point: String,
+    pub(crate) kind: RestoreKind,
+    /// The VM that was there, as it was found.
+    pub(crate) old: Option<TargetVm>,
+    /// The folder on the host for what is there for a time.
+    pub(crate) staging: String,
+    /// New files of disks by what they hold; none of them was there before. What has its name is
+    /// whole.
+    pub(crate) files: BTreeMap<String, String>,
+    /// Folders of this machine that were made for them.
+    pub(crate) folders: Vec<PathBuf>,
+    /// The old VM's definition was kept: the copy, as the host names it.
+    pub(crate) kept: Option<String>,
+    /// The old VM may not be on the host any more.
+    pub(crate) leaving: bool,
+    /// Disks that stay are being written over, so the old VM is no more.
+    pub(crate) overwriting: bool,
+    /// All of them hold what the point has.
+    pub(crate) overwritten: bool,
+    /// Chunks that differ, by the disk's path: offsets and lengths in bytes.
+    pub(crate) ranges: BTreeMap<String, Vec<(u64, u64)>>,
+    /// GUID of the VM that was made.
+    pub(crate) imported: Option<String>,
+    /// Files of the old VM that go at the end, as the host names them.
+    pub(crate) remove: Vec<String>,
+}
+
+/// A session in its file.
+pub(crate) struct SessionFile {
+    path: PathBuf,
+    pub(crate) session: RestoreSession,
+}
+
+fn file_of(folder: &Path, vm: &str) -> PathBuf {
+    folder.join(format!("{}.json", part_of_name(vm)))
+}
+
+/// Reads the session of a VM; `None` where no restore of it has died.
+pub(crate) fn read_session(folder: &Path, vm: &str) -> Result<Option<RestoreSession>, DiskError> {
+    let path = file_of(folder, vm);
+    let name = path.display().to_string();
+    let bytes = match fs::metadata(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Ok(metadata) if metadata.len() > BYTES_MAX => Vec::new(),
+        _ => fs::read(&path)
+            .map_err(|error| DiskError::io(&name, "cannot read what a restore has begun", error))?,
+    };
+    let unreadable = |why: String| {
+        let what = format!("what a restore of this VM has begun cannot be understood: {why}");
+        DiskError::new(DiskErrorKind::Corrupt, what)
+            .in_file(&name)
+            .hint("look at the VM on its host; once it is in order, remove this file")
+    };
+    let session: RestoreSession =
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+    if session.version != 1 {
+        return Err(unreadable(format!("version {}", session.version)));
+    }
+    Ok(Some(session))
+}
+
+impl SessionFile {
+    /// Writes a session for the first time, or takes over that of a restore that died.
+    pub(crate) fn begin(
+        folder: &Path,
+        vm: &str,
+        session: RestoreSession,
+    ) -> Result<Self, DiskError> {
+        make_folder(folder, &mut Vec::new())?;
+        let file = Self {
+            path: file_of(folder, vm),
+            session,
+        };
+        file.save()?;
+        Ok(file)
+    }
+
+    /// Changes the session, durably.
+    pub(crate) fn note(
+        &mut self,
+        change: impl FnOnce(&mut RestoreSession),
+    ) -> Result<(), DiskError> {
+        change(&mut self.session);
+        self.save()
+    }
+
+    /// Writes it under another name first, so that one of the two is always whole.
+    fn save(&self) -> Result<(), DiskError> {
+        let name = self.path.display().to_string();
+        let failed = |error| DiskError::io(&name, "cannot note what the restore begins", error);
+        // Plain data always serialises.
+        let bytes = serde_json::to_vec_pretty(&self.session).unwrap_or_default();
+        let partial = self.path.with_extension("json.partial");
+        let mut file = fs::File::create(&partial).map_err(failed)?;
+        file.write_all(&bytes).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        drop(file);
+        fs::rename(&partial, &self.path).map_err(failed)?;
+        flush_folder(self.path.parent().unwrap_or(Path::new(""))).map_err(failed)
+    }
+
+    /// Ends it.
+    pub(crate) fn remove(&self) -> Result<(), DiskError> {
+        let name = self.path.display().to_string();
+        fs::remove_file(&self.path)
+            .map_err(|error| DiskError::io(&name, "cannot remove this file", error))
+    }
+}

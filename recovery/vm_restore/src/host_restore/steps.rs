@@ -1,0 +1,180 @@
+//! A plan as people read it.
+
+use hyperv_host::{Identity, PowerState};
+
+use super::plan::{Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, PlannedStep, RestoreKind};
+
+/// Says what is not there any more once the plan was carried out.
+pub(crate) fn destroyed(plan: &HostRestorePlan) -> Vec<Destroyed> {
+    let mut lost = Vec::new();
+    if let Some(old) = &plan.old {
+        match plan.kind {
+            RestoreKind::InPlace => lost.push(Destroyed::Vm {
+                name: old.name.clone(),
+                identity: old.identity.clone(),
+            }),
+            RestoreKind::Configuration => {
+                lost.push(Destroyed::Configuration {
+                    name: old.name.clone(),
+                });
+            }
+            _ => {}
+        }
+    }
+    for disk in &plan.disks {
+        if let DiskMethod::ChangedRanges { .. } | DiskMethod::Compared = disk.method {
+            let path = disk.path.clone();
+            lost.push(Destroyed::Content { path });
+        }
+    }
+    let files = plan.remove.iter().cloned();
+    lost.extend(files.map(|path| Destroyed::File { path }));
+    lost
+}
+
+/// Says what is done, in order.
+pub(crate) fn steps(plan: &HostRestorePlan) -> Vec<PlannedStep> {
+    let mut steps = Steps(Vec::new());
+    if plan.kind == RestoreKind::Finish {
+        steps.add(
+            "finish",
+            "put in order what a restore that died has left; its VM is there",
+        );
+        steps.removals(plan);
+        return steps.0;
+    }
+    if plan.resumes {
+        steps.add("go-on", "go on with what a restore that died has begun");
+    }
+    match plan.kind {
+        RestoreKind::Network => steps.network(plan),
+        RestoreKind::Disks => steps.attached(plan),
+        _ => steps.whole(plan),
+    }
+    steps.0
+}
+
+struct Steps(Vec<PlannedStep>);
+
+impl Steps {
+    fn add(&mut self, name: &'static str, text: impl Into<String>) {
+        self.0.push(PlannedStep {
+            name,
+            text: text.into(),
+        });
+    }
+
+    fn whole(&mut self, plan: &HostRestorePlan) {
+        let old = plan.old.as_ref().map_or("", |old| &*old.name);
+        for disk in plan.disks.iter().filter(|disk| disk.is_new()) {
+            self.add("disk", text_of(disk));
+        }
+        let gives_way = matches!(plan.kind, RestoreKind::InPlace | RestoreKind::Configuration);
+        if plan.kind != RestoreKind::FromConfiguration {
+            let folder = &plan.configuration_folder;
+            self.add(
+                "definition",
+                format!("put its definition files into a folder of the restore below {folder}"),
+            );
+        }
+        if plan.kind == RestoreKind::Beside {
+            let name = plan.old_name.as_deref().unwrap_or_default();
+            self.add("rename", format!("give {old:?} the name {name:?}"));
+        }
+        if gives_way && plan.old_is_there {
+            self.stop(plan);
+            self.add(
+                "keep",
+                format!("keep a copy of the definition of {old:?} until it is done"),
+            );
+            self.add("unregister", format!("take {old:?} from {}", plan.host));
+        }
+        for disk in plan.disks.iter().filter(|disk| disk.is_overwritten()) {
+            self.add("disk", text_of(disk));
+        }
+        let identity = match plan.identity {
+            _ if plan.kind == RestoreKind::FromConfiguration => "of the same settings",
+            Identity::Keep => "with its identity",
+            Identity::New => "with a new identity",
+        };
+        let (name, host) = (&plan.name, &plan.host);
+        self.add(
+            "import",
+            format!("make the VM {name:?} {identity} on {host}"),
+        );
+        self.removals(plan);
+    }
+
+    fn stop(&mut self, plan: &HostRestorePlan) {
+        let Some(old) = &plan.old else { return };
+        if !matches!(old.state, PowerState::Off | PowerState::Saved) {
+            self.add("stop", format!("turn {:?} off", old.name));
+        }
+    }
+
+    fn removals(&mut self, plan: &HostRestorePlan) {
+        for path in &plan.remove {
+            self.add("remove", format!("remove {path}"));
+        }
+    }
+
+    fn network(&mut self, plan: &HostRestorePlan) {
+        self.stop(plan);
+        for adapter in &plan.adapters {
+            let switch = adapter.switch.as_deref().unwrap_or("no switch");
+            let name = &adapter.name;
+            self.add(
+                "adapter",
+                format!("connect the adapter {name:?} to {switch}"),
+            );
+        }
+    }
+
+    fn attached(&mut self, plan: &HostRestorePlan) {
+        let vm = plan.old.as_ref().map_or("", |old| &*old.name);
+        for disk in &plan.disks {
+            self.add("disk", text_of(disk));
+        }
+        for disk in &plan.disks {
+            self.add("attach", format!("attach {} to {vm:?}", disk.path));
+        }
+    }
+}
+
+fn text_of(disk: &PlannedDisk) -> String {
+    let PlannedDisk {
+        number,
+        path,
+        write_bytes,
+        ..
+    } = disk;
+    match disk.method {
+        DiskMethod::NewFile => {
+            format!("write disk {number} to {path}, at most {write_bytes} bytes")
+        }
+        DiskMethod::Image => format!("write the image {path}, at most {write_bytes} bytes"),
+        DiskMethod::ChangedRanges { ranges } => format!(
+            "write over {path} where it changed since the point: {write_bytes} bytes in {ranges} \
+             ranges"
+        ),
+        DiskMethod::Compared => format!(
+            "read {path} once and write over it where it differs, at most {write_bytes} bytes"
+        ),
+        DiskMethod::Kept => format!("leave {path} as it is"),
+    }
+}
+
+impl PlannedDisk {
+    /// It is a file that the restore makes.
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.method, DiskMethod::NewFile | DiskMethod::Image)
+    }
+
+    /// It is a file that is there and is written over.
+    pub(crate) fn is_overwritten(&self) -> bool {
+        matches!(
+            self.method,
+            DiskMethod::ChangedRanges { .. } | DiskMethod::Compared
+        )
+    }
+}

@@ -1,0 +1,220 @@
+//! After a restore: what is not needed goes. After a failure: what was made goes, and what was
+//! changed is given back.
+
+use std::fs;
+
+use hyperv_host::{PowerState, TargetVm};
+
+use super::execution::Execution;
+use super::host_path::join;
+use super::old_definition::order_to_bring_back;
+use super::plan::RestoreKind;
+use super::report::HostRestoreFailure;
+use crate::RestoreError;
+use crate::error::Cause;
+
+/// What lies beside a disk and is of no use without it: Hyper-V's records of what changed.
+const BESIDE_A_DISK: [&str; 3] = ["", ".rct", ".mrt"];
+
+impl Execution<'_> {
+    /// Removes what is not needed once the restore is done: nothing of that can fail it.
+    pub(crate) fn put_in_order(&mut self) {
+        let files = self.file.session.remove.clone();
+        for path in files {
+            self.heard
+                .observer
+                .step(self.heard.vm, &format!("removing {path}"));
+            match self.remove_disk(&path) {
+                Ok(()) => self.report.removed.push(path),
+                Err(error) => {
+                    let note = format!("{path} could not be removed, and is not needed: {error}");
+                    self.report.notes.push(note);
+                }
+            }
+        }
+        let mut left = Vec::new();
+        self.remove_staging(&mut left);
+        if let Err(error) = self.file.remove() {
+            left.push(error.to_string());
+        }
+        self.report.notes.append(&mut left);
+        if !matches!(self.plan.kind, RestoreKind::Network | RestoreKind::Disks) {
+            let next = "the next backup of the VM reads its disks in full, because what a host \
+                        tracked before a restore says nothing about them; almost nothing of that \
+                        is stored again";
+            self.report.notes.push(next.to_owned());
+        }
+    }
+
+    fn remove_disk(&self, path: &str) -> Result<(), Cause> {
+        for suffix in BESIDE_A_DISK {
+            let local = self.host.local_path(&format!("{path}{suffix}"))?;
+            match fs::remove_file(&local) {
+                // A restore that died may have removed it.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_staging(&self, left: &mut Vec<String>) {
+        let staging = &self.file.session.staging;
+        let removed = self
+            .host
+            .local_path(staging)
+            .map(|local| match fs::remove_dir_all(&local) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                result => result,
+            });
+        match removed {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => left.push(format!("{staging} could not be removed: {error}")),
+            Err(error) => left.push(format!("{staging} could not be removed: {error}")),
+        }
+    }
+
+    /// Takes back what was done, as far as that can be.
+    pub(crate) fn roll_back(&mut self, error: RestoreError) -> HostRestoreFailure {
+        let mut failure = HostRestoreFailure {
+            error,
+            undone: Vec::new(),
+            left: Vec::new(),
+            can_go_on: false,
+        };
+        let session = &self.file.session;
+        if session.overwriting && !session.overwritten {
+            let name = session.old.as_ref().map_or("", |old| &*old.name);
+            failure.left.push(format!(
+                "disks of {name:?} are partly written over, so it is not put back on the host: run \
+                 the same restore again, and it goes on"
+            ));
+            failure.can_go_on = true;
+            return failure;
+        }
+        self.detach(&mut failure);
+        self.rename_back(&mut failure);
+        let is_back =
+            match self.bring_back(&mut failure) {
+                Ok(is_back) => is_back,
+                Err(cause) => {
+                    failure.left.push(format!(
+                    "the old VM could not be put back ({cause}): run the same restore again, or \
+                     import {}",
+                    self.file.session.kept.as_deref().unwrap_or("its definition")
+                ));
+                    failure.can_go_on = true;
+                    return failure;
+                }
+            };
+        self.start_again(is_back, &mut failure);
+        self.remove_made(&mut failure);
+        self.remove_staging(&mut failure.left);
+        if let Err(error) = self.file.remove() {
+            failure.left.push(error.to_string());
+        }
+        failure
+    }
+
+    fn detach(&self, failure: &mut HostRestoreFailure) {
+        let Some(vm) = self.plan.old.as_ref() else {
+            return;
+        };
+        for slot in &self.attached {
+            match self.host.detach_disk(&vm.identity, *slot) {
+                Ok(()) => failure
+                    .undone
+                    .push(format!("a disk was taken from {:?} again", vm.name)),
+                Err(error) => failure
+                    .left
+                    .push(format!("a disk of {:?}: {error}", vm.name)),
+            }
+        }
+    }
+
+    fn rename_back(&self, failure: &mut HostRestoreFailure) {
+        let Some(vm) = self.plan.old.as_ref().filter(|_| self.renamed) else {
+            return;
+        };
+        // As it was before the first try of this restore.
+        let first = self.file.session.old.as_ref().unwrap_or(vm);
+        match self.host.rename(&vm.identity, &first.name) {
+            Ok(()) => failure
+                .undone
+                .push(format!("{:?} has its name again", first.name)),
+            Err(error) => failure
+                .left
+                .push(format!("the name of {:?}: {error}", first.name)),
+        }
+    }
+
+    /// Registers the old VM again where it was taken from the host. Returns whether its disks are
+    /// as they were.
+    fn bring_back(&self, failure: &mut HostRestoreFailure) -> Result<bool, Cause> {
+        let session = &self.file.session;
+        let Some(old) = session.old.as_ref().filter(|_| session.leaving) else {
+            return Ok(true);
+        };
+        let is_there = |vms: &[TargetVm]| vms.iter().any(|vm| vm.identity == old.identity);
+        if !is_there(&self.host.target()?.vms) {
+            let kept = session
+                .kept
+                .as_deref()
+                .ok_or("its definition was not kept")?;
+            let folder = join(&session.staging, "old")?;
+            let order = order_to_bring_back(self.host, old, kept, &folder, &session.run)?;
+            self.host.import(&order, &self.heard)?;
+            failure
+                .undone
+                .push(format!("{:?} is on the host again", old.name));
+        }
+        if session.overwritten {
+            failure.left.push(format!(
+                "the disks of {:?} hold what the point has: they were written over already",
+                old.name
+            ));
+        }
+        Ok(!session.overwritten)
+    }
+
+    fn start_again(&self, is_as_it_was: bool, failure: &mut HostRestoreFailure) {
+        let old = self
+            .plan
+            .old
+            .as_ref()
+            .filter(|_| self.stopped && is_as_it_was);
+        let Some(old) = old.filter(|old| old.state == PowerState::Running) else {
+            return;
+        };
+        match self
+            .host
+            .set_power(&old.identity, PowerState::Running, &self.heard)
+        {
+            Ok(_) => failure.undone.push(format!("{:?} runs again", old.name)),
+            Err(error) => failure
+                .left
+                .push(format!("{:?} does not run: {error}", old.name)),
+        }
+    }
+
+    /// Removes the new files, and folders that were made for them and are empty.
+    fn remove_made(&self, failure: &mut HostRestoreFailure) {
+        for path in self.file.session.files.values() {
+            let Ok(local) = self.host.local_path(path) else {
+                continue;
+            };
+            match fs::remove_file(&local) {
+                Ok(()) => failure.undone.push(format!("{path} was removed")),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => failure
+                    .left
+                    .push(format!("{path} could not be removed: {error}")),
+            }
+        }
+        // The staging folder may lie in one of them.
+        self.remove_staging(&mut Vec::new());
+        for folder in self.file.session.folders.iter().rev() {
+            drop(fs::remove_dir(folder));
+        }
+    }
+}
