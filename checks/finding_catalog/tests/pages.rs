@@ -10,7 +10,13 @@ use finding_catalog::{Explanation, all, find, of_error, of_return_code};
 use hyperv_host::HostErrorKind;
 
 /// Folders whose crates make findings.
-const MAKERS: [&str; 4] = ["hyperv", "engine", "bin", "checks/guest_listing"];
+const MAKERS: [&str; 5] = [
+    "hyperv",
+    "engine",
+    "recovery",
+    "bin",
+    "checks/guest_listing",
+];
 
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten() {

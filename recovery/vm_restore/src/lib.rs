@@ -33,11 +33,21 @@
 //! in `Snapshots`. One name is not kept: what VSS has called `…-AutoRecovery.avhdx` becomes
 //! `…_<GUID>.avhdx` (requirement VSS-19), and the configurations name that.
 
+//! # For another hypervisor
+//!
+//! [`plan_elsewhere`] restores the disks alone, flat and in one format, and on demand a libvirt
+//! domain with them ([`libvirt_domain`]). No file of Hyper-V's own comes along.
+//!
+//! ```text
+//!   FOLDER/<disk>.qcow2 …          FOLDER/<VM>.xml, .sh, .txt          FOLDER/lifeboat-restore.json
+//! ```
+
 #![forbid(unsafe_code)]
 
 mod checkpoint_tree;
 mod damaged_disk;
 mod disk_restore;
+mod elsewhere;
 mod error;
 mod host_restore;
 mod image_names;
@@ -51,6 +61,9 @@ mod vm_restore;
 pub use checkpoint_tree::checkpoint_tree;
 pub use damaged_disk::{DamagedDisk, ZeroedRanges};
 pub use disk_restore::{DiskRestoreReport, restore_disk};
+pub use elsewhere::{
+    DomainFiles, DomainOrder, ElsewhereOrder, ElsewherePlan, PlannedImage, plan_elsewhere,
+};
 pub use error::RestoreError;
 pub use host_restore::{
     Destination, Destroyed, DiskMethod, DiskReport, HostRestoreFailure, HostRestoreObserver,

@@ -1,6 +1,7 @@
 //! `lifeboat restore`: bring disks and VMs back.
 
 mod disk;
+mod elsewhere;
 mod vm;
 
 use clap::Subcommand;
@@ -23,6 +24,16 @@ pub(crate) fn run(invocation: &Invocation, command: &RestoreCommand) -> Result<E
     match command {
         RestoreCommand::Disk(args) => disk::run(invocation, args),
         RestoreCommand::Vm(args) => vm::run(invocation, args),
+    }
+}
+
+/// Reads `SWITCH=NETWORK`. A switch may have any name, so the last sign counts.
+fn switch_mapping(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((from, to)) if !from.is_empty() && !to.is_empty() => {
+            Ok((from.to_owned(), to.to_owned()))
+        }
+        _ => Err("expected SWITCH=NETWORK".to_owned()),
     }
 }
 

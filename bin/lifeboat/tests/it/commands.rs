@@ -81,6 +81,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("restore disk", "Web@latest --disk 0 -o a.vhdx"),
     ("doctor restore", "Web@latest"),
     ("restore vm", "Web@latest --path vm"),
+    ("restore vm", "Web@latest --path elsewhere --libvirt"),
     ("verify", "Web@latest"),
     ("repo check", "--read-data"),
     ("repo check", "--without-key"),
@@ -102,6 +103,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("disk map", "host/Web/web_1.avhdx"),
     ("disk check", "host/Web/web_1.avhdx"),
     ("disk convert", "host/Web/web_1.avhdx -o a.vhd"),
+    ("disk convert", "host/Web/web_1.avhdx -o a.qcow2"),
 ];
 
 /// These have tests of their own.

@@ -172,4 +172,44 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Make room, or spread the disks over several volumes with `lifeboat restore disk`.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-3360",
+        id: "POINT-DISK-BUS",
+        title: "disks are attached to another kind of controller",
+        severity: Warn,
+        means: "Hyper-V's SCSI controller exists on no other hypervisor. Restored with --libvirt, such disks are on SATA, or on virtio-scsi with --virtio or where their sectors have 4096 bytes.",
+        matters: "A system that starts only drivers for the controllers that it was installed on does not find its disk: Windows stops with 0x7B, Linux waits for its root.",
+        cure: "Windows: start it once in safe mode, which starts all drivers. Linux: build the initramfs with all drivers (dracut --no-hostonly, or MODULES=most) before the backup, or in a rescue system.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-3361",
+        id: "POINT-FIRMWARE",
+        title: "the firmware's variables stay on Hyper-V",
+        severity: Info,
+        means: "A generation 2 VM keeps boot entries and keys for Secure Boot in its guest state, which only Hyper-V reads. Under libvirt it starts with fresh ones, and with Secure Boot off.",
+        matters: "The firmware looks for \\EFI\\BOOT\\BOOTX64.EFI, which Windows and most Linux systems have. One that has its loader elsewhere alone is not found.",
+        cure: "Choose the loader in the firmware's boot menu once. For Secure Boot take out the feature secure-boot of the domain's <firmware>.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-3362",
+        id: "POINT-NETWORK",
+        title: "adapters are connected to the default network",
+        severity: Info,
+        means: "No libvirt network was named for a virtual switch of Hyper-V.",
+        matters: "The VM has libvirt's network `default`, which as a rule leads outside by address translation; nobody reaches it from there under its old address.",
+        cure: "Name one: --map-switch SWITCH=NETWORK. Or change <source network> in the domain.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-3363",
+        id: "POINT-NO-MEMORY-SIZE",
+        title: "how much memory the VM has is not known",
+        severity: Warn,
+        means: "The configuration in the point does not say with how much memory the VM starts.",
+        matters: "The domain gets 2048 MiB, which may be too little.",
+        cure: "Change <memory> in the domain, or -m in the script.",
+        ..BLANK
+    },
 ];

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use disk_image::ImageFormat;
 use serde_json::json;
-use vm_restore::plan_vm_restore;
+use vm_restore::{DomainOrder, ElsewhereOrder, plan_vm_restore};
 
-use super::say_skipped;
+use super::{elsewhere, say_skipped, switch_mapping};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
@@ -15,7 +16,14 @@ use crate::ui::{Align, Table, count, size};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lifeboat restore vm SQL01@latest --path /srv/restored --repo /backup
-  lifeboat restore vm SQL01@latest~1 --path D:\\Restored --dry-run --repo E:\\Backup")]
+  lifeboat restore vm SQL01@latest~1 --path D:\\Restored --dry-run --repo E:\\Backup
+  lifeboat restore vm SQL01@latest --path /srv/sql01 --libvirt --repo /backup
+  lifeboat restore vm SQL01@latest --path /srv/sql01 --libvirt --map-switch LAN=br0-net --repo /backup
+  lifeboat restore vm SQL01@latest --path /srv/sql01 --format vmdk --repo /backup
+
+With --format or --libvirt the VM is made ready for another hypervisor: its disks come back flat and
+in one format, and no file of Hyper-V's own comes with them. --libvirt adds a domain for
+`virsh define`, a script that starts QEMU alone, and a note.")]
 pub(crate) struct VmArgs {
     /// The restore point: VM@latest, VM@latest~1, VM@2026-05-01T22:00 or the beginning of an id
     #[arg(value_name = "POINT")]
@@ -23,15 +31,60 @@ pub(crate) struct VmArgs {
     /// The folder to restore into; no file in it is replaced
     #[arg(long, value_name = "FOLDER")]
     path: PathBuf,
+    /// For another hypervisor: all disks in this format (qcow2, raw, vmdk, vhd, vhdx and the fixed ones)
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ImageFormat>,
+    /// For libvirt and QEMU: a domain beside the disks, which are qcow2 unless --format says otherwise
+    #[arg(long)]
+    libvirt: bool,
+    /// The guest has virtio's drivers: SCSI disks and network adapters become virtio's, not SATA and e1000
+    #[arg(long, requires = "libvirt")]
+    virtio: bool,
+    /// What was connected to SWITCH is connected to this network; may be given several times
+    #[arg(long, value_name = "SWITCH=NETWORK", value_parser = switch_mapping)]
+    map_switch: Vec<(String, String)>,
     /// Say what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+}
+
+impl VmArgs {
+    /// Returns what is asked for another hypervisor; `None` where nothing is.
+    fn elsewhere(&self) -> Option<ElsewhereOrder> {
+        if !self.libvirt && self.format.is_none() {
+            return None;
+        }
+        let domain = self.libvirt.then(|| DomainOrder {
+            networks: self.map_switch.clone(),
+            virtio: self.virtio,
+        });
+        Some(ElsewhereOrder {
+            format: self.format.unwrap_or(ImageFormat::Qcow2),
+            domain,
+        })
+    }
 }
 
 pub(super) fn run(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
     let repository = invocation.open_repository()?;
     let point = repository.find_point(&args.point)?;
+    if let Some(order) = args.elsewhere() {
+        return elsewhere::run(
+            invocation,
+            &repository,
+            &point,
+            &args.path,
+            &order,
+            args.dry_run,
+        );
+    }
+    if !args.map_switch.is_empty() {
+        return Err(CliError::usage(
+            "--map-switch does nothing here: files alone are in no network",
+        )
+        .hint("add --libvirt"));
+    }
     let plan = plan_vm_restore(&repository, &point, &args.path)?;
     let files = count(plan.files.len() as u64, "file");
     if args.dry_run || ui.is_verbose() {
