@@ -12,8 +12,8 @@ use crate::guid::guid_text;
 use crate::host_state::HostState;
 use crate::image::{LayerFile, NewDisk, create_child, create_disk};
 use crate::{
-    DiskContent, DiskFile, DiskKind, DiskSpec, GuestPlan, PowerState, Replication, SimError,
-    SimErrorKind, SimHost, Vm, VmDisk, VmSpec,
+    DataRoots, DiskContent, DiskFile, DiskKind, DiskSpec, GuestPlan, PowerState, Replication,
+    SimError, SimErrorKind, SimHost, Vm, VmDisk, VmSpec,
 };
 
 impl SimHost {
@@ -72,7 +72,7 @@ impl HostState {
     }
 
     /// Makes a VM without disks; nothing of it is on disk yet.
-    fn bare_vm(&mut self, spec: &VmSpec) -> Vm {
+    pub(crate) fn bare_vm(&mut self, spec: &VmSpec) -> Vm {
         let id = self.new_guid();
         let profile = self.facts.profile;
         let extension = if profile.has_binary_configurations() {
@@ -115,7 +115,9 @@ impl HostState {
                 vlan: None,
                 addresses: None,
             }],
+            ports: Vec::new(),
             disks: Vec::new(),
+            empty_drives: Vec::new(),
             scsi_controllers: (0..spec.scsi_controllers)
                 .map(|_| self.new_guid())
                 .collect(),
@@ -124,6 +126,7 @@ impl HostState {
             secure_boot: spec.generation == 2,
             config_root: folder
                 .unwrap_or_else(|| format!("C:\\Hyper-V\\{}", plain_name(&spec.name))),
+            data_roots: DataRoots::default(),
             config_file: format!("Virtual Machines\\{}.{extension}", guid_text(id)),
             snapshots: Vec::new(),
             current_parent: None,

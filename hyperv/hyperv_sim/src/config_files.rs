@@ -12,6 +12,7 @@ use std::path::Path;
 use uuid::Uuid;
 use vm_config::{Checkpoint, Disk, Node, Tree, Value, VmConfiguration, write_vmcx, write_xml};
 
+use crate::definition_file::{add_notes, holds_memory};
 use crate::guid::guid_text;
 use crate::host_folder::remove_if_there;
 use crate::host_state::HostState;
@@ -21,7 +22,7 @@ use crate::{PowerState, SimError, SimErrorKind, Snapshot, SnapshotDisk, Vm};
 const MEMORY_BYTES: usize = 64 << 10;
 
 /// The files beside a configuration, by extension.
-const STATE_EXTENSIONS: [&str; 3] = ["VMRS", "vmgs", "bin"];
+const STATE_EXTENSIONS: [&str; 4] = ["VMRS", "vmgs", "bin", "vsv"];
 
 impl HostState {
     /// Writes the files of a VM as it is now.
@@ -29,7 +30,7 @@ impl HostState {
         let vm = self.vm(id)?;
         let stem = format!("{}\\Virtual Machines\\{}", vm.config_root, guid_text(id));
         let has_memory = vm.power == PowerState::Saved;
-        self.write_files(&stem, vm, &vm.configuration(None), has_memory)
+        self.write_files(&stem, vm, &vm.configuration(None), None, has_memory)
     }
 
     /// Writes the files of a checkpoint.
@@ -38,9 +39,14 @@ impl HostState {
         vm: &Vm,
         snapshot: &Snapshot,
     ) -> Result<(), SimError> {
-        let stem = format!("{}\\Snapshots\\{}", vm.config_root, guid_text(snapshot.id));
+        let stem = format!(
+            "{}\\Snapshots\\{}",
+            vm.snapshot_root(),
+            guid_text(snapshot.id)
+        );
         let configuration = vm.configuration(Some(&snapshot.disks));
-        self.write_files(&stem, vm, &configuration, snapshot.has_memory)
+        let memory = snapshot.has_memory;
+        self.write_files(&stem, vm, &configuration, Some(snapshot), memory)
     }
 
     /// Writes the files of all of a VM's checkpoints anew, since paths in them changed.
@@ -69,25 +75,34 @@ impl HostState {
         stem: &str,
         vm: &Vm,
         configuration: &VmConfiguration,
+        snapshot: Option<&Snapshot>,
         has_memory: bool,
     ) -> Result<(), SimError> {
         let profile = self.facts.profile;
+        let mut tree = configuration.to_tree();
+        add_notes(&mut tree, vm, snapshot);
+        // Memory that is there stays as it is: it may have come from another host.
+        let keeps_memory = has_memory && holds_memory(&self.local_path(&format!("{stem}.vmcx"))?);
         if !profile.has_binary_configurations() {
-            self.write_file(&format!("{stem}.xml"), &xml(configuration)?)?;
+            self.write_file(&format!("{stem}.xml"), &xml(&tree)?)?;
             let memory = format!("{stem}.bin");
-            return if has_memory {
+            return if keeps_memory {
+                Ok(())
+            } else if has_memory {
                 self.write_file(&memory, &[0x5A; MEMORY_BYTES])
             } else {
                 remove_if_there(&self.local_path(&memory)?)
             };
         }
-        self.write_file(&format!("{stem}.vmcx"), &vmcx(&configuration.to_tree())?)?;
-        self.write_file(
-            &format!("{stem}.VMRS"),
-            &vmcx(&runtime_state(vm, has_memory))?,
-        )?;
-        if vm.has_tpm && profile.has_guest_state_file() {
-            self.write_file(&format!("{stem}.vmgs"), &guest_state(vm))?;
+        self.write_file(&format!("{stem}.vmcx"), &vmcx(&tree)?)?;
+        if !keeps_memory {
+            let state = vmcx(&runtime_state(vm, has_memory))?;
+            self.write_file(&format!("{stem}.VMRS"), &state)?;
+        }
+        let guest = format!("{stem}.vmgs");
+        let has_guest_state = vm.has_tpm && profile.has_guest_state_file();
+        if has_guest_state && !self.local_path(&guest)?.exists() {
+            self.write_file(&guest, &guest_state(vm))?;
         }
         Ok(())
     }
@@ -151,9 +166,8 @@ fn vmcx(tree: &Tree) -> Result<Vec<u8>, SimError> {
     write_vmcx(tree).map_err(|error| SimError::new(SimErrorKind::Failed, error.to_string()))
 }
 
-fn xml(configuration: &VmConfiguration) -> Result<Vec<u8>, SimError> {
-    write_xml(&configuration.to_tree())
-        .map_err(|error| SimError::new(SimErrorKind::Failed, error.to_string()))
+fn xml(tree: &Tree) -> Result<Vec<u8>, SimError> {
+    write_xml(tree).map_err(|error| SimError::new(SimErrorKind::Failed, error.to_string()))
 }
 
 /// Returns what a `.VMRS` holds here: a container, with memory where the VM is saved.

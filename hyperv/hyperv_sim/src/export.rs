@@ -53,7 +53,7 @@ impl HostState {
         let configuration = owner.configuration(disks);
         let has_memory = frozen.is_some_and(|snapshot| snapshot.has_memory);
         let stem = format!("{folder}\\Virtual Machines\\{}", guid_text(vm));
-        self.write_files(&stem, owner, &configuration, has_memory)?;
+        self.write_files(&stem, owner, &configuration, None, has_memory)?;
         if !with_disks {
             self.vm_mut(vm)?.merges_enabled = false;
             return Ok(());

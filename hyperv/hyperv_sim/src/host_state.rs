@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::guid::{seeded_guid, seeded_number};
-use crate::{Behavior, Job, MountedImage, Profile, SimError, SimErrorKind, SimOptions, Vm, Volume};
+use crate::virtual_switch::usual_adapters;
+use crate::{
+    Behavior, Job, MountedImage, PhysicalAdapter, PlannedVm, Profile, SimError, SimErrorKind,
+    SimOptions, VirtualSwitch, Vm, Volume,
+};
 
 /// When the clock of a new host begins: 2026-01-05 08:00 UTC, a Monday.
 const BEGINNING: i64 = 1_767_600_000;
@@ -35,13 +39,22 @@ pub(crate) struct HostFacts {
     pub(crate) mounted: Vec<MountedImage>,
     /// VMs that live on another node now.
     pub(crate) away: Vec<Vm>,
-    /// Jobs of VMs that are gone.
+    /// Jobs of VMs that are gone or planned, and of the host.
     pub(crate) orphaned_jobs: Vec<Job>,
     /// The failover cluster, where the host is in one.
     pub(crate) cluster: Option<crate::Cluster>,
     /// Backups through VSS, and snapshots of volumes.
     #[serde(default)]
     pub(crate) vss: crate::vss::VssState,
+    /// The virtual switches that somebody made; see [`HostState::switches`].
+    #[serde(default)]
+    pub(crate) switches: Vec<VirtualSwitch>,
+    /// The physical network adapters.
+    #[serde(default = "usual_adapters")]
+    pub(crate) physical_adapters: Vec<PhysicalAdapter>,
+    /// VMs that are planned: imported, and not realised yet.
+    #[serde(default)]
+    pub(crate) planned: BTreeMap<Uuid, PlannedVm>,
     /// Faults that are to come; the WMI face alone knows what is in here.
     pub(crate) faults: serde_json::Value,
 }
@@ -96,6 +109,9 @@ impl HostState {
             away: Vec::new(),
             cluster: None,
             vss: crate::vss::VssState::default(),
+            switches: Vec::new(),
+            physical_adapters: usual_adapters(),
+            planned: BTreeMap::new(),
             faults: serde_json::Value::Null,
         };
         let mut state = Self::loaded(dir, facts);

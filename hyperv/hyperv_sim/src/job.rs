@@ -10,6 +10,26 @@ use crate::job_work::JobWork;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobKind {
+    /// 1
+    DefineVm,
+    /// 2
+    ModifyVm,
+    /// 3
+    DestroyVm,
+    /// 30
+    AddResources,
+    /// 31
+    ModifyResources,
+    /// 32
+    RemoveResources,
+    /// 61
+    Import,
+    /// 140
+    ValidatePlanned,
+    /// 141
+    Realize,
+    /// Of a virtual switch: no number is documented.
+    ChangeSwitch,
     /// 50
     MergingDisks,
     /// 62
@@ -36,6 +56,16 @@ impl JobKind {
     /// Returns the number.
     pub fn number(self) -> u16 {
         match self {
+            Self::DefineVm => 1,
+            Self::ModifyVm => 2,
+            Self::DestroyVm => 3,
+            Self::AddResources => 30,
+            Self::ModifyResources => 31,
+            Self::RemoveResources => 32,
+            Self::Import => 61,
+            Self::ValidatePlanned => 140,
+            Self::Realize => 141,
+            Self::ChangeSwitch => 0,
             Self::MergingDisks => 50,
             Self::Export => 62,
             Self::CreateSnapshot => 70,
@@ -52,6 +82,16 @@ impl JobKind {
     /// Returns what `Caption` says, in English.
     pub fn caption(self) -> &'static str {
         match self {
+            Self::DefineVm => "Creating Virtual Machine",
+            Self::ModifyVm => "Modifying Virtual Machine",
+            Self::DestroyVm => "Destroying Virtual Machine",
+            Self::AddResources => "Adding Virtual Machine Resources",
+            Self::ModifyResources => "Modifying Virtual Machine Resources",
+            Self::RemoveResources => "Removing Virtual Machine Resources",
+            Self::Import => "Importing Virtual Machine",
+            Self::ValidatePlanned => "Validating Virtual Machine",
+            Self::Realize => "Realizing Virtual Machine",
+            Self::ChangeSwitch => "Changing Virtual Switch",
             Self::MergingDisks => "Merging Virtual Hard Disks",
             Self::Export => "Exporting Virtual Machine",
             Self::CreateSnapshot => "Creating Checkpoint",
@@ -75,7 +115,17 @@ impl JobKind {
             Self::DeleteSnapshot => Some(32770),
             Self::Backup | Self::ConvertSnapshotToReferencePoint => Some(32776),
             Self::MoveStorage => Some(32774),
-            Self::CreateReferencePoint | Self::DeleteReferencePoint => None,
+            Self::ModifyVm | Self::AddResources | Self::ModifyResources | Self::RemoveResources => {
+                Some(32777)
+            }
+            Self::CreateReferencePoint
+            | Self::DeleteReferencePoint
+            | Self::DefineVm
+            | Self::DestroyVm
+            | Self::Import
+            | Self::ValidatePlanned
+            | Self::Realize
+            | Self::ChangeSwitch => None,
         }
     }
 }
@@ -133,6 +183,10 @@ pub enum JobElement {
     Snapshot(Uuid),
     /// A reference point that the job made.
     ReferencePoint(Uuid),
+    /// A planned VM that the job made, or works on.
+    PlannedVm(Uuid),
+    /// A virtual switch that the job made.
+    Switch(Uuid),
 }
 
 /// What goes wrong with a job, planned beforehand.
@@ -173,6 +227,9 @@ pub struct Job {
     pub error_code: u32,
     /// `ErrorDescription`; empty where all is well.
     pub error_description: String,
+    /// Each message of an error that has several: its number, and its text.
+    #[serde(default)]
+    pub error_details: Vec<(u32, String)>,
     /// What it made, changed or works on.
     pub elements: Vec<JobElement>,
     /// What goes wrong with it.

@@ -19,6 +19,10 @@ use crate::{SimError, SimHost, Vm};
 pub enum LedgerKind {
     /// A VM; its detail is its name.
     Vm,
+    /// A VM that is planned; its detail is its name.
+    PlannedVm,
+    /// A virtual switch; its detail is its kind.
+    Switch,
     /// Whether a VM runs.
     PowerState,
     /// A checkpoint.
@@ -178,6 +182,13 @@ impl HostState {
         let mut ledger = Ledger::default();
         for vm in self.vms.values() {
             list_vm(&mut ledger, vm);
+        }
+        for planned in self.facts.planned.values() {
+            let id = guid_text(planned.vm.id);
+            ledger.add(LedgerKind::PlannedVm, id, &planned.vm.name);
+        }
+        for switch in self.switches() {
+            ledger.add(LedgerKind::Switch, &switch.name, switch.kind());
         }
         for image in &self.facts.mounted {
             ledger.add(LedgerKind::MountedImage, &image.path, "attached");

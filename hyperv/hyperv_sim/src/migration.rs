@@ -64,7 +64,7 @@ impl SimHost {
 
 impl HostState {
     /// Takes a VM off the host. Its jobs end with it.
-    fn take_vm(&mut self, vm: Uuid) -> Result<Vm, SimError> {
+    pub(crate) fn take_vm(&mut self, vm: Uuid) -> Result<Vm, SimError> {
         let active = self.vm(vm)?.jobs.iter().filter(|job| !job.state.is_over());
         let active: Vec<Uuid> = active.map(|job| job.id).collect();
         for job in active {
@@ -76,15 +76,16 @@ impl HostState {
             .remove(&vm)
             .ok_or_else(|| SimError::new(SimErrorKind::NotFound, format!("there is no {vm}")))?;
         let jobs = std::mem::take(&mut gone.jobs);
+        self.keep_switches_of(&gone);
         self.facts_mut().orphaned_jobs.extend(jobs);
         Ok(gone)
     }
 
-    fn remove_vm(&mut self, vm: Uuid, with_disks: bool) -> Result<(), SimError> {
+    pub(crate) fn remove_vm(&mut self, vm: Uuid, with_disks: bool) -> Result<(), SimError> {
         let gone = self.take_vm(vm)?;
         self.remove_configuration(&gone.config_root, &gone.config_file)?;
         for snapshot in &gone.snapshots {
-            self.remove_configuration(&gone.config_root, &snapshot.config_file)?;
+            self.remove_configuration(gone.snapshot_root(), &snapshot.config_file)?;
         }
         if with_disks {
             for file in gone.files.keys() {
@@ -133,10 +134,11 @@ impl HostState {
         let old_root = owner.config_root.clone();
         self.remove_configuration(&old_root, &owner.config_file)?;
         for snapshot in &owner.snapshots {
-            self.remove_configuration(&old_root, &snapshot.config_file)?;
+            self.remove_configuration(owner.snapshot_root(), &snapshot.config_file)?;
         }
         let new = self.vm_mut(vm)?;
         folder.clone_into(&mut new.config_root);
+        new.data_roots = crate::DataRoots::default();
         let files: Vec<(String, DiskFile)> = std::mem::take(&mut new.files).into_iter().collect();
         for (path, node) in &files {
             new.files.insert(moved(path), node.clone());

@@ -115,6 +115,28 @@ impl Profile {
         }
     }
 
+    /// Lists the configuration versions that VMs may have on it, as Microsoft documents them for
+    /// each version of Windows Server; the host's own is the last.
+    pub fn supported_versions(self) -> &'static [&'static str] {
+        const VERSIONS: &[&str] = &[
+            "4.0", "5.0", "6.2", "7.0", "7.1", "8.0", "8.1", "8.2", "8.3", "9.0", "9.1", "9.2",
+            "9.3", "10.0", "10.5", "11.0", "12.0",
+        ];
+        let (first, last) = match self {
+            Self::Server2008R2 => return &["2.0"],
+            Self::Server2012 => ("4.0", "4.0"),
+            Self::Server2012R2 => ("4.0", "5.0"),
+            Self::Server2016 => ("5.0", "8.0"),
+            Self::Server2019 => ("5.0", "9.0"),
+            Self::Server2022 => ("8.0", "10.0"),
+            Self::Server2025 => ("8.0", "12.0"),
+        };
+        let place = |version: &str| VERSIONS.iter().position(|own| *own == version);
+        let range = place(first).zip(place(last));
+        let found = range.and_then(|(first, last)| VERSIONS.get(first..=last));
+        found.unwrap_or_default()
+    }
+
     /// `root\\virtualization\\v2` (contract 0.1).
     pub fn has_v2_namespace(self) -> bool {
         self >= Self::Server2012

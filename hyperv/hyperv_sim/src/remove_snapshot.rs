@@ -41,7 +41,7 @@ impl HostState {
         } else {
             BTreeSet::from([id])
         };
-        let root = owner.config_root.clone();
+        let root = owner.snapshot_root().to_owned();
         let is_gone = |id: &Uuid| gone.contains(id);
         let snapshots = owner.snapshots.iter();
         let files = snapshots.filter(|snapshot| is_gone(&snapshot.id));

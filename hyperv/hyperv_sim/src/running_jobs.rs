@@ -64,17 +64,39 @@ impl HostState {
             finished: None,
             error_code: 0,
             error_description: String::new(),
-            elements: vec![JobElement::Vm(vm)],
+            error_details: Vec::new(),
+            elements: self.affected_by(vm, &work),
             fault,
             work,
         };
-        self.vm_mut(vm)?.jobs.push(job);
+        if self.vms.contains_key(&vm) {
+            self.vm_mut(vm)?.jobs.push(job);
+        } else {
+            self.next_due = None;
+            self.facts_mut().orphaned_jobs.push(job);
+        }
         Ok(id)
     }
 
-    /// Returns a job to be changed.
+    /// Returns what a job works on from its beginning.
+    fn affected_by(&self, vm: Uuid, work: &JobWork) -> Vec<JobElement> {
+        match work {
+            JobWork::Import { .. } | JobWork::AddSwitch(_) | JobWork::RemoveSwitch(_) => Vec::new(),
+            JobWork::SetHostPort { switch, .. } => vec![JobElement::Switch(*switch)],
+            _ if self.facts.planned.contains_key(&vm) => vec![JobElement::PlannedVm(vm)],
+            _ => vec![JobElement::Vm(vm)],
+        }
+    }
+
+    /// Returns whether a job is one of those that belong to a VM which is there.
+    fn is_job_of(&self, vm: Uuid, id: Uuid) -> bool {
+        let vm = self.vms.get(&vm);
+        vm.is_some_and(|vm| vm.jobs.iter().any(|job| job.id == id))
+    }
+
+    /// Returns a job to be changed. One that made its VM, or removed it, is not among the VM's.
     fn job_mut(&mut self, vm: Uuid, id: Uuid) -> Result<&mut Job, SimError> {
-        let found = if self.vms.contains_key(&vm) {
+        let found = if self.is_job_of(vm, id) {
             let jobs = &mut self.vm_mut(vm)?.jobs;
             jobs.iter_mut().find(|job| job.id == id)
         } else {
@@ -103,7 +125,7 @@ impl HostState {
     }
 
     pub(crate) fn remove_job(&mut self, vm: Uuid, id: Uuid) -> Result<(), SimError> {
-        if self.vms.contains_key(&vm) {
+        if self.is_job_of(vm, id) {
             self.vm_mut(vm)?.jobs.retain(|job| job.id != id);
         } else {
             self.next_due = None;
@@ -119,12 +141,13 @@ impl HostState {
             Some(JobFault::Fail { after_effect, .. }) => (job.fault.clone(), *after_effect),
             _ => (None, true),
         };
-        let done = if has_effect && self.vms.contains_key(&vm) {
+        let can_be_done = !job.work.needs_vm() || self.vms.contains_key(&vm);
+        let done = if has_effect && can_be_done {
             self.do_work(vm, &job.work)
         } else {
             Ok(Done::Nothing)
         };
-        if done.is_err() {
+        if done.is_err() && self.vms.contains_key(&vm) {
             // What was half done may have left files that nobody needs.
             self.clear_leftovers(vm)?;
         }
@@ -140,6 +163,7 @@ impl HostState {
             Err(error) => {
                 job.error_code = error.code();
                 job.error_description = error.to_string();
+                job.error_details = error.details().to_vec();
             }
         }
         if let Some(JobFault::Fail {
@@ -148,6 +172,7 @@ impl HostState {
         {
             job.error_code = code;
             job.error_description = description;
+            job.error_details = Vec::new();
         }
         let failed = job.error_code != 0;
         job.state = if failed {
@@ -252,7 +277,53 @@ impl HostState {
                 self.move_files(vm, folder)?;
                 Ok(Done::Nothing)
             }
+            other => self.do_work_of_systems(vm, other),
         }
+    }
+
+    /// Does what makes, changes and removes whole VMs, planned ones and switches.
+    fn do_work_of_systems(&mut self, vm: Uuid, work: &JobWork) -> Result<Done, SimError> {
+        match work {
+            JobWork::Import {
+                id,
+                definition,
+                checkpoint_folder,
+                new_identity,
+            } => {
+                let folder = checkpoint_folder.as_deref();
+                self.make_planned(*id, definition, folder, *new_identity)?;
+                return Ok(Done::Made(JobElement::PlannedVm(*id)));
+            }
+            JobWork::ImportCheckpoints { folder } => self.add_checkpoints(vm, folder)?,
+            JobWork::DropPlannedSnapshot(id) => self.drop_planned_snapshot(vm, *id)?,
+            JobWork::Validate => self.check_planned(vm)?,
+            JobWork::Realize => {
+                self.make_real(vm)?;
+                return Ok(Done::Made(JobElement::Vm(vm)));
+            }
+            JobWork::DestroySystem => {
+                if !self.unmake_system(vm)? {
+                    return Ok(Done::Later);
+                }
+            }
+            JobWork::DestroyPlanned => self.unmake_planned(vm)?,
+            JobWork::Define {
+                generation,
+                version,
+                settings,
+                devices,
+            } => self.make_system(vm, *generation, version.as_ref(), settings, devices)?,
+            JobWork::ModifySystem(change) => self.change_system(vm, change)?,
+            JobWork::ChangeDevices(changes) => self.change_devices(vm, changes)?,
+            JobWork::AddSwitch(switch) => {
+                let id = self.add_switch(switch.clone())?;
+                return Ok(Done::Made(JobElement::Switch(id)));
+            }
+            JobWork::RemoveSwitch(id) => self.remove_switch(*id)?,
+            JobWork::SetHostPort { switch, vlan } => self.set_host_port(*switch, *vlan)?,
+            _ => {}
+        }
+        Ok(Done::Nothing)
     }
 }
 

@@ -35,6 +35,7 @@ pub struct SimError {
     kind: SimErrorKind,
     code: u32,
     message: String,
+    details: Vec<(u32, String)>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -55,6 +56,7 @@ impl SimError {
             kind,
             code,
             message: message.into(),
+            details: Vec::new(),
             source: None,
         }
     }
@@ -64,6 +66,18 @@ impl SimError {
     pub fn with_code(mut self, code: u32) -> Self {
         self.code = code;
         self
+    }
+
+    /// Adds the messages that it is made of, each with its number.
+    #[must_use]
+    pub(crate) fn with_details(mut self, details: Vec<(u32, String)>) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// Returns the messages that it is made of, each with its number; none where it is one.
+    pub fn details(&self) -> &[(u32, String)] {
+        &self.details
     }
 
     /// Wraps a failed system call on a file of the simulated host.

@@ -62,6 +62,17 @@ pub struct Behavior {
     pub guest_snapshot_ms: u64,
     /// How long the system provider takes for a volume, in milliseconds.
     pub volume_snapshot_ms: u64,
+    /// Memory of the host, in MiB.
+    pub memory_mib: u64,
+    /// Logical processors of the host.
+    pub logical_processors: u32,
+    /// `Win32_Processor.Name`.
+    pub processor: String,
+    /// Disks of planned VMs cannot be removed, only given other paths (contract 4.1: sources
+    /// disagree).
+    pub planned_disks_stay: bool,
+    /// Keys of virtual TPMs that were made elsewhere cannot be had here.
+    pub has_no_guardian: bool,
     /// Memory that is written or read each second while VMs are saved or started again, in MiB.
     pub save_mib_per_second: u64,
 }
@@ -99,6 +110,11 @@ impl Default for Behavior {
             vss_refuses_replicating: false,
             guest_snapshot_ms: 1_500,
             volume_snapshot_ms: 600,
+            memory_mib: 128 << 10,
+            logical_processors: 32,
+            processor: "Intel(R) Xeon(R) Silver 4314 CPU @ 2.40GHz".to_owned(),
+            planned_disks_stay: false,
+            has_no_guardian: false,
             save_mib_per_second: 512,
         }
     }

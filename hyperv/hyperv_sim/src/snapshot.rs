@@ -52,7 +52,7 @@ pub struct Snapshot {
     pub has_memory: bool,
     /// Made by Hyper-V itself at the VM's start.
     pub is_automatic: bool,
-    /// `ConfigurationFile`, below [`crate::Vm::config_root`]: `Snapshots\<GUID>.vmcx`.
+    /// `ConfigurationFile`, below [`crate::Vm::snapshot_root`]: `Snapshots\<GUID>.vmcx`.
     pub config_file: String,
 }
 

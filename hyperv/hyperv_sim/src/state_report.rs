@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{Behavior, Cluster, MountedImage, Profile, SimError, SimHost, Vm, VolumeRoom};
+use crate::{
+    Behavior, Cluster, MountedImage, PlannedVm, Profile, SimError, SimHost, VirtualSwitch, Vm,
+    VolumeRoom,
+};
 
 /// What the host is and has.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +25,10 @@ pub struct StateReport {
     pub mounted: Vec<MountedImage>,
     /// The cluster that it is told to be in, with no nodes of its own.
     pub cluster: Option<Cluster>,
+    /// Its virtual switches, by name.
+    pub switches: Vec<VirtualSwitch>,
+    /// VMs that are planned, by GUID.
+    pub planned: Vec<PlannedVm>,
     /// Its VMs, by GUID.
     pub vms: Vec<Vm>,
     /// Faults that are to come.
@@ -41,6 +48,8 @@ impl SimHost {
                 volumes: state.volume_rooms()?,
                 mounted: facts.mounted.clone(),
                 cluster: facts.cluster.clone(),
+                switches: state.switches(),
+                planned: facts.planned.values().cloned().collect(),
                 vms: state.vms.values().cloned().collect(),
                 faults: facts.faults.clone(),
             })

@@ -11,7 +11,7 @@ use crate::guid::guid_text;
 use crate::vm_disk::attachment;
 use crate::{
     Component, ComponentKind, DiskFile, Guest, GuestPlan, Job, JobFault, JobKind, PowerState,
-    ReferencePoint, Replication, ReplicationPlan, Snapshot, VmDisk,
+    ReferencePoint, Replication, ReplicationPlan, Snapshot, VmDisk, VmPort,
 };
 
 /// A virtual machine, as the host knows it.
@@ -45,18 +45,27 @@ pub struct Vm {
     pub memory: Memory,
     /// Network adapters.
     pub network_adapters: Vec<NetworkAdapter>,
+    /// What its adapters have besides, in their order; see [`Vm::port`].
+    #[serde(default)]
+    pub ports: Vec<VmPort>,
     /// Its disks, ordered by slot.
     pub disks: Vec<VmDisk>,
     /// GUIDs of its SCSI controllers, by number.
     pub scsi_controllers: Vec<Uuid>,
+    /// Disk drives with nothing in them.
+    #[serde(default)]
+    pub empty_drives: Vec<DiskSlot>,
     /// All files of its disks that are its own, by path as the host names it.
     pub files: BTreeMap<String, DiskFile>,
     /// It has a virtual TPM, and so a `.vmgs`.
     pub has_tpm: bool,
     /// Secure Boot is on.
     pub secure_boot: bool,
-    /// `ConfigurationDataRoot`, `SnapshotDataRoot` and the like.
+    /// `ConfigurationDataRoot`, and where the others are unless said otherwise.
     pub config_root: String,
+    /// Where other data are than the configuration.
+    #[serde(default)]
+    pub data_roots: DataRoots,
     /// `ConfigurationFile`, below it: `Virtual Machines\<GUID>.vmcx`.
     pub config_file: String,
     /// Its checkpoints, oldest first.
@@ -98,7 +107,24 @@ pub struct Vm {
     pub guest_plan: GuestPlan,
 }
 
+/// Where a VM's data are that do not lie with its configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataRoots {
+    /// `SnapshotDataRoot`
+    pub snapshots: Option<String>,
+    /// `SwapFileDataRoot`
+    pub swap_file: Option<String>,
+    /// `SuspendDataRoot`
+    pub suspend: Option<String>,
+}
+
 impl Vm {
+    /// Returns `SnapshotDataRoot`: the configurations of checkpoints lie below it.
+    pub fn snapshot_root(&self) -> &str {
+        let own = self.data_roots.snapshots.as_deref();
+        own.unwrap_or(&self.config_root)
+    }
+
     /// Returns the job that keeps the VM busy now, merging aside.
     pub fn active_job(&self) -> Option<&Job> {
         self.jobs

@@ -26,6 +26,9 @@ pub fn key_properties(class: &str) -> &'static [&'static str] {
         ("Msvm_VirtualSystemMigrationService", SERVICE),
         ("Msvm_ImageManagementService", SERVICE),
         ("Msvm_VirtualEthernetSwitchManagementService", SERVICE),
+        ("Msvm_ExternalEthernetPort", DEVICE),
+        ("Msvm_InternalEthernetPort", DEVICE),
+        ("Msvm_EthernetSwitchPort", DEVICE),
         ("Msvm_ReplicationService", SERVICE),
         ("Msvm_VssComponent", DEVICE),
         ("Msvm_ShutdownComponent", DEVICE),
@@ -34,6 +37,7 @@ pub fn key_properties(class: &str) -> &'static [&'static str] {
         ("Win32_OperatingSystem", &["Name"]),
         ("Win32_ComputerSystem", &["Name"]),
         ("Win32_LogicalDisk", &["DeviceID"]),
+        ("Win32_Processor", &["DeviceID"]),
         ("Win32_Volume", &["DeviceID"]),
     ];
     NAMED

@@ -2,7 +2,8 @@
 
 use wmi::{CIMV2, CLUSTER, Instance, ObjectPath, VIRTUALIZATION, WmiError, WmiErrorKind};
 
-use super::edges::{Edge, association, edges, origins};
+use super::edges::{Edge, association, edges, origins, origins_of_host};
+use super::object::Object;
 use super::objects::{Scope, find, no_class, objects, scope_of};
 use super::project::project;
 use super::schema::{self, Class};
@@ -81,6 +82,11 @@ fn answer_select(
             }
         };
         for object in objects(view, class, scope) {
+            // Who asks for all settings is after those of VMs.
+            let describes_versions = matches!(object, Object::VersionSettings(_));
+            if describes_versions && condition.is_none() {
+                continue;
+            }
             if let Some(instance) = project(view, &object) {
                 add(&instance);
             }
@@ -176,13 +182,20 @@ fn associations(view: HostView<'_>, class: &Class, scope: Scope) -> Vec<Instance
     if !is_association {
         return Vec::new();
     }
-    let vms = view.state.vms.values().filter(|vm| match scope {
+    let planned = view.state.facts.planned.values().map(|own| &own.vm);
+    let vms = view.state.vms.values().chain(planned);
+    let vms = vms.filter(|vm| match scope {
         Scope::All => true,
         Scope::Vm(id) => id == vm.id,
         Scope::None => false,
     });
     let mut found = Vec::new();
-    for origin in vms.flat_map(|vm| origins(view, vm)) {
+    let of_host = match scope {
+        Scope::Vm(_) => Vec::new(),
+        Scope::All | Scope::None => origins_of_host(view),
+    };
+    let of_vms = vms.flat_map(|vm| origins(view, vm));
+    for origin in of_vms.chain(of_host) {
         let Some(own) = project(view, &origin) else {
             continue;
         };

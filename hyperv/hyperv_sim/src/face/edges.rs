@@ -3,8 +3,8 @@
 use uuid::Uuid;
 use wmi::{Instance, Value};
 
-use super::object::{COMPONENTS, Object, Owner};
-use super::objects::{devices, owners};
+use super::object::{COMPONENTS, Object, Owner, SwitchEnd};
+use super::objects::{devices, is_tagged, owners, switch_ports, version_settings};
 use super::project::project;
 use super::view::HostView;
 use crate::{Job, JobElement, Vm};
@@ -51,6 +51,16 @@ const PART: Kind = (
     "GroupComponent",
     "PartComponent",
 );
+const FEATURE: Kind = (
+    "Msvm_EthernetPortSettingDataComponent",
+    "GroupComponent",
+    "PartComponent",
+);
+const CAPABILITY: Kind = (
+    "Msvm_SettingsDefineCapabilities",
+    "GroupComponent",
+    "PartComponent",
+);
 const JOB: Kind = (
     "Msvm_AffectedJobElement",
     "AffectingElement",
@@ -81,6 +91,23 @@ fn backward((association, other_role, own_role): Kind, other: Object) -> Edge {
 pub(crate) fn edges(view: HostView<'_>, object: &Object) -> Vec<Edge> {
     match object {
         Object::Vm(id) => of_vm(view, *id),
+        Object::PlannedVm(id) => of_planned(view, *id),
+        Object::Switch(_)
+        | Object::SwitchSettings(_)
+        | Object::SwitchPort(..)
+        | Object::SwitchPortSettings(..)
+        | Object::HostPortVlan(_) => of_switches(view, object),
+        Object::PortVlan(owner, number) => {
+            vec![backward(FEATURE, Object::Connection(*owner, *number))]
+        }
+        Object::Capabilities => version_settings(view)
+            .map(|settings| forward(CAPABILITY, settings))
+            .collect(),
+        Object::VersionSettings(_) => vec![backward(CAPABILITY, Object::Capabilities)],
+        Object::Connection(owner, number) => vec![
+            backward(PART, Object::Settings(*owner)),
+            forward(FEATURE, Object::PortVlan(*owner, *number)),
+        ],
         Object::Settings(owner) => of_settings(view, *owner),
         Object::Controller(owner, _)
         | Object::Drive(owner, _)
@@ -88,7 +115,6 @@ pub(crate) fn edges(view: HostView<'_>, object: &Object) -> Vec<Edge> {
         | Object::DvdDrive(owner, _)
         | Object::DvdMedia(owner, _)
         | Object::Adapter(owner, _)
-        | Object::Connection(owner, _)
         | Object::Processor(owner)
         | Object::Memory(owner)
         | Object::Security(owner) => vec![backward(PART, Object::Settings(*owner))],
@@ -109,20 +135,10 @@ pub(crate) fn edges(view: HostView<'_>, object: &Object) -> Vec<Edge> {
 }
 
 fn of_vm(view: HostView<'_>, id: Uuid) -> Vec<Edge> {
-    let Some(vm) = view.vm(id) else {
+    let Some(vm) = view.real_vm(id) else {
         return Vec::new();
     };
-    let mut edges = Vec::new();
-    for owner in owners(view, vm) {
-        let settings = Object::Settings(owner);
-        edges.push(forward(SETTINGS, settings.clone()));
-        let kind = if owner.snapshot.is_some() {
-            SNAPSHOT
-        } else {
-            STATE
-        };
-        edges.push(forward(kind, settings));
-    }
+    let mut edges = to_settings(view, vm);
     for snapshot in view.snapshots(vm) {
         let settings = Object::Settings(Owner {
             vm: id,
@@ -139,6 +155,62 @@ fn of_vm(view: HostView<'_>, id: Uuid) -> Vec<Edge> {
     edges
 }
 
+/// Lists how a VM, realised or planned, and its settings hang together.
+fn to_settings(view: HostView<'_>, vm: &Vm) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for owner in owners(view, vm) {
+        let settings = Object::Settings(owner);
+        edges.push(forward(SETTINGS, settings.clone()));
+        let kind = if owner.snapshot.is_some() {
+            SNAPSHOT
+        } else {
+            STATE
+        };
+        edges.push(forward(kind, settings));
+    }
+    edges
+}
+
+fn of_planned(view: HostView<'_>, id: Uuid) -> Vec<Edge> {
+    let Some(planned) = view.planned(id) else {
+        return Vec::new();
+    };
+    let mut edges = to_settings(view, &planned.vm);
+    edges.extend(jobs_of(view, JobElement::PlannedVm(id)));
+    edges
+}
+
+/// Lists how a switch, its settings and its ports hang together.
+fn of_switches(view: HostView<'_>, object: &Object) -> Vec<Edge> {
+    match object {
+        Object::Switch(id) => {
+            let mut edges = vec![forward(STATE, Object::SwitchSettings(*id))];
+            let ports = view.state.switch(*id);
+            let ports = ports.iter().flat_map(switch_ports);
+            edges.extend(ports.map(|port| forward(DEVICE, port)));
+            edges.extend(jobs_of(view, JobElement::Switch(*id)));
+            edges
+        }
+        Object::SwitchSettings(id) => vec![backward(STATE, Object::Switch(*id))],
+        Object::SwitchPort(id, end) => vec![
+            backward(DEVICE, Object::Switch(*id)),
+            forward(SETTINGS, Object::SwitchPortSettings(*id, *end)),
+        ],
+        Object::SwitchPortSettings(id, end) => {
+            let mut edges = vec![backward(SETTINGS, Object::SwitchPort(*id, *end))];
+            if *end == SwitchEnd::Host {
+                edges.push(forward(FEATURE, Object::HostPortVlan(*id)));
+            }
+            edges
+        }
+        Object::HostPortVlan(id) => {
+            let port = Object::SwitchPortSettings(*id, SwitchEnd::Host);
+            vec![backward(FEATURE, port)]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Lists what makes a checkpoint stand out among those of its VM. That nothing but applying one
 /// makes it the last applied is a guess. Contract: 0.6 [M]
 fn marks(vm: &Vm, snapshot: Uuid) -> impl Iterator<Item = Kind> {
@@ -152,7 +224,10 @@ fn of_settings(view: HostView<'_>, owner: Owner) -> Vec<Edge> {
         .into_iter()
         .map(|device| forward(PART, device))
         .collect();
-    let vm = Object::Vm(owner.vm);
+    let vm = match view.planned(owner.vm) {
+        Some(_) => Object::PlannedVm(owner.vm),
+        None => Object::Vm(owner.vm),
+    };
     edges.push(backward(SETTINGS, vm.clone()));
     match owner.snapshot {
         None => edges.push(backward(STATE, vm)),
@@ -176,20 +251,20 @@ fn jobs_of(view: HostView<'_>, element: JobElement) -> Vec<Edge> {
 
 /// Lists what a job affects, as far as it is there and can be seen.
 fn affected(view: HostView<'_>, job: &Job) -> Vec<Object> {
-    let Some(vm) = view.vm(job.vm) else {
-        return Vec::new();
-    };
+    let vm = view.vm(job.vm);
     let visible = job
         .elements
         .iter()
-        .filter(|element| !view.is_hidden(vm, **element));
+        .filter(|element| !vm.is_some_and(|vm| view.is_hidden(vm, **element)));
     let object = |element: &JobElement| match *element {
         JobElement::Vm(id) => Object::Vm(id),
         JobElement::Snapshot(id) => Object::Settings(Owner {
-            vm: vm.id,
+            vm: job.vm,
             snapshot: Some(id),
         }),
-        JobElement::ReferencePoint(id) => Object::ReferencePoint(vm.id, id),
+        JobElement::ReferencePoint(id) => Object::ReferencePoint(job.vm, id),
+        JobElement::PlannedVm(id) => Object::PlannedVm(id),
+        JobElement::Switch(id) => Object::Switch(id),
     };
     visible
         .map(object)
@@ -208,6 +283,14 @@ pub(crate) fn association(view: HostView<'_>, own: &Instance, edge: &Edge) -> Op
         let made = !matches!(edge.other, Object::Vm(_));
         instance.set("ElementEffects", vec![if made { 5_u16 } else { 0 }]);
     }
+    if edge.association == CAPABILITY.0 {
+        // 0: the default; 3: one of those that are supported.
+        let default = Object::VersionSettings(view.profile().supported_versions().len());
+        let is_default = edge.other == default;
+        instance.set("ValueRole", if is_default { 0_u16 } else { 3 });
+        instance.set("ValueRange", if is_default { 0_u16 } else { 3 });
+        instance.set("PropertyPolicy", 0_u16);
+    }
     if edge.association == SETTINGS.0 {
         let is_own = matches!(&edge.other, Object::Settings(owner) if owner.snapshot.is_none());
         instance.set("IsCurrent", Value::from(if is_own { 1_u16 } else { 2 }));
@@ -215,10 +298,35 @@ pub(crate) fn association(view: HostView<'_>, own: &Instance, edge: &Edge) -> Op
     Some(instance)
 }
 
+/// Lists the objects that associations are counted from, of the host itself.
+pub(crate) fn origins_of_host(view: HostView<'_>) -> Vec<Object> {
+    let mut origins = vec![Object::Capabilities];
+    for switch in view.state.switches() {
+        origins.push(Object::Switch(switch.id));
+        for port in switch_ports(&switch) {
+            if let Object::SwitchPort(id, end) = port {
+                origins.push(Object::SwitchPortSettings(id, end));
+            }
+            origins.push(port);
+        }
+    }
+    let jobs = view.state.facts.orphaned_jobs.iter();
+    origins.extend(jobs.map(|job| Object::Job(job.id)));
+    origins
+}
+
 /// Lists the objects that associations are counted from, of one VM.
 pub(crate) fn origins(view: HostView<'_>, vm: &Vm) -> Vec<Object> {
-    let mut origins = vec![Object::Vm(vm.id)];
-    origins.extend(owners(view, vm).into_iter().map(Object::Settings));
+    let mut origins = match view.planned(vm.id) {
+        Some(_) => vec![Object::PlannedVm(vm.id)],
+        None => vec![Object::Vm(vm.id)],
+    };
+    for owner in owners(view, vm) {
+        origins.push(Object::Settings(owner));
+        let adapters = 0..vm.network_adapters.len();
+        let tagged = adapters.filter(|number| is_tagged(vm, *number));
+        origins.extend(tagged.map(|number| Object::Connection(owner, number)));
+    }
     origins.extend(vm.jobs.iter().map(|job| Object::Job(job.id)));
     origins
 }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 use vm_config::DiskSlot;
 
-use super::object::Owner;
+use super::object::{Owner, SwitchEnd};
 use crate::ComponentKind;
 use crate::Vm;
 use crate::guid::guid_text;
@@ -42,10 +42,7 @@ pub(crate) fn merge_settings_id(vm: &Vm, slot: DiskSlot) -> String {
 }
 
 /// Returns the id of a network adapter. Contract: 1.4 [M]
-pub(crate) fn adapter_id(owner: Owner, number: usize) -> String {
-    let seed = u64::try_from(number).unwrap_or(u64::MAX);
-    let vm_bits = u64::try_from(owner.vm.as_u128() & u128::from(u64::MAX)).unwrap_or_default();
-    let device = crate::guid::seeded_guid(vm_bits, seed);
+pub(crate) fn adapter_id(owner: Owner, device: Uuid) -> String {
     format!(
         "Microsoft:{}\\{}",
         guid_text(owner.guid()),
@@ -54,8 +51,46 @@ pub(crate) fn adapter_id(owner: Owner, number: usize) -> String {
 }
 
 /// Returns the id of a network adapter's connection. Contract: 1.4 [M]
-pub(crate) fn connection_id(owner: Owner, number: usize) -> String {
-    format!("{}\\C", adapter_id(owner, number))
+pub(crate) fn connection_id(owner: Owner, device: Uuid) -> String {
+    format!("{}\\C", adapter_id(owner, device))
+}
+
+/// The feature of switch ports that VLANs are: the GUID of its class.
+const VLAN_FEATURE: &str = "952C5004-4465-451C-8CB8-FA9AB382B773";
+
+/// Returns the id of the VLAN of a connection. Contract: 1.4 [M]
+pub(crate) fn vlan_id(connection: &str) -> String {
+    format!("{connection}\\{VLAN_FEATURE}")
+}
+
+/// Returns the id of the instance that describes the defaults of VLANs. Contract: 1.4 [M]
+pub(crate) fn default_vlan_id() -> String {
+    format!("Microsoft:Definition\\{VLAN_FEATURE}\\Default")
+}
+
+/// Returns the id of a port of a switch, and of its settings. Contract: 1.4 [M]
+pub(crate) fn switch_port_id(switch: Uuid, end: SwitchEnd) -> String {
+    let port = switch_port(switch, end);
+    format!("Microsoft:{}\\{}", guid_text(switch), guid_text(port))
+}
+
+/// Returns the GUID of a port of a switch.
+pub(crate) fn switch_port(switch: Uuid, end: SwitchEnd) -> Uuid {
+    let bits = u64::try_from(switch.as_u128() & u128::from(u64::MAX)).unwrap_or_default();
+    let number = match end {
+        SwitchEnd::External => 1,
+        SwitchEnd::Host => 2,
+    };
+    crate::guid::seeded_guid(bits, number)
+}
+
+/// Returns the id of the settings that describe a configuration version which VMs may have. Only
+/// that those of capabilities begin with `Microsoft:Definition` is known. Contract: 4.1 [M]
+pub(crate) fn version_settings_id(version: Option<&str>) -> String {
+    match version {
+        Some(version) => format!("Microsoft:Definition\\VirtualSystem\\Version\\{version}"),
+        None => "Microsoft:Definition\\VirtualSystem\\Default".to_owned(),
+    }
 }
 
 /// Returns the id of an owner's settings of a kind that it has one of. Contract: 1.3 [M]

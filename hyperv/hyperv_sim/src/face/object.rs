@@ -22,6 +22,15 @@ impl Owner {
     }
 }
 
+/// What a port of a switch leads to, where that is not a VM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SwitchEnd {
+    /// A physical adapter.
+    External,
+    /// The host itself.
+    Host,
+}
+
 /// Something that has a place in the host's WMI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Object {
@@ -29,6 +38,8 @@ pub(crate) enum Object {
     Host,
     /// `Msvm_ComputerSystem` of a VM.
     Vm(Uuid),
+    /// `Msvm_PlannedComputerSystem`
+    PlannedVm(Uuid),
     /// `Msvm_VirtualSystemSettingData`
     Settings(Owner),
     /// `Msvm_ResourceAllocationSettingData` of a controller; the slot is its first.
@@ -71,8 +82,31 @@ pub(crate) enum Object {
     ServiceSettings,
     /// `Msvm_MountedStorageImage`
     MountedImage(Uuid),
-    /// `Msvm_VirtualEthernetSwitch`, by name.
-    Switch(String),
+    /// `Msvm_EthernetSwitchPortVlanSettingData` of an adapter's connection, by number.
+    PortVlan(Owner, usize),
+    /// `Msvm_VirtualEthernetSwitch`
+    Switch(Uuid),
+    /// `Msvm_VirtualEthernetSwitchSettingData`
+    SwitchSettings(Uuid),
+    /// `Msvm_EthernetSwitchPort` of a switch: one that is not a VM's.
+    SwitchPort(Uuid, SwitchEnd),
+    /// `Msvm_EthernetPortAllocationSettingData` of such a port.
+    SwitchPortSettings(Uuid, SwitchEnd),
+    /// `Msvm_EthernetSwitchPortVlanSettingData` of the host's own port.
+    HostPortVlan(Uuid),
+    /// `Msvm_EthernetSwitchPortVlanSettingData` that describes the defaults.
+    DefaultVlan,
+    /// `Msvm_ExternalEthernetPort`: a physical adapter.
+    ExternalPort(Uuid),
+    /// `Msvm_InternalEthernetPort`: the host's adapter at a switch.
+    InternalPort(Uuid),
+    /// `Msvm_VirtualSystemManagementCapabilities`
+    Capabilities,
+    /// `Msvm_VirtualSystemSettingData` that describes a configuration version which VMs may have,
+    /// by number; the last one describes the default.
+    VersionSettings(usize),
+    /// `Win32_Processor`
+    HostProcessor,
     /// `Win32_OperatingSystem`
     OperatingSystem,
     /// `Win32_ComputerSystem`
@@ -104,13 +138,17 @@ pub(crate) enum Object {
 }
 
 /// Hyper-V's services that the simulated host has.
-pub(crate) const SERVICES: [&str; 5] = [
+pub(crate) const SERVICES: [&str; 6] = [
     "Msvm_VirtualSystemManagementService",
     "Msvm_VirtualSystemSnapshotService",
     "Msvm_VirtualSystemReferencePointService",
     "Msvm_ImageManagementService",
     "Msvm_ReplicationService",
+    SWITCH_SERVICE,
 ];
+
+/// The service that makes and removes virtual switches.
+pub(crate) const SWITCH_SERVICE: &str = "Msvm_VirtualEthernetSwitchManagementService";
 
 /// The integration components of every VM.
 pub(crate) const COMPONENTS: [ComponentKind; 4] = [
@@ -145,13 +183,25 @@ impl Object {
     pub(crate) fn class(&self) -> &'static str {
         match self {
             Self::Host | Self::Vm(_) => "Msvm_ComputerSystem",
-            Self::Settings(_) => "Msvm_VirtualSystemSettingData",
+            Self::PlannedVm(_) => "Msvm_PlannedComputerSystem",
+            Self::Settings(_) | Self::VersionSettings(_) => "Msvm_VirtualSystemSettingData",
             Self::Controller(..) | Self::Drive(..) | Self::DvdDrive(..) => {
                 "Msvm_ResourceAllocationSettingData"
             }
             Self::Media(..) | Self::DvdMedia(..) => "Msvm_StorageAllocationSettingData",
             Self::Adapter(..) => "Msvm_SyntheticEthernetPortSettingData",
-            Self::Connection(..) => "Msvm_EthernetPortAllocationSettingData",
+            Self::Connection(..) | Self::SwitchPortSettings(..) => {
+                "Msvm_EthernetPortAllocationSettingData"
+            }
+            Self::PortVlan(..) | Self::HostPortVlan(_) | Self::DefaultVlan => {
+                "Msvm_EthernetSwitchPortVlanSettingData"
+            }
+            Self::SwitchSettings(_) => "Msvm_VirtualEthernetSwitchSettingData",
+            Self::SwitchPort(..) => "Msvm_EthernetSwitchPort",
+            Self::ExternalPort(_) => "Msvm_ExternalEthernetPort",
+            Self::InternalPort(_) => "Msvm_InternalEthernetPort",
+            Self::Capabilities => "Msvm_VirtualSystemManagementCapabilities",
+            Self::HostProcessor => "Win32_Processor",
             Self::Processor(_) => "Msvm_ProcessorSettingData",
             Self::Memory(_) => "Msvm_MemorySettingData",
             Self::Security(_) => "Msvm_SecuritySettingData",

@@ -5,12 +5,12 @@ use wmi::{Instance, ObjectPath, WmiError, WmiErrorKind};
 
 use super::instance_ids::first_guid;
 use super::object::{
-    COMPONENTS, Object, Owner, SERVICES, component_class, component_settings_class,
+    COMPONENTS, Object, Owner, SERVICES, SwitchEnd, component_class, component_settings_class,
 };
-use super::project::{WINDOWS_SERVICES, project, switches};
+use super::project::{WINDOWS_SERVICES, project};
 use super::schema::{self, Class};
 use super::view::HostView;
-use crate::{DiskKind, Vm};
+use crate::{DiskKind, VirtualSwitch, Vm};
 
 /// Which VMs are looked at. Most questions name one, and must not cost a look at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,9 @@ fn vm_with(view: HostView<'_>, id: Uuid) -> Option<Uuid> {
     if let Ok(job) = view.state.job(id) {
         return Some(job.vm);
     }
+    if let Some(planned) = view.state.planned_with_snapshot(id) {
+        return Some(planned.vm.id);
+    }
     let snapshot = view.state.vm_of_snapshot(id);
     let owner = snapshot.or_else(|_| view.state.vm_of_reference_point(id));
     owner.ok().map(|vm| vm.id)
@@ -51,11 +54,16 @@ pub(crate) fn objects(view: HostView<'_>, class: &Class, scope: Scope) -> Vec<Ob
             for vm in view.state.vms.values() {
                 of_vm(view, vm, class.name, &mut objects);
             }
+            for planned in view.state.facts.planned.values() {
+                of_planned(view, &planned.vm, class.name, &mut objects);
+            }
             objects.extend(jobs(view, class.name, None));
         }
         Scope::Vm(id) => {
-            if let Some(vm) = view.vm(id) {
+            if let Some(vm) = view.real_vm(id) {
                 of_vm(view, vm, class.name, &mut objects);
+            } else if let Some(vm) = view.vm(id) {
+                of_planned(view, vm, class.name, &mut objects);
             }
             objects.extend(jobs(view, class.name, Some(id)));
         }
@@ -79,7 +87,10 @@ fn of_the_host(view: HostView<'_>, class: &str, scope: Scope) -> Vec<Object> {
                 .map(|image| Object::MountedImage(image.id))
                 .collect()
         }
-        "Msvm_VirtualEthernetSwitch" => switches(view).into_iter().map(Object::Switch).collect(),
+        "Msvm_VirtualSystemManagementCapabilities" => vec![Object::Capabilities],
+        // Those of capabilities are there beside the VMs'.
+        "Msvm_VirtualSystemSettingData" if scope == Scope::All => version_settings(view).collect(),
+        "Win32_Processor" => vec![Object::HostProcessor],
         "Win32_OperatingSystem" => vec![Object::OperatingSystem],
         "Win32_ComputerSystem" => vec![Object::Computer],
         "Win32_Volume" => volumes.map(Object::Volume).collect(),
@@ -89,8 +100,61 @@ fn of_the_host(view: HostView<'_>, class: &str, scope: Scope) -> Vec<Object> {
             .map(|(name, ..)| Object::WindowsService(name))
             .collect(),
         _ if class.starts_with("MSCluster_") => of_the_cluster(view, class),
+        _ => of_the_network(view, class),
+    }
+}
+
+/// Lists what is the host's network.
+fn of_the_network(view: HostView<'_>, class: &str) -> Vec<Object> {
+    let switches = view.state.switches();
+    let switches = switches.iter();
+    match class {
+        "Msvm_VirtualEthernetSwitch" => switches.map(|own| Object::Switch(own.id)).collect(),
+        "Msvm_VirtualEthernetSwitchSettingData" => {
+            switches.map(|own| Object::SwitchSettings(own.id)).collect()
+        }
+        "Msvm_EthernetSwitchPort" => switches.flat_map(switch_ports).collect(),
+        "Msvm_EthernetPortAllocationSettingData" => {
+            switches.flat_map(switch_port_settings).collect()
+        }
+        "Msvm_ExternalEthernetPort" => {
+            let adapters = view.state.facts.physical_adapters.iter();
+            adapters.map(|own| Object::ExternalPort(own.id)).collect()
+        }
+        "Msvm_InternalEthernetPort" => switches
+            .filter(|own| own.host_port.is_some())
+            .map(|own| Object::InternalPort(own.id))
+            .collect(),
+        "Msvm_EthernetSwitchPortVlanSettingData" => switches
+            .map(|own| Object::HostPortVlan(own.id))
+            .chain([Object::DefaultVlan])
+            .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Lists what the ports of a switch lead to that are not VMs'.
+fn switch_ends(switch: &VirtualSwitch) -> impl Iterator<Item = SwitchEnd> + use<> {
+    let external = switch.adapter.is_some().then_some(SwitchEnd::External);
+    let host = switch.host_port.is_some().then_some(SwitchEnd::Host);
+    external.into_iter().chain(host)
+}
+
+/// Lists the ports of a switch that are not VMs'.
+pub(crate) fn switch_ports(switch: &VirtualSwitch) -> impl Iterator<Item = Object> + use<> {
+    let id = switch.id;
+    switch_ends(switch).map(move |end| Object::SwitchPort(id, end))
+}
+
+fn switch_port_settings(switch: &VirtualSwitch) -> impl Iterator<Item = Object> + use<> {
+    let id = switch.id;
+    switch_ends(switch).map(move |end| Object::SwitchPortSettings(id, end))
+}
+
+/// Lists the settings that describe which configuration versions VMs may have.
+pub(crate) fn version_settings(view: HostView<'_>) -> impl Iterator<Item = Object> + use<> {
+    let versions = view.profile().supported_versions().len();
+    (0..=versions).map(Object::VersionSettings)
 }
 
 /// Lists what is the cluster's.
@@ -185,6 +249,27 @@ fn of_vm(view: HostView<'_>, vm: &Vm, class: &str, objects: &mut Vec<Object>) {
     }
 }
 
+/// Returns whether the port of an adapter has a VLAN.
+pub(crate) fn is_tagged(vm: &Vm, number: usize) -> bool {
+    let adapter = vm.network_adapters.get(number);
+    adapter.is_some_and(|own| own.vlan.is_some())
+}
+
+/// Adds what a planned VM has.
+fn of_planned(view: HostView<'_>, vm: &Vm, class: &str, objects: &mut Vec<Object>) {
+    match class {
+        "Msvm_PlannedComputerSystem" => objects.push(Object::PlannedVm(vm.id)),
+        "Msvm_VirtualSystemSettingData" => {
+            objects.extend(owners(view, vm).into_iter().map(Object::Settings));
+        }
+        _ => {
+            for owner in owners(view, vm) {
+                of_owner(view, vm, owner, class, objects);
+            }
+        }
+    }
+}
+
 /// Adds the devices of an owner that are instances of a class.
 fn of_owner(view: HostView<'_>, vm: &Vm, owner: Owner, class: &str, objects: &mut Vec<Object>) {
     let adapters = 0..vm.network_adapters.len();
@@ -194,6 +279,8 @@ fn of_owner(view: HostView<'_>, vm: &Vm, owner: Owner, class: &str, objects: &mu
             objects.extend(controllers.map(|slot| Object::Controller(owner, slot)));
             let disks = view.disks(vm, owner).into_iter();
             objects.extend(disks.map(|disk| Object::Drive(owner, disk.slot)));
+            let empty = vm.empty_drives.iter().filter(|_| owner.snapshot.is_none());
+            objects.extend(empty.map(|slot| Object::Drive(owner, *slot)));
             objects.extend(view.dvd_slot(vm).map(|slot| Object::DvdDrive(owner, slot)));
         }
         "Msvm_StorageAllocationSettingData" => {
@@ -206,7 +293,12 @@ fn of_owner(view: HostView<'_>, vm: &Vm, owner: Owner, class: &str, objects: &mu
             objects.extend(adapters.map(|number| Object::Adapter(owner, number)));
         }
         "Msvm_EthernetPortAllocationSettingData" => {
-            objects.extend(adapters.map(|number| Object::Connection(owner, number)));
+            let connected = adapters.filter(|number| !vm.port(*number).has_no_connection);
+            objects.extend(connected.map(|number| Object::Connection(owner, number)));
+        }
+        "Msvm_EthernetSwitchPortVlanSettingData" => {
+            let tagged = adapters.filter(|number| is_tagged(vm, *number));
+            objects.extend(tagged.map(|number| Object::PortVlan(owner, number)));
         }
         "Msvm_ProcessorSettingData" => objects.push(Object::Processor(owner)),
         "Msvm_MemorySettingData" => objects.push(Object::Memory(owner)),

@@ -170,6 +170,19 @@ EnhancedSessionTransportType@2019 EnableHibernation@2019 HighMmioGapBase@2019
 TurnOffOnGuestRestart@2019 GuestStateIsolationEnabled@2025 GuestStateIsolationType@2025
 GuestFeatureSet@2025 FirmwareFile@2025 WatchdogEnabled@2025
 
+Msvm_PlannedComputerSystem@2012 < CIM_ComputerSystem CIM_System CIM_ManagedElement :
+InstanceID Caption Description ElementName InstallDate OperationalStatus StatusDescriptions Status
+HealthState CommunicationStatus DetailedStatus OperatingStatus PrimaryStatus EnabledState
+OtherEnabledState RequestedState EnabledDefault TimeOfLastStateChange AvailableRequestedStates
+TransitioningToState CreationClassName Name NameFormat PrimaryOwnerName PrimaryOwnerContact Roles
+OnTimeInMilliseconds ProcessID TimeOfLastConfigurationChange
+
+Msvm_VirtualSystemManagementCapabilities < CIM_VirtualSystemManagementCapabilities
+CIM_EnabledLogicalElementCapabilities CIM_Capabilities CIM_ManagedElement :
+InstanceID Caption Description ElementName ElementNameEditSupported MaxElementNameLen
+RequestedStatesSupported ElementNameMask VirtualSystemTypesSupported SynchronousMethodsSupported
+AsynchronousMethodsSupported IndicationsSupported
+
 Msvm_VirtualSystemSnapshotSettingData@2016 < CIM_SettingData :
 InstanceID Caption Description ElementName ConsistencyLevel IgnoreNonSnapshottableDisks
 GuestBackupType@2019
@@ -304,6 +317,34 @@ Msvm_VirtualEthernetSwitch < CIM_ComputerSystem CIM_System CIM_ManagedElement :
 InstanceID Caption Description ElementName InstallDate OperationalStatus StatusDescriptions Status
 HealthState EnabledState RequestedState EnabledDefault CreationClassName Name
 
+Msvm_VirtualEthernetSwitchSettingData < CIM_VirtualEthernetSwitchSettingData
+CIM_VirtualSystemSettingData CIM_SettingData CIM_ManagedElement :
+InstanceID Caption Description ElementName VirtualSystemIdentifier VirtualSystemType Notes
+CreationTime ConfigurationID VLANConnection AssociatedResourcePool MaxNumMACAddress IOVPreferred
+ExtensionOrder BandwidthReservationMode TeamingEnabled@2016 PacketDirectEnabled@2016
+
+Msvm_EthernetSwitchPort < CIM_EthernetPort CIM_NetworkPort CIM_LogicalPort CIM_LogicalDevice
+CIM_ManagedElement :
+InstanceID Caption Description ElementName Name SystemCreationClassName SystemName
+CreationClassName DeviceID EnabledState HealthState OperationalStatus
+
+Msvm_ExternalEthernetPort < CIM_EthernetPort CIM_NetworkPort CIM_LogicalPort CIM_LogicalDevice
+CIM_ManagedElement :
+InstanceID Caption Description ElementName Name SystemCreationClassName SystemName
+CreationClassName DeviceID EnabledState HealthState OperationalStatus PermanentAddress
+NetworkAddresses IsBound Speed
+
+Msvm_InternalEthernetPort < CIM_EthernetPort CIM_NetworkPort CIM_LogicalPort CIM_LogicalDevice
+CIM_ManagedElement :
+InstanceID Caption Description ElementName Name SystemCreationClassName SystemName
+CreationClassName DeviceID EnabledState HealthState OperationalStatus PermanentAddress
+NetworkAddresses
+
+Msvm_EthernetSwitchPortVlanSettingData < Msvm_EthernetSwitchPortFeatureSettingData
+Msvm_FeatureSettingData CIM_SettingData CIM_ManagedElement :
+InstanceID Caption Description ElementName OperationMode AccessVlanId NativeVlanId PvlanMode
+PrimaryVlanId SecondaryVlanId PruneVlanIdArray TrunkVlanIdArray SecondaryVlanIdArray
+
 Msvm_MountedStorageImage < CIM_LogicalElement CIM_ManagedElement :
 InstanceID Caption Description ElementName InstallDate Name OperationalStatus StatusDescriptions
 Status HealthState Type Access PortNumber PathId TargetId Lun PnpDevicePath
@@ -318,6 +359,11 @@ InstanceID Caption Description ElementName SystemCreationClassName SystemName Cr
 Name Started EnabledState HealthState OperationalStatus
 
 Msvm_VirtualSystemManagementService < CIM_VirtualSystemManagementService CIM_Service
+CIM_ManagedElement :
+InstanceID Caption Description ElementName SystemCreationClassName SystemName CreationClassName
+Name Started EnabledState HealthState OperationalStatus
+
+Msvm_VirtualEthernetSwitchManagementService < CIM_VirtualSystemManagementService CIM_Service
 CIM_ManagedElement :
 InstanceID Caption Description ElementName SystemCreationClassName SystemName CreationClassName
 Name Started EnabledState HealthState OperationalStatus
@@ -350,6 +396,12 @@ Antecedent Dependent
 Msvm_VirtualSystemSettingDataComponent < CIM_VirtualSystemSettingDataComponent CIM_Component :
 GroupComponent PartComponent
 
+Msvm_EthernetPortSettingDataComponent < CIM_Component :
+GroupComponent PartComponent
+
+Msvm_SettingsDefineCapabilities < CIM_SettingsDefineCapabilities CIM_Component :
+GroupComponent PartComponent PropertyPolicy ValueRole ValueRange
+
 Msvm_ReferencePointOfVirtualSystem@2016 < CIM_Dependency :
 Antecedent Dependent
 
@@ -372,6 +424,9 @@ SystemDrive WindowsDirectory TotalVisibleMemorySize FreePhysicalMemory Status
 Win32_ComputerSystem < CIM_ComputerSystem CIM_System :
 Name Caption DNSHostName Domain PartOfDomain Manufacturer Model NumberOfLogicalProcessors
 NumberOfProcessors TotalPhysicalMemory HypervisorPresent DomainRole Status
+
+Win32_Processor < CIM_Processor CIM_LogicalDevice :
+DeviceID Name Manufacturer NumberOfCores NumberOfLogicalProcessors Status
 
 Win32_Volume < CIM_StorageVolume CIM_LogicalDevice :
 DeviceID Name Caption Label DriveLetter DriveType Capacity FreeSpace FileSystem BlockSize
@@ -422,7 +477,7 @@ mod tests {
         assert!(!snapshot.has("GuestBackupType", Profile::Server2016));
         assert!(snapshot.has("guestbackuptype", Profile::Server2019));
         assert!(class("Msvm_NoSuchClass").is_none());
-        assert_eq!(classes_of(VIRTUALIZATION, "CIM_ComputerSystem").len(), 2);
+        assert_eq!(classes_of(VIRTUALIZATION, "CIM_ComputerSystem").len(), 3);
         assert_eq!(classes_of(CIMV2, "CIM_ComputerSystem").len(), 1);
         assert!(classes_of(CIMV2, "Msvm_ComputerSystem").is_empty());
     }

@@ -9,7 +9,9 @@ use wmi::{ObjectPath, VIRTUALIZATION};
 use super::instance_ids::settings_id;
 use super::object::Owner;
 use crate::host_state::HostState;
-use crate::{ClusterFacts, DiskKind, Job, JobElement, Profile, ReferencePoint, Snapshot, Vm};
+use crate::{
+    ClusterFacts, DiskKind, Job, JobElement, PlannedVm, Profile, ReferencePoint, Snapshot, Vm,
+};
 
 /// The host's state as its WMI sees it.
 #[derive(Clone, Copy)]
@@ -47,8 +49,19 @@ impl<'a> HostView<'a> {
         }
     }
 
+    /// Returns a VM, or one that is planned.
     pub(crate) fn vm(self, id: Uuid) -> Option<&'a Vm> {
+        self.state.system(id)
+    }
+
+    /// Returns a VM that is not planned.
+    pub(crate) fn real_vm(self, id: Uuid) -> Option<&'a Vm> {
         self.state.vms.get(&id)
+    }
+
+    /// Returns a planned VM.
+    pub(crate) fn planned(self, id: Uuid) -> Option<&'a PlannedVm> {
+        self.state.facts.planned.get(&id)
     }
 
     /// Returns the cluster that the host is in: a simulated one, or one that is only told of.

@@ -28,7 +28,7 @@ pub(crate) fn vm_files(state: &HostState, vm: &Vm) -> Vec<FileSet> {
     )];
     files.extend(vm.snapshots.iter().map(|snapshot| {
         set(
-            format!("{root}\\Snapshots"),
+            format!("{}\\Snapshots", vm.snapshot_root()),
             format!("{}.*", guid_text(snapshot.id)),
         )
     }));

@@ -112,8 +112,8 @@ fn what_is_not_simulated_says_so() {
     let test = TestHost::new(Profile::Server2022);
     let vm = test.add_vm("SQL01");
     for (service, method, parameter) in [
-        (SYSTEMS, "DestroySystem", "AffectedSystem"),
-        (SYSTEMS, "DefineSystem", "SystemSettings"),
+        (SYSTEMS, "UpgradeSystemVersion", "ComputerSystem"),
+        (SYSTEMS, "DefinePlannedSystem", "SystemSettings"),
         (IMAGES, "CompactVirtualHardDisk", "Path"),
     ] {
         let error = test

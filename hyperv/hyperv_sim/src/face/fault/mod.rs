@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 pub use plan::{FaultPlan, WmiCall};
 
 /// The methods that the simulated host carries out, and at which faults can strike.
-pub const METHODS: [&str; 31] = [
+pub const METHODS: [&str; 42] = [
+    "AddFeatureSettings",
+    "AddResourceSettings",
     "AddVirtualMachine",
     "ApplySnapshot",
     "AttachVirtualHardDisk",
@@ -19,6 +21,7 @@ pub const METHODS: [&str; 31] = [
     "ConvertToReferencePoint",
     "CreateReferencePoint",
     "CreateSnapshot",
+    "DefineSystem",
     "DestroyGroup",
     "DestroyReferencePoint",
     "DestroySnapshot",
@@ -33,16 +36,24 @@ pub const METHODS: [&str; 31] = [
     "GetVirtualDiskChanges",
     "GetVirtualHardDiskSettingData",
     "GetVirtualHardDiskState",
+    "ImportSnapshotDefinitions",
+    "ImportSystemDefinition",
     "InitiateShutdown",
     "ModifyDiskMergeSettings",
+    "ModifyFeatureSettings",
+    "ModifyResourceSettings",
     "ModifySystemSettings",
     "MoveToNewHost",
     "MoveToNewNode",
+    "RealizePlannedSystem",
+    "RemoveFeatureSettings",
+    "RemoveResourceSettings",
     "RequestReplicationStateChange",
     "RequestReplicationStateChangeEx",
     "RequestStateChange",
     "TakeOffline",
     "UpdateVirtualMachine",
+    "ValidatePlannedSystem",
 ];
 
 /// The calls of VSS at which faults can strike, and the steps within `Snapshot`.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use wmi::Instance;
 
-use super::super::project::error_text;
+use super::super::project::error_texts;
 use super::parameters::Parameters;
 use super::{INVALID_STATE, Outcome, invalid};
 use crate::SimError;
@@ -27,7 +27,7 @@ pub(crate) fn change_state(
 }
 
 pub(crate) fn error(state: &HostState, job: Uuid) -> Result<Outcome, SimError> {
-    let text = error_text(state.job(job)?);
+    let text = error_texts(state.job(job)?).into_iter().next();
     let output = Instance::new("__PARAMETERS");
     Ok(Outcome::Done(match text {
         Some(text) => output.with("Error", text),
@@ -36,7 +36,7 @@ pub(crate) fn error(state: &HostState, job: Uuid) -> Result<Outcome, SimError> {
 }
 
 pub(crate) fn errors(state: &HostState, job: Uuid) -> Result<Outcome, SimError> {
-    let texts: Vec<String> = error_text(state.job(job)?).into_iter().collect();
+    let texts = error_texts(state.job(job)?);
     let output = Instance::new("__PARAMETERS").with("Errors", texts);
     Ok(Outcome::Done(output))
 }

@@ -2,25 +2,29 @@
 
 mod cluster;
 mod disk_images;
+mod features;
 mod guest_services;
 mod jobs;
 mod parameters;
+mod planned;
 mod reference_points;
 mod resources;
 mod signatures;
 mod snapshots;
+mod switches;
 mod systems;
 
 use uuid::Uuid;
 use wmi::{Instance, MethodOutput, ObjectPath, Value, WmiError, WmiErrorKind};
 
 use super::answer::check_namespace;
-use super::object::Object;
+use super::object::{Object, SWITCH_SERVICE};
 use super::objects::find;
+use super::project::project;
 use super::view::HostView;
 use crate::guid::guid_text;
 use crate::host_state::HostState;
-use crate::{JobElement, JobFault, SimError, SimErrorKind};
+use crate::{JobElement, JobFault, JobKind, SimError, SimErrorKind};
 use parameters::Parameters;
 
 /// Completed with no error.
@@ -51,6 +55,8 @@ pub(crate) struct Circumstances {
 enum Outcome {
     /// A job does it.
     Started(Uuid),
+    /// A job does it; what it makes is named at once in these out parameters.
+    StartedWith(Uuid, Instance),
     /// It is done; these are the out parameters.
     Done(Instance),
     /// It was refused with this code.
@@ -109,6 +115,19 @@ fn work(
         _ if object.class().starts_with("MSCluster_") => {
             cluster::work(state, object, method, parameters)
         }
+        (Object::Service(SWITCH_SERVICE), "DefineSystem") => switches::define(state, parameters),
+        (Object::Service(SWITCH_SERVICE), "DestroySystem") => switches::destroy(state, parameters),
+        (_, "AddFeatureSettings") => features::add(state, parameters),
+        (_, "ModifyFeatureSettings") => features::modify(state, parameters),
+        (_, "RemoveFeatureSettings") => features::remove(state, parameters),
+        (_, "ImportSystemDefinition") => planned::import(state, parameters),
+        (_, "ImportSnapshotDefinitions") => planned::import_snapshots(state, parameters),
+        (_, "ValidatePlannedSystem") => planned::validate(state, parameters),
+        (_, "RealizePlannedSystem") => planned::realize(state, parameters),
+        (_, "DestroySystem") => planned::destroy(state, parameters),
+        (_, "DefineSystem") => planned::define(state, parameters),
+        (_, "ModifyResourceSettings") => resources::modify(state, parameters),
+        (_, "RemoveResourceSettings") => resources::remove(state, parameters),
         (_, "CreateSnapshot") => snapshots::create(state, parameters),
         (_, "DestroySnapshot") => snapshots::destroy(state, parameters),
         (_, "DestroySnapshotTree") => snapshots::destroy_tree(state, parameters),
@@ -148,8 +167,13 @@ fn finished(
     outcome: Outcome,
     circumstances: &Circumstances,
 ) -> MethodOutput {
+    let mut parameters = Instance::new("__PARAMETERS");
     let job = match outcome {
         Outcome::Started(job) => job,
+        Outcome::StartedWith(job, named) => {
+            parameters = named;
+            job
+        }
         Outcome::Refused(code) => return returned(code),
         Outcome::Done(parameters) => {
             // What has no job cannot fail later, so it fails now.
@@ -173,7 +197,7 @@ fn finished(
         return match state.finish_job_now(job) {
             Ok(()) => MethodOutput {
                 return_value: DONE,
-                parameters: results(state, job),
+                parameters: results(state, job, parameters),
             },
             Err(error) => returned(return_value(&error)),
         };
@@ -181,13 +205,12 @@ fn finished(
     let path = HostView::new(state).instance_path("Msvm_ConcreteJob", &guid_text(job));
     MethodOutput {
         return_value: JOB_STARTED,
-        parameters: Instance::new("__PARAMETERS").with("Job", path),
+        parameters: parameters.with("Job", path),
     }
 }
 
 /// Makes the out parameters of a method that made something at once.
-fn results(state: &HostState, job: Uuid) -> Instance {
-    let output = Instance::new("__PARAMETERS");
+fn results(state: &HostState, job: Uuid, output: Instance) -> Instance {
     let Ok(job) = state.job(job) else {
         return output;
     };
@@ -205,7 +228,32 @@ fn results(state: &HostState, job: Uuid) -> Instance {
             let path = view.instance_path("Msvm_VirtualSystemReferencePoint", &id);
             output.with("ResultingReferencePoint", path)
         }
-        Some(JobElement::Vm(_)) | None => output,
+        Some(JobElement::PlannedVm(id)) if job.kind == JobKind::Import => made(
+            output,
+            "ImportedSystem",
+            project(view, &Object::PlannedVm(id)),
+        ),
+        Some(JobElement::Switch(id)) => made(
+            output,
+            "ResultingSystem",
+            project(view, &Object::Switch(id)),
+        ),
+        Some(JobElement::Vm(_) | JobElement::PlannedVm(_)) | None => match job.kind {
+            JobKind::Realize | JobKind::DefineVm => made(
+                output,
+                "ResultingSystem",
+                project(view, &Object::Vm(job.vm)),
+            ),
+            _ => output,
+        },
+    }
+}
+
+/// Names what was made in an out parameter.
+fn made(output: Instance, name: &str, instance: Option<Instance>) -> Instance {
+    match instance.and_then(|instance| instance.path) {
+        Some(path) => output.with(name, path),
+        None => output,
     }
 }
 

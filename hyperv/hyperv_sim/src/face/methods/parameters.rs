@@ -49,11 +49,23 @@ impl<'a> Parameters<'a> {
 
     /// Returns the object that a reference names. It may be a path with or without a host, its
     /// text, or the instance itself, as some clients pass it.
-    fn object(&self, view: HostView<'_>, name: &str) -> Result<Object, SimError> {
+    pub(crate) fn object(&self, view: HostView<'_>, name: &str) -> Result<Object, SimError> {
         let path = reference(self.value(name))
             .ok_or_else(|| invalid(format!("{name} is not the path of an object")))?;
         let found = find(view, &path).map_err(|error| invalid(format!("{name}: {error}")))?;
         Ok(found.0)
+    }
+
+    /// Returns the objects that an array of references names.
+    pub(crate) fn objects(&self, view: HostView<'_>, name: &str) -> Result<Vec<Object>, SimError> {
+        let list = self.value(name).items().iter();
+        list.map(|value| {
+            let path = reference(value);
+            let path = path.ok_or_else(|| invalid(format!("{name}: not the path of an object")))?;
+            let found = find(view, &path).map_err(|error| invalid(format!("{name}: {error}")))?;
+            Ok(found.0)
+        })
+        .collect()
     }
 
     /// Returns the VM that a reference names.
@@ -114,9 +126,33 @@ impl<'a> Parameters<'a> {
         }
         Ok(Some(instance))
     }
+
+    /// Returns the embedded instances of an array, of whatever classes this version of Windows has.
+    pub(crate) fn embedded_list(
+        &self,
+        view: HostView<'_>,
+        name: &str,
+    ) -> Result<Vec<Instance>, SimError> {
+        let list = self.value(name).items().iter();
+        list.map(|text| {
+            let text = text.to_text().unwrap_or_default();
+            let instance = Instance::from_cim_xml(&text)
+                .map_err(|error| invalid(format!("{name} cannot be read: {error}")))?;
+            let known = schema::class(&instance.class).is_some_and(|own| {
+                own.exists_on(view.profile()) && own.knows_all_of(&instance, view.profile())
+            });
+            if !known {
+                let class = &instance.class;
+                return Err(invalid(format!("{name}: no {class} as this host knows it")));
+            }
+            Ok(instance)
+        })
+        .collect()
+    }
 }
 
-fn reference(value: &Value) -> Option<ObjectPath> {
+/// Reads a reference: a path, its text, or the instance itself.
+pub(crate) fn reference(value: &Value) -> Option<ObjectPath> {
     match value {
         Value::Instance(instance) => instance
             .path

@@ -1,5 +1,6 @@
 //! Which methods there are, and the parameters that they take (Appendix A.1 of the contract).
 
+use super::super::object::SWITCH_SERVICE;
 use crate::Profile;
 
 /// A method of a class.
@@ -81,6 +82,18 @@ const METHODS: &[Signature] = &[
     method(POINTS, "ExportReferencePoint", &["ReferencePoint", "ExportDirectory", "ExportSettingData"]),
     method(POINTS, "ImportReferencePointMetadata", &["AffectedSystem", "ConfigFilePath", "RuntimeStateFilePath"]),
     method(POINTS, "RemoveAssociatedData", &["AffectedReferencePoint"]),
+    method(SYSTEMS, "AddFeatureSettings", &["AffectedConfiguration", "FeatureSettings"]),
+    method(SYSTEMS, "ModifyFeatureSettings", &["FeatureSettings"]),
+    method(SYSTEMS, "RemoveFeatureSettings", &["FeatureSettings"]),
+    method(SWITCH_SERVICE, "AddFeatureSettings", &["AffectedConfiguration", "FeatureSettings"]),
+    method(SWITCH_SERVICE, "ModifyFeatureSettings", &["FeatureSettings"]),
+    method(SWITCH_SERVICE, "RemoveFeatureSettings", &["FeatureSettings"]),
+    method(SWITCH_SERVICE, "DefineSystem", &["SystemSettings", "ResourceSettings", "ReferenceConfiguration"]),
+    method(SWITCH_SERVICE, "DestroySystem", &["AffectedSystem"]),
+    method(SWITCH_SERVICE, "AddResourceSettings", &["AffectedConfiguration", "ResourceSettings"]),
+    method(SWITCH_SERVICE, "ModifyResourceSettings", &["ResourceSettings"]),
+    method(SWITCH_SERVICE, "RemoveResourceSettings", &["ResourceSettings"]),
+    method(SWITCH_SERVICE, "ModifySystemSettings", &["SystemSettings"]),
     method(SYSTEMS, "AddResourceSettings", &["AffectedConfiguration", "ResourceSettings"]),
     method(SYSTEMS, "DefineSystem", &["SystemSettings", "ResourceSettings", "ReferenceConfiguration"]),
     method(SYSTEMS, "DefinePlannedSystem", &["SystemSettings", "ResourceSettings", "ReferenceConfiguration"]),

@@ -6,7 +6,8 @@ use super::super::view::HostView;
 use super::parameters::Parameters;
 use super::{NOT_SUPPORTED, Outcome, invalid};
 use crate::host_state::HostState;
-use crate::{Consistency, SimError, SnapshotKind, SnapshotSettings, Vm};
+use crate::job_work::JobWork;
+use crate::{Consistency, JobKind, SimError, SnapshotKind, SnapshotSettings, Vm};
 
 /// `SnapshotType` of a person's checkpoint.
 const FULL: u16 = 2;
@@ -107,6 +108,11 @@ pub(crate) fn destroy(
     parameters: &Parameters<'_>,
 ) -> Result<Outcome, SimError> {
     let id = parameters.snapshot(HostView::new(state), "AffectedSnapshot")?;
+    if let Some(planned) = state.planned_with_snapshot(id) {
+        let (vm, work) = (planned.vm.id, JobWork::DropPlannedSnapshot(id));
+        let job = state.start_job(vm, JobKind::DeleteSnapshot, work)?;
+        return Ok(Outcome::Started(job));
+    }
     state.destroy_snapshot(id, false).map(Outcome::Started)
 }
 

@@ -9,11 +9,12 @@ use super::super::objects::find;
 use super::super::view::HostView;
 use super::parameters::Parameters;
 use super::{NOT_SUPPORTED, Outcome, invalid};
+use crate::define_system::SystemChange;
 use crate::host_state::HostState;
 use crate::{ComponentKind, PowerState, SimError};
 
-/// `ModifySystemSettings`: `InstanceID` selects; the whole instance or a part of it is sent. Only
-/// another name is carried out.
+/// `ModifySystemSettings`: `InstanceID` selects; the whole instance or a part of it is sent. A name
+/// alone is changed at once, the rest by a job.
 pub(crate) fn modify_settings(
     state: &mut HostState,
     parameters: &Parameters<'_>,
@@ -31,23 +32,85 @@ pub(crate) fn modify_settings(
     let Object::Settings(owner) = object else {
         return Err(invalid(format!("{id} is not a virtual machine's settings")));
     };
-    let changed = |(name, value): (&str, &Value)| {
-        let is_name = name.eq_ignore_ascii_case("ElementName");
-        !is_name && *value != Value::Null && !same(value, own.value(name))
+    let is_changed =
+        |name: &str, value: &Value| *value != Value::Null && !same(value, own.value(name));
+    let changed = wanted.properties();
+    let changed = changed.filter(|(name, value)| is_changed(name, value));
+    let changed: Vec<&str> = changed.map(|(name, _)| name).collect();
+    let is_one_of = |name: &str, names: &[&str]| {
+        let mut names = names.iter();
+        names.any(|own| own.eq_ignore_ascii_case(name))
     };
-    if wanted.properties().any(changed) {
+    let is_planned = state.facts.planned.contains_key(&owner.vm);
+    let only_name = changed.iter().all(|name| is_one_of(name, &["ElementName"]));
+    if only_name && !is_planned {
+        if let Some(name) = wanted.text("ElementName") {
+            match owner {
+                Owner {
+                    snapshot: Some(snapshot),
+                    ..
+                } => state.rename_snapshot(snapshot, &name)?,
+                Owner { vm, .. } => state.rename_vm(vm, &name)?,
+            }
+        }
+        return Ok(Outcome::Done(Instance::new("__PARAMETERS")));
+    }
+    let change = system_change(&wanted, Some(&own))?;
+    // Guest state lies with the configuration here.
+    let guest_root = wanted.text("GuestStateDataRoot");
+    let root = wanted.text("ConfigurationDataRoot");
+    let is_apart = guest_root.is_some() && guest_root != root.or(own.text("ConfigurationDataRoot"));
+    if is_apart
+        || owner.snapshot.is_some()
+        || changed.iter().any(|name| !is_one_of(name, &SETTABLE))
+    {
         return Ok(Outcome::Refused(NOT_SUPPORTED));
     }
-    if let Some(name) = wanted.text("ElementName") {
-        match owner {
-            Owner {
-                snapshot: Some(snapshot),
-                ..
-            } => state.rename_snapshot(snapshot, &name)?,
-            Owner { vm, .. } => state.rename_vm(vm, &name)?,
-        }
+    state.modify_system(owner.vm, change).map(Outcome::Started)
+}
+
+/// What of a VM's settings can be changed.
+const SETTABLE: [&str; 10] = [
+    "ElementName",
+    "GuestStateDataRoot",
+    "Notes",
+    "ConfigurationDataRoot",
+    "SnapshotDataRoot",
+    "SwapFileDataRoot",
+    "SuspendDataRoot",
+    "SecureBootEnabled",
+    "UserSnapshotType",
+    "AutomaticSnapshotsEnabled",
+];
+
+/// Reads what settings change; what is `own` already is no change.
+pub(crate) fn system_change(
+    wanted: &Instance,
+    own: Option<&Instance>,
+) -> Result<SystemChange, SimError> {
+    let changed = |name: &str| {
+        let value = wanted.value(name);
+        let is_same = own.is_some_and(|own| same(value, own.value(name)));
+        *value != Value::Null && !is_same
+    };
+    let text = |name: &str| wanted.text(name).filter(|_| changed(name));
+    let flag = |name: &str| changed(name).then(|| wanted.flag(name));
+    let kind = wanted.number("UserSnapshotType");
+    let kind = kind.filter(|_| changed("UserSnapshotType"));
+    if kind.is_some_and(|kind| !(2..=5).contains(&kind)) {
+        return Err(invalid("UserSnapshotType is none of 2 to 5"));
     }
-    Ok(Outcome::Done(Instance::new("__PARAMETERS")))
+    Ok(SystemChange {
+        name: text("ElementName"),
+        notes: changed("Notes").then(|| wanted.texts("Notes").join("\n")),
+        config_root: text("ConfigurationDataRoot"),
+        snapshot_root: text("SnapshotDataRoot"),
+        swap_file_root: text("SwapFileDataRoot"),
+        suspend_root: text("SuspendDataRoot"),
+        secure_boot: flag("SecureBootEnabled"),
+        user_snapshot_type: kind,
+        automatic_snapshots: flag("AutomaticSnapshotsEnabled"),
+    })
 }
 
 /// Compares a value that came as text with one that did not.

@@ -4,8 +4,8 @@ use wmi::Instance;
 
 use super::super::instance_ids::cim_time;
 use super::super::view::HostView;
-use crate::Vm;
 use crate::guid::guid_text;
+use crate::{PlannedVm, Vm};
 
 const CLASS: &str = "Msvm_ComputerSystem";
 
@@ -74,6 +74,30 @@ pub(crate) fn vm(view: HostView<'_>, vm: &Vm) -> Instance {
         instance.set("LastSuccessfulBackupTime", cim_time(time));
     }
     instance
+}
+
+/// Makes `Msvm_PlannedComputerSystem` (contract 4.1).
+pub(crate) fn planned(view: HostView<'_>, planned: &PlannedVm) -> Instance {
+    const PLANNED: &str = "Msvm_PlannedComputerSystem";
+    let vm = &planned.vm;
+    Instance::new(PLANNED)
+        .with(
+            "Caption",
+            view.localized("Planned Virtual Machine", "Geplanter virtueller Computer"),
+        )
+        .with("Description", "Microsoft Planned Virtual Machine")
+        .with("ElementName", vm.name.as_str())
+        .with("CreationClassName", PLANNED)
+        .with("Name", guid_text(vm.id))
+        .with("InstallDate", cim_time(vm.created))
+        .with("EnabledState", vm.power.enabled_state())
+        .with("RequestedState", 12_u16)
+        .with("HealthState", 5_u16)
+        .with("OperationalStatus", vec![2_u16])
+        .with(
+            "StatusDescriptions",
+            vec!["The service is running normally"],
+        )
 }
 
 fn status_descriptions(view: HostView<'_>, vm: &Vm) -> Vec<String> {

@@ -73,24 +73,32 @@ fn cim_interval(from: Timestamp, to: Timestamp) -> String {
     )
 }
 
-/// Makes the embedded `Msvm_Error` of a job that failed.
-pub(crate) fn error_text(job: &Job) -> Option<String> {
+/// Makes the embedded `Msvm_Error`s of a job that failed: one for each of its messages.
+pub(crate) fn error_texts(job: &Job) -> Vec<String> {
     if job.error_code == 0 && job.error_description.is_empty() {
-        return None;
+        return Vec::new();
     }
-    Some(
-        EmbeddedInstance::new("Msvm_Error")
-            .with("CIMStatusCode", CimType::Uint32, 1_u32)
-            .with("ErrorSource", CimType::String, guid_text(job.id))
-            .with("ErrorType", CimType::Uint16, 4_u16)
-            .with("Message", CimType::String, job.error_description.as_str())
-            .with("MessageID", CimType::String, job.error_code.to_string())
-            .with(
-                "OwningEntity",
-                CimType::String,
-                "Microsoft-Windows-Hyper-V-VMMS",
-            )
-            .with("PerceivedSeverity", CimType::Uint16, 5_u16)
-            .to_xml(),
-    )
+    if job.error_details.is_empty() {
+        return vec![error_text(job, job.error_code, &job.error_description)];
+    }
+    let details = job.error_details.iter();
+    details
+        .map(|(number, text)| error_text(job, *number, text))
+        .collect()
+}
+
+fn error_text(job: &Job, number: u32, message: &str) -> String {
+    EmbeddedInstance::new("Msvm_Error")
+        .with("CIMStatusCode", CimType::Uint32, 1_u32)
+        .with("ErrorSource", CimType::String, guid_text(job.id))
+        .with("ErrorType", CimType::Uint16, 4_u16)
+        .with("Message", CimType::String, message)
+        .with("MessageID", CimType::String, number.to_string())
+        .with(
+            "OwningEntity",
+            CimType::String,
+            "Microsoft-Windows-Hyper-V-VMMS",
+        )
+        .with("PerceivedSeverity", CimType::Uint16, 5_u16)
+        .to_xml()
 }

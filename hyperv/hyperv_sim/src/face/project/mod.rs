@@ -1,5 +1,6 @@
 //! From the host's state to instances.
 
+mod capabilities;
 mod cluster;
 mod component;
 mod computer_system;
@@ -19,8 +20,7 @@ use super::object::Object;
 use super::schema;
 use super::view::HostView;
 
-pub(crate) use job::error_text;
-pub(crate) use network::switches;
+pub(crate) use job::error_texts;
 pub(crate) use windows::WINDOWS_SERVICES;
 
 /// Makes the instance of an object with what has a value, and its path; `None`: it is not there.
@@ -33,7 +33,8 @@ pub(crate) fn project(view: HostView<'_>, object: &Object) -> Option<Instance> {
 fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
     match object {
         Object::Host => Some(computer_system::host(view)),
-        Object::Vm(id) => Some(computer_system::vm(view, view.vm(*id)?)),
+        Object::Vm(id) => Some(computer_system::vm(view, view.real_vm(*id)?)),
+        Object::PlannedVm(id) => Some(computer_system::planned(view, view.planned(*id)?)),
         Object::Settings(owner) => vm_settings::settings(view, *owner),
         Object::ExportSettings(id) => Some(vm_settings::export_template(view.vm(*id)?)),
         Object::MergeSettings(id, slot) => Some(vm_settings::merge_settings(view.vm(*id)?, *slot)),
@@ -45,7 +46,18 @@ fn values(view: HostView<'_>, object: &Object) -> Option<Instance> {
         Object::Adapter(owner, number) => network::adapter(view, *owner, *number),
         Object::Connection(owner, number) => network::connection(view, *owner, *number),
         Object::MountedImage(id) => service::mounted_image(view, *id),
-        Object::Switch(name) => Some(network::switch(name)),
+        Object::PortVlan(owner, number) => network::port_vlan(view, *owner, *number),
+        Object::Switch(id) => network::switch(view, *id),
+        Object::SwitchSettings(id) => network::switch_settings(view, *id),
+        Object::SwitchPort(id, end) => network::switch_port_of(view, *id, *end),
+        Object::SwitchPortSettings(id, end) => network::switch_port_settings(view, *id, *end),
+        Object::HostPortVlan(id) => network::host_port_vlan(view, *id),
+        Object::DefaultVlan => Some(network::default_vlan()),
+        Object::ExternalPort(id) => network::external_port(view, *id),
+        Object::InternalPort(id) => network::internal_port(view, *id),
+        Object::Capabilities => Some(capabilities::capabilities()),
+        Object::VersionSettings(number) => capabilities::version_settings(view, *number),
+        Object::HostProcessor => Some(windows::processor(view)),
         Object::Processor(owner) => hardware::processor(view.vm(owner.vm)?, *owner),
         Object::Memory(owner) => hardware::memory(view.vm(owner.vm)?, *owner),
         Object::Security(owner) => hardware::security(view.vm(owner.vm)?, *owner),

@@ -3,7 +3,9 @@
 use uuid::Uuid;
 use wmi::Instance;
 
+use super::super::object::SWITCH_SERVICE;
 use super::super::view::HostView;
+use crate::DEFAULT_DATA_ROOT;
 use crate::guid::guid_text;
 
 pub(crate) fn service(view: HostView<'_>, class: &'static str) -> Instance {
@@ -14,6 +16,7 @@ pub(crate) fn service(view: HostView<'_>, class: &'static str) -> Instance {
             "Hyper-V Virtual System Reference Point Service"
         }
         "Msvm_ReplicationService" => "Hyper-V Replica Service",
+        SWITCH_SERVICE => "Hyper-V Networking Management Service",
         _ => "Hyper-V Image Management Service",
     };
     // Names are keys: they are the same in every language.
@@ -22,6 +25,7 @@ pub(crate) fn service(view: HostView<'_>, class: &'static str) -> Instance {
         "Msvm_VirtualSystemSnapshotService" => "vssnapsvc",
         "Msvm_VirtualSystemReferencePointService" => "vsrefpointsvc",
         "Msvm_ReplicationService" => "replicasvc",
+        SWITCH_SERVICE => "nvspwmi",
         _ => "vhdsvc",
     };
     Instance::new(class)
@@ -47,10 +51,7 @@ pub(crate) fn settings(_view: HostView<'_>) -> Instance {
             "Settings for the Virtual System Management Service",
         )
         .with("ElementName", name)
-        .with(
-            "DefaultExternalDataRoot",
-            r"C:\ProgramData\Microsoft\Windows\Hyper-V",
-        )
+        .with("DefaultExternalDataRoot", DEFAULT_DATA_ROOT)
         .with(
             "DefaultVirtualHardDiskPath",
             r"C:\Hyper-V\Virtual Hard Disks",

@@ -47,8 +47,13 @@ pub(crate) fn controller(view: HostView<'_>, owner: Owner, slot: DiskSlot) -> Op
 }
 
 pub(crate) fn drive(view: HostView<'_>, owner: Owner, slot: DiskSlot) -> Option<Instance> {
-    let disk = disk_at(view, owner, slot)?;
-    if disk.kind != DiskKind::PassThrough {
+    let disk = disk_at(view, owner, slot);
+    let is_empty = view.vm(owner.vm)?.empty_drives.contains(&slot);
+    if disk.is_none() && !is_empty {
+        return None;
+    }
+    let disk = disk.filter(|disk| disk.kind == DiskKind::PassThrough);
+    let Some(disk) = disk else {
         return drive_of_kind(
             view,
             owner,
@@ -56,7 +61,7 @@ pub(crate) fn drive(view: HostView<'_>, owner: Owner, slot: DiskSlot) -> Option<
             17,
             "Microsoft:Hyper-V:Synthetic Disk Drive",
         );
-    }
+    };
     let instance = drive_of_kind(
         view,
         owner,

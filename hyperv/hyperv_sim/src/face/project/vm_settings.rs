@@ -22,10 +22,10 @@ pub(crate) fn settings(view: HostView<'_>, owner: Owner) -> Option<Instance> {
         )
         .with("VirtualSystemIdentifier", guid_text(vm.id))
         .with("ConfigurationID", guid_text(owner.guid()))
-        .with("ConfigurationDataRoot", vm.config_root.as_str())
-        .with("SnapshotDataRoot", vm.config_root.as_str())
-        .with("SuspendDataRoot", vm.config_root.as_str())
-        .with("SwapFileDataRoot", vm.config_root.as_str())
+        .with("ConfigurationDataRoot", configuration_root(vm, owner))
+        .with("SnapshotDataRoot", vm.snapshot_root())
+        .with("SuspendDataRoot", root(&vm.data_roots.suspend, vm))
+        .with("SwapFileDataRoot", root(&vm.data_roots.swap_file, vm))
         .with("LogDataRoot", vm.config_root.as_str())
         .with(
             "VirtualSystemSubType",
@@ -51,6 +51,19 @@ pub(crate) fn settings(view: HostView<'_>, owner: Owner) -> Option<Instance> {
     }
 }
 
+fn root<'a>(own: &'a Option<String>, vm: &'a Vm) -> &'a str {
+    own.as_deref().unwrap_or(&vm.config_root)
+}
+
+/// Returns the folder that `ConfigurationFile` is relative to. That a checkpoint's is the folder of
+/// checkpoints is a guess, where both are not the same. Contract: 1.2 [M]
+fn configuration_root(vm: &Vm, owner: Owner) -> &str {
+    match owner.snapshot {
+        Some(_) => vm.snapshot_root(),
+        None => &vm.config_root,
+    }
+}
+
 fn active(view: HostView<'_>, vm: &Vm, instance: Instance) -> Instance {
     let instance = instance
         .with(
@@ -61,7 +74,13 @@ fn active(view: HostView<'_>, vm: &Vm, instance: Instance) -> Instance {
             ),
         )
         .with("ElementName", vm.name.as_str())
-        .with("VirtualSystemType", "Microsoft:Hyper-V:System:Realized")
+        .with(
+            "VirtualSystemType",
+            match view.planned(vm.id) {
+                Some(_) => "Microsoft:Hyper-V:System:Planned",
+                None => "Microsoft:Hyper-V:System:Realized",
+            },
+        )
         .with("CreationTime", cim_time(vm.created))
         .with("ConfigurationFile", vm.config_file.as_str())
         .with("IsSaved", vm.power == PowerState::Saved)
@@ -79,7 +98,16 @@ fn of_snapshot(view: HostView<'_>, vm: &Vm, snapshot: &Snapshot, instance: Insta
             ),
         )
         .with("ElementName", snapshot.name.as_str())
-        .with("VirtualSystemType", snapshot.kind.system_type())
+        .with(
+            "VirtualSystemType",
+            match view.planned(vm.id) {
+                Some(own) if own.missing.contains(&snapshot.id) => {
+                    "Microsoft:Hyper-V:Snapshot:Missing"
+                }
+                Some(_) => "Microsoft:Hyper-V:Snapshot:Planned",
+                None => snapshot.kind.system_type(),
+            },
+        )
         .with("CreationTime", cim_time(snapshot.created))
         .with("ConfigurationFile", snapshot.config_file.as_str())
         .with("IsSaved", snapshot.has_memory)

@@ -53,8 +53,14 @@ pub(crate) fn operating_system(view: HostView<'_>) -> Instance {
         .with("SystemDirectory", r"C:\Windows\system32")
         .with("SystemDrive", "C:")
         .with("WindowsDirectory", r"C:\Windows")
-        .with("TotalVisibleMemorySize", 128_u64 << 20)
-        .with("FreePhysicalMemory", 64_u64 << 20)
+        .with(
+            "TotalVisibleMemorySize",
+            view.state.facts.behavior.memory_mib << 10,
+        )
+        .with(
+            "FreePhysicalMemory",
+            view.state.facts.behavior.memory_mib << 9,
+        )
         .with("Status", "OK")
 }
 
@@ -69,9 +75,30 @@ pub(crate) fn computer(view: HostView<'_>) -> Instance {
         .with("Manufacturer", "Lifeboat")
         .with("Model", "Simulated host")
         .with("NumberOfProcessors", 2_u32)
-        .with("NumberOfLogicalProcessors", 32_u32)
-        .with("TotalPhysicalMemory", 128_u64 << 30)
+        .with(
+            "NumberOfLogicalProcessors",
+            view.state.facts.behavior.logical_processors,
+        )
+        .with(
+            "TotalPhysicalMemory",
+            view.state.facts.behavior.memory_mib << 20,
+        )
         .with("HypervisorPresent", true)
+        .with("Status", "OK")
+}
+
+pub(crate) fn processor(view: HostView<'_>) -> Instance {
+    let behavior = &view.state.facts.behavior;
+    let maker = match behavior.processor.contains("AMD") {
+        true => "AuthenticAMD",
+        false => "GenuineIntel",
+    };
+    Instance::new("Win32_Processor")
+        .with("DeviceID", "CPU0")
+        .with("Name", behavior.processor.as_str())
+        .with("Manufacturer", maker)
+        .with("NumberOfCores", behavior.logical_processors / 2)
+        .with("NumberOfLogicalProcessors", behavior.logical_processors)
         .with("Status", "OK")
 }
 
