@@ -31,6 +31,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) heard: Heard<'a>,
     pub(crate) file: SessionFile,
     pub(crate) report: HostRestoreReport,
+    /// The VM that was there is on the host.
+    pub(crate) old_is_there: bool,
     /// A VM was turned off.
     pub(crate) stopped: bool,
     /// The VM that was there has another name now.
@@ -183,6 +185,7 @@ impl<'a> Execution<'a> {
                 notes,
             },
             file,
+            old_is_there: plan.old_is_there,
             stopped: false,
             renamed: false,
             attached: Vec::new(),
@@ -192,6 +195,10 @@ impl<'a> Execution<'a> {
     fn run(&mut self) -> Result<(), Cause> {
         let left = self.host.settle_restores()?;
         self.report.findings.extend(left);
+        if self.plan.resumes {
+            // What the dead restore had half made is gone now.
+            self.old_is_there = self.is_old_there()?;
+        }
         match self.plan.kind {
             RestoreKind::Finish => self.take_over()?,
             RestoreKind::Network => self.set_network()?,
@@ -391,11 +398,19 @@ impl<'a> Execution<'a> {
             session.imported.as_deref() == Some(&*vm.identity)
                 || files.any(|file| vm.disks.iter().any(|(_, disk)| same(disk, file)))
         };
-        if let Some(vm) = target.vms.iter().find(is_it) {
-            self.report.identity.clone_from(&vm.identity);
-            self.report.name.clone_from(&vm.name);
-        }
+        let vm = target.vms.iter().find(is_it);
+        let vm = vm.ok_or("what the restore that died had made was not whole, and was removed")?;
+        self.report.identity.clone_from(&vm.identity);
+        self.report.name.clone_from(&vm.name);
         Ok(())
+    }
+
+    fn is_old_there(&self) -> Result<bool, Cause> {
+        let Some(old) = &self.plan.old else {
+            return Ok(false);
+        };
+        let target = self.host.target()?;
+        Ok(target.vms.iter().any(|vm| vm.identity == old.identity))
     }
 
     /// Turns a VM off that has to be.

@@ -16,7 +16,7 @@ impl Execution<'_> {
     /// Takes the old VM from the host, unless a restore that died has done so. A copy of its
     /// definition is durable before.
     pub(crate) fn take_away(&mut self, old: &TargetVm) -> Result<(), Cause> {
-        if !self.plan.old_is_there {
+        if !self.old_is_there {
             return Ok(());
         }
         self.stop(old)?;

@@ -47,7 +47,7 @@ pub(crate) fn as_it_was(adapter: &NetworkAdapter) -> AdapterOrder {
         switch: Some(adapter.switch_name.clone()).filter(|name| !name.is_empty()),
         mac_address: is_one.then(|| digits.to_uppercase()),
         mac_is_static: adapter.mac_is_static && is_one,
-        vlan: None,
+        vlan: adapter.vlan,
     }
 }
 

@@ -326,8 +326,12 @@ impl<'a> Placing<'a> {
         if let Destination::Folder(folder) = &self.request.destination {
             return folder.trim_end_matches('\\').to_owned();
         }
-        if let Some(old) = self.old.filter(|_| self.kind == RestoreKind::InPlace) {
-            return old.configuration_folder.clone();
+        let stays = matches!(self.kind, RestoreKind::InPlace | RestoreKind::Configuration);
+        let old = self
+            .old
+            .filter(|old| stays && !old.configuration_folder.is_empty());
+        if let Some(old) = old {
+            return old.configuration_folder.trim_end_matches('\\').to_owned();
         }
         let places = self.point.all_streams().map(|stream| &*stream.source_path);
         let beside = places

@@ -6,7 +6,7 @@ use std::fs;
 use hyperv_host::{PowerState, TargetVm};
 
 use super::execution::Execution;
-use super::host_path::join;
+use super::host_path::{join, same};
 use super::old_definition::order_to_bring_back;
 use super::plan::RestoreKind;
 use super::report::HostRestoreFailure;
@@ -83,6 +83,13 @@ impl Execution<'_> {
             can_go_on: false,
         };
         let session = &self.file.session;
+        if self.plan.kind == RestoreKind::Finish || session.imported.is_some() || self.is_made() {
+            let left = "the VM is made, and some of what the restore needed is left: run the same \
+                        restore again, and it is put in order";
+            failure.left.push(left.to_owned());
+            failure.can_go_on = true;
+            return failure;
+        }
         if session.overwriting && !session.overwritten {
             let name = session.old.as_ref().map_or("", |old| &*old.name);
             failure.left.push(format!(
@@ -114,6 +121,26 @@ impl Execution<'_> {
             failure.left.push(error.to_string());
         }
         failure
+    }
+
+    /// Says whether a VM has one of the new files for a disk, whatever the host answered. Where it
+    /// does not answer, none of them is touched.
+    fn is_made(&self) -> bool {
+        if self.plan.kind == RestoreKind::Disks || self.file.session.files.is_empty() {
+            return false;
+        }
+        let Ok(target) = self.host.target() else {
+            return true;
+        };
+        let disks = target.vms.iter().flat_map(|vm| &vm.disks);
+        let mut disks = disks.map(|(_, path)| path);
+        disks.any(|disk| {
+            self.file
+                .session
+                .files
+                .values()
+                .any(|file| same(file, disk))
+        })
     }
 
     fn detach(&self, failure: &mut HostRestoreFailure) {

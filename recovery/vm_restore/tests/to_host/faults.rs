@@ -1,0 +1,162 @@
+//! Restores that fail or die at every step.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use hyperv_host::{Identity, PowerState};
+use vm_restore::{HostRestoreRequest, RestorePart};
+
+use crate::host_double::Fault;
+use crate::world::{Steps, VM, World};
+
+/// More steps and calls than any restore has.
+const MOST: usize = 40;
+
+type Ask = fn(&World) -> HostRestoreRequest;
+
+const KINDS: [(&str, Ask); 5] = [
+    ("beside", |world| HostRestoreRequest {
+        identity: Identity::New,
+        ..world.request()
+    }),
+    ("keep old", |world| HostRestoreRequest {
+        in_place: true,
+        keep_old: true,
+        ..world.request()
+    }),
+    ("in place", |world| HostRestoreRequest {
+        in_place: true,
+        stop_running: true,
+        ..world.request()
+    }),
+    ("in place, anew", |world| HostRestoreRequest {
+        in_place: true,
+        stop_running: true,
+        full: true,
+        ..world.request()
+    }),
+    ("attach", |world| HostRestoreRequest {
+        part: RestorePart::Disks {
+            attach_to: VM.to_owned(),
+            slot: None,
+        },
+        ..world.request()
+    }),
+];
+
+fn world() -> World {
+    let world = World::new();
+    world.guest_goes_on();
+    world
+        .host
+        .change_vm(VM, |vm| vm.state = PowerState::Running);
+    world
+}
+
+#[test]
+fn what_fails_leaves_the_host_as_it_was() {
+    for (name, ask) in KINDS {
+        for call in 1..MOST {
+            let world = world();
+            let before = world.host.ledger();
+            let plan = world.plan(&ask(&world));
+            world.host.fail_at(Some((call, Fault::Fail)));
+            let result = plan.execute(&world.host, &());
+            let Err(failure) = result else {
+                assert!(call > 1, "{name}: no call was made");
+                break;
+            };
+            assert!(!failure.can_go_on, "{name} {call}: {failure:?}");
+            let after = world.host.ledger();
+            if failure
+                .left
+                .iter()
+                .any(|left| left.contains("hold what the point has"))
+            {
+                // Its disks were written over before: it is the VM that it was, with them.
+                assert_eq!(world.host.vm(VM).unwrap().state, PowerState::Off);
+                world.check_content(VM);
+            } else {
+                assert_eq!(after, before, "{name} {call}: {failure:?}");
+            }
+            world.check_nothing_left();
+        }
+    }
+}
+
+#[test]
+fn what_is_cancelled_leaves_the_host_as_it_was() {
+    for (name, ask) in KINDS {
+        for at in 1..MOST {
+            let world = world();
+            let before = world.host.ledger();
+            let steps = Steps {
+                cancel_at: Some(at),
+                ..Steps::default()
+            };
+            let plan = world.plan(&ask(&world));
+            let Err(failure) = plan.execute(&world.host, &steps) else {
+                break;
+            };
+            if failure.can_go_on {
+                world.run(&ask(&world)).unwrap();
+                world.check_content(VM);
+            } else if failure.left.is_empty() {
+                assert_eq!(world.host.ledger(), before, "{name} {at}: {failure:?}");
+            }
+            world.check_nothing_left();
+        }
+    }
+}
+
+/// Runs a restore that dies at a place; `false`: it came to its end before.
+fn dies(world: &World, request: &HostRestoreRequest, place: (usize, Option<Fault>)) -> bool {
+    let plan = world.plan(request);
+    let (at, fault) = place;
+    world.host.fail_at(fault.map(|fault| (at, fault)));
+    let steps = Steps {
+        die_at: fault.is_none().then_some(at),
+        ..Steps::default()
+    };
+    std::panic::set_hook(Box::new(|_| {}));
+    let died = catch_unwind(AssertUnwindSafe(|| plan.execute(&world.host, &steps))).is_err();
+    drop(std::panic::take_hook());
+    world.host.fail_at(None);
+    died
+}
+
+#[test]
+fn what_dies_at_any_step_is_ended_by_the_same_restore() {
+    for (name, ask) in KINDS {
+        for fault in [None, Some(Fault::DieBefore), Some(Fault::DieAfter)] {
+            for at in 1..MOST {
+                let world = world();
+                if !dies(&world, &ask(&world), (at, fault)) {
+                    break;
+                }
+                // At another step again, and then not any more.
+                let again = at.div_ceil(2);
+                if !dies(&world, &ask(&world), (again, fault)) {
+                    world.check_nothing_left();
+                    continue;
+                }
+                let report = world.run(&ask(&world));
+                let report = report.unwrap_or_else(|error| {
+                    panic!("{name} {fault:?} {at}: {error:?} {:?}", error.error)
+                });
+                let vms = world.host.vms();
+                let expected = if name == "beside" || name == "keep old" {
+                    2
+                } else {
+                    1
+                };
+                assert_eq!(vms.len(), expected, "{name} {fault:?} {at}: {vms:?}");
+                if name != "attach" {
+                    world.check_content(&report.identity);
+                } else {
+                    assert_eq!(vms[VM].disks.len(), 4, "{fault:?} {at}");
+                }
+                world.check_nothing_left();
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! VMs that give way: what is written over, and what is counted.
+
+use hyperv_host::PowerState;
+use vm_restore::{Destroyed, DiskMethod, HostRestoreRequest, RestoreKind};
+
+use crate::world::{CHUNK, VM, World, path_of, slot};
+
+fn in_place(world: &World) -> HostRestoreRequest {
+    HostRestoreRequest {
+        in_place: true,
+        ..world.request()
+    }
+}
+
+fn tell_changes(world: &World) {
+    let mut changes = world.host.changes.lock().unwrap();
+    let web = [(5, 3), (3 * CHUNK - 1, 2), ((2 << 20) + 100, 11)];
+    let web = web.into_iter().map(|(start, len)| start..start + len);
+    changes.insert(path_of(0), web.collect());
+    changes.insert(path_of(1), std::iter::once(0..1000).collect());
+}
+
+#[test]
+fn only_what_the_host_calls_changed_is_written() {
+    let world = World::new();
+    let [web, data] = world.guest_goes_on();
+    tell_changes(&world);
+    let plan = world.plan(&in_place(&world));
+    assert_eq!(plan.kind, RestoreKind::InPlace);
+    assert!(plan.needs_confirmation());
+    assert!(plan.write_is_exact);
+    assert_eq!(plan.write_bytes, (web + data) * CHUNK);
+    let told: Vec<_> = plan.destroyed.iter().collect();
+    assert!(
+        matches!(told[0], Destroyed::Vm { name, .. } if name == "web"),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 3);
+    let report = plan.execute(&world.host, &()).unwrap();
+    assert_eq!(report.written_bytes, plan.write_bytes);
+    // Some of the rest was tried.
+    let tried: u64 = crate::world::DISK_BYTES.iter().sum();
+    assert!(report.compared_bytes > 0 && report.compared_bytes < tried);
+    assert_eq!(report.identity, VM);
+    assert!(matches!(
+        report.disks[0].method,
+        DiskMethod::ChangedRanges { ranges: 3 }
+    ));
+    world.check_content(VM);
+    world.check_nothing_left();
+}
+
+#[test]
+fn without_tracking_each_disk_is_read_once_and_written_where_it_differs() {
+    let world = World::new();
+    let [web, data] = world.guest_goes_on();
+    let plan = world.plan(&in_place(&world));
+    assert!(!plan.write_is_exact);
+    let report = plan.execute(&world.host, &()).unwrap();
+    assert_eq!(report.written_bytes, (web + data) * CHUNK);
+    assert!(report.written_bytes <= plan.write_bytes);
+    let most: u64 = crate::world::DISK_BYTES.iter().sum();
+    assert!(report.compared_bytes <= most, "{report:?}");
+    assert_eq!(report.disks[0].method, DiskMethod::Compared);
+    world.check_content(VM);
+    // Once more there is nothing to do.
+    let report = world.run(&in_place(&world)).unwrap();
+    assert_eq!(report.written_bytes, 0);
+    world.check_nothing_left();
+}
+
+#[test]
+fn a_host_that_is_wrong_about_what_changed_is_not_believed() {
+    let world = World::new();
+    let [web, data] = world.guest_goes_on();
+    let nothing = block_io::ByteRanges::new();
+    let mut changes = world.host.changes.lock().unwrap();
+    changes.insert(path_of(0), nothing.clone());
+    changes.insert(path_of(1), nothing);
+    drop(changes);
+    let report = world.run(&in_place(&world)).unwrap();
+    assert_eq!(report.written_bytes, (web + data) * CHUNK);
+    let found = report
+        .findings
+        .iter()
+        .filter(|finding| finding.id == "DISK-TRACKING-WRONG");
+    assert_eq!(found.count(), 2);
+    world.check_content(VM);
+}
+
+#[test]
+fn a_disk_that_does_not_fit_is_written_anew_and_the_old_one_goes() {
+    let world = World::new();
+    // Another virtual disk stands where the first one was.
+    let local = world.host.local(&path_of(0));
+    std::fs::remove_file(&local).unwrap();
+    crate::world::make_vhdx(&local, &[7; 1 << 20], 99, disk_image::ImageFormat::Vhdx);
+    std::fs::write(local.with_extension("vhdx.rct"), b"tracking").unwrap();
+    let plan = world.plan(&in_place(&world));
+    let methods: Vec<DiskMethod> = plan.disks.iter().map(|disk| disk.method).collect();
+    assert_eq!(methods, [DiskMethod::NewFile, DiskMethod::Compared]);
+    assert!(
+        plan.destroyed
+            .contains(&Destroyed::File { path: path_of(0) })
+    );
+    let report = plan.execute(&world.host, &()).unwrap();
+    assert_eq!(report.removed, [path_of(0)]);
+    assert!(!local.exists());
+    assert!(!local.with_extension("vhdx.rct").exists());
+    world.check_content(VM);
+    world.check_nothing_left();
+}
+
+#[test]
+fn a_running_vm_gives_way_only_where_it_may_be_turned_off() {
+    let world = World::new();
+    world
+        .host
+        .change_vm(VM, |vm| vm.state = PowerState::Running);
+    let mut request = in_place(&world);
+    assert_eq!(world.plan(&request).block().unwrap().id, "POINT-VM-RUNNING");
+    request.stop_running = true;
+    let plan = world.plan(&request);
+    assert!(plan.steps.iter().any(|step| step.name == "stop"));
+    plan.execute(&world.host, &()).unwrap();
+    assert_eq!(world.host.vm(VM).unwrap().state, PowerState::Off);
+    world.check_content(VM);
+}
+
+#[test]
+fn the_old_vm_is_set_aside() {
+    let world = World::new();
+    world.guest_goes_on();
+    let held = crate::world::read_disk(&world.host.local(&path_of(0)));
+    let request = HostRestoreRequest {
+        keep_old: true,
+        ..in_place(&world)
+    };
+    let plan = world.plan(&request);
+    assert_eq!(plan.kind, RestoreKind::Beside);
+    assert!(!plan.needs_confirmation());
+    let report = plan.execute(&world.host, &()).unwrap();
+    assert_ne!(report.identity, VM);
+    assert_eq!(report.name, "web");
+    let old = world.host.vm(VM).unwrap();
+    assert!(
+        old.name.starts_with("web (before restore 2"),
+        "{}",
+        old.name
+    );
+    assert_eq!(old.disks[&slot(0)], path_of(0));
+    assert_eq!(
+        crate::world::read_disk(&world.host.local(&path_of(0))),
+        held
+    );
+    world.check_content(&report.identity);
+    world.check_nothing_left();
+}
+
+#[test]
+fn part_of_the_disks_leaves_the_others_as_they_are() {
+    let world = World::new();
+    world.guest_goes_on();
+    let held = crate::world::read_disk(&world.host.local(&path_of(0)));
+    let request = HostRestoreRequest {
+        disks: Some(vec![1]),
+        ..in_place(&world)
+    };
+    let report = world.run(&request).unwrap();
+    assert_eq!(report.written_bytes, CHUNK);
+    let vm = world.host.vm(VM).unwrap();
+    assert_eq!(vm.disks[&slot(0)], path_of(0));
+    assert_eq!(
+        crate::world::read_disk(&world.host.local(&path_of(0))),
+        held
+    );
+    let data = crate::world::read_disk(&world.host.local(&path_of(1)));
+    assert!(data == world.content[1]);
+}
