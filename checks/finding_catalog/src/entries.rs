@@ -4,6 +4,7 @@ mod checkpoints;
 mod clusters;
 mod disks;
 mod guests;
+mod host_restores;
 mod hosts;
 mod moving_vms;
 mod repositories;
@@ -29,6 +30,7 @@ pub(crate) const ALL: &[&[Explanation]] = &[
     moving_vms::PAGES,
     disks::PAGES,
     restores::PAGES,
+    host_restores::PAGES,
     guests::PAGES,
     repositories::PAGES,
 ];
