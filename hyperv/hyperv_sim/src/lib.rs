@@ -42,6 +42,19 @@
 //! otherwise: this one rule makes conversion, removal, going back and merges in the middle of a
 //! chain. A merge waits while somebody has one of its files open for reading.
 //!
+//! # Import and removal
+//!
+//! ```text
+//!   definition file ─► planned VM ─► paths, adapters, folders ─► validated ─► VM, off or saved
+//!                          └─► destroyed: nothing is left
+//! ```
+//!
+//! What a definition file says is read as any file of a host is. What its typed configuration has no
+//! place for, such as what runs inside and how checkpoints derive from each other, this host notes in
+//! the files that it writes; where a file has no such notes, checkpoints are put into their tree by
+//! their disks. A planned VM is part of the host's state, and its disks are not looked at before it is
+//! validated. Switches are there because somebody made them, or because a VM's adapter names them.
+//!
 //! # Change tracking
 //!
 //! A recovery checkpoint switches tracking on and makes a point; the point's id goes to the
@@ -104,8 +117,8 @@
 //!
 //! # What is missing
 //!
-//! Groups of VMs and VHD sets beyond their refusal, planned VMs and import, and the running of
-//! guests: they only write. Of VSS: restores through writers, transportable and persistent
+//! Groups of VMs and VHD sets beyond their refusal, planned VMs that are defined instead of imported,
+//! and the running of guests: they only write. Of VSS: restores through writers, transportable and persistent
 //! snapshots, differential storage that fills up, and what writers inside of guests say.
 
 #![forbid(unsafe_code)]

@@ -163,8 +163,13 @@ impl HostState {
 
     /// Finds a switch by its name.
     pub(crate) fn switch_named(&self, name: &str) -> Option<VirtualSwitch> {
-        let mut switches = self.switches().into_iter();
-        switches.find(|switch| switch.name == name)
+        let made = self.facts.switches.iter().find(|own| own.name == name);
+        if made.is_some() {
+            return made.cloned();
+        }
+        let mut adapters = self.vms.values().flat_map(|vm| &vm.network_adapters);
+        let is_used = !name.is_empty() && adapters.any(|own| own.switch_name == name);
+        is_used.then(|| named_switch(name))
     }
 
     /// Finds a switch by its GUID.

@@ -13,8 +13,9 @@
 //!
 //! # Deliberately missing
 //!
-//! Events, `SELECT … WITHIN`, `meta_class`; planned VMs, collections and migration; methods that
-//! are documented and not simulated answer 32770 (not supported).
+//! Events, `SELECT … WITHIN`, `meta_class`; collections and migration; the instances that describe
+//! defaults of resources; a checkpoint's own memory and adapters, which are its VM's. Methods that are
+//! documented and not simulated answer 32770 (not supported).
 
 mod answer;
 mod call_count;

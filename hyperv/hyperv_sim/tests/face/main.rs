@@ -7,6 +7,8 @@ mod backup_cycle;
 mod call_counts;
 mod faults;
 mod fixture;
+mod importing;
 mod instances;
 mod methods;
 mod queries;
+mod systems;
