@@ -16,8 +16,6 @@ use crate::facts::parent_of;
 use crate::host_failure::host_failure;
 
 const DOING: &str = "setting the network adapters";
-/// What the settings of an adapter say that has no address yet. Contract: 1.4 [M]
-const NO_ADDRESS: &str = "000000000000";
 const CONNECTED: u16 = 2;
 const DISCONNECTED: u16 = 3;
 
@@ -176,7 +174,8 @@ impl Wiring<'_> {
         }
     }
 
-    /// Gives an adapter its name and address. Contract: 1.4 [M]
+    /// Gives an adapter its name and address. One that is to get a new address is sent back without
+    /// any. Contract: 1.4 [M]
     fn address(&self, adapter: &Instance, order: &AdapterOrder) -> Result<(), HostError> {
         let mut changes: Vec<Change<'_>> = Vec::new();
         if adapter.text("ElementName").as_deref() != Some(order.name.as_str()) {
@@ -185,7 +184,7 @@ impl Wiring<'_> {
         }
         let wanted = order.mac_address.as_deref().map(plain_address);
         let is_static = order.mac_is_static && wanted.is_some();
-        let wanted = wanted.unwrap_or_else(|| NO_ADDRESS.to_owned());
+        let wanted = wanted.unwrap_or_default();
         if plain_address(&adapter.text("Address").unwrap_or_default()) != wanted {
             changes.push(("Address", CimType::String, Value::from(wanted)));
         }
