@@ -12,9 +12,9 @@ use super::changed_settings::modify_system;
 use super::entry::{Begun, begin_entry, vm_names};
 use super::findings;
 use super::hardware::set_hardware;
-use super::import::change;
+use super::import::{change, taken_up};
 use super::planned_vm::{PlannedSettings, active_settings};
-use super::settle::give_up;
+use super::settle::{give_up, take_up};
 use crate::WmiHost;
 use crate::backup::checkpoint::marked_name;
 use crate::backup::link::{Link, MANAGEMENT_SERVICE};
@@ -32,6 +32,10 @@ pub(crate) fn create(
 ) -> Result<RestoredVm, HostError> {
     let link = Link::of(host);
     let computer = host.host_state()?.computer;
+    if let Some((vm, entry)) = take_up(host, &link, &order.run)? {
+        observer.step("taking up the VM that this restore has made before it died");
+        return Ok(taken_up(&vm, entry));
+    }
     let gate = host.planning.lock().unwrap_or_else(PoisonError::into_inner);
     let begun = Begun {
         vm: None,

@@ -133,13 +133,23 @@ pub(super) fn planned_undecided(entry: &JournalEntry, planned: &[PlannedVm]) -> 
 }
 
 /// A VM that a restore has made is left.
-pub(crate) fn restored_vm_stays(entry: &JournalEntry, vm: &VmFacts, why: &str) -> Finding {
+pub(super) fn restored_vm_stays(entry: &JournalEntry, vm: &VmFacts, why: &str) -> Finding {
     let text = format!(
         "the restore {} died after it made the VM {} ({}): {why}",
         entry.run, vm.name, vm.id
     );
     Finding::new("RESIDUE-RESTORED-VM", Severity::Warn, text)
         .cure("use the VM if it is as it should be, or remove it, and restore again")
+}
+
+/// A VM that a restore has made waits for it.
+pub(super) fn restored_vm_waits(entry: &JournalEntry, vm: &VmFacts) -> Finding {
+    let text = format!(
+        "the restore {} died when it had made the VM {} ({}), and nobody heard of it",
+        entry.run, vm.name, vm.id
+    );
+    Finding::new("RESIDUE-RESTORED-VM", Severity::Info, text)
+        .cure("run the same restore again: it takes the VM for its own; or use the VM as it is")
 }
 
 /// What a restore has left cannot be looked at.

@@ -17,13 +17,14 @@ use super::paths::{Placing, place_disks};
 use super::planned_vm::{
     PlannedKind, PlannedVm, active_settings, find_planned, named_by, settings_of,
 };
-use super::realize::{realize, validate};
-use super::settle::give_up;
+use super::realize::{realize, validate, without_memory};
+use super::settle::{give_up, take_up};
 use super::{changed_settings::modify_system, findings};
 use crate::WmiHost;
 use crate::backup::link::{Link, MANAGEMENT_SERVICE};
 use crate::backup::refusal::{is_answer, method_failure};
 use crate::backup::stop_if_cancelled;
+use crate::facts::VmFacts;
 use crate::host_failure::host_failure;
 use crate::journal::{OpenEntry, RestoreEntry};
 use crate::residue::Found;
@@ -36,6 +37,11 @@ pub(crate) fn import(
 ) -> Result<RestoredVm, HostError> {
     let link = Link::of(host);
     let computer = host.host_state()?.computer;
+    if let Some((vm, entry)) = take_up(host, &link, &order.run)? {
+        observer.step("taking up the VM that this restore has made before it died");
+        let vm = without_memory(&link, vm, order.keep_memory)?;
+        return Ok(taken_up(&vm, entry));
+    }
     let definition = Definition::read(host, &order.definition);
     let expected = definition.id.filter(|_| order.identity == Identity::Keep);
     if let Some(id) = expected {
@@ -73,6 +79,15 @@ pub(crate) fn import(
             Ok(vm)
         }
         Err(error) => Err(give_up(&link, entry, error)),
+    }
+}
+
+/// Takes a VM that is made for that of its restore.
+pub(super) fn taken_up(vm: &VmFacts, entry: OpenEntry) -> RestoredVm {
+    RestoredVm {
+        identity: vm.identity(),
+        name: vm.name.clone(),
+        findings: findings::close(entry).into_iter().collect(),
     }
 }
 

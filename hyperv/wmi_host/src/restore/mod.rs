@@ -16,8 +16,9 @@
 //!
 //! # What is removed
 //!
-//! A planned VM that the entry names. A VM that came of it goes as well as long as it is off and the
-//! restore is young: later, somebody may have taken it for theirs.
+//! A planned VM that the entry names, and a VM that is half made. A VM that is made stays: nobody may
+//! have heard of it, so its entry stays as well, and the same restore, run again, takes it for its
+//! own. To take it away would merge the files of its checkpoints.
 
 mod adapters;
 mod attach;

@@ -86,13 +86,17 @@ pub(super) fn realize(
     let parameters = [("PlannedSystem", Value::from(planned.path.clone()))];
     let realized = link.call(MANAGEMENT_SERVICE, "RealizePlannedSystem", &parameters);
     if let Err(error) = realized
-        && (is_answer(&error) || !took_place(link, planned).unwrap_or(false))
+        && !took_place(link, planned, is_answer(&error)).unwrap_or(false)
     {
         return Err(method_failure(link.host(), DOING, error));
     }
     let failed = |error| host_failure(link.host(), DOING, error);
-    let read = || link.patiently(|| VmFacts::read(&*link.session, planned.id));
-    let vm = link.look_for(|_| read()).map_err(failed)?;
+    // The VM is made: one look that fails is no reason to say that it is not.
+    let look = |left| match link.patiently(|| VmFacts::read(&*link.session, planned.id)) {
+        Err(_) if left > 0 => Ok(None),
+        other => other,
+    };
+    let vm = link.look_for(look).map_err(failed)?;
     let vm = vm.ok_or_else(|| {
         let text = format!(
             "{}: {DOING}: it was done, and the VM is not there",
@@ -101,20 +105,32 @@ pub(super) fn realize(
         HostError::new(HostErrorKind::Refused, text)
             .hint("look at the event log Hyper-V-VMMS/Admin on the host")
     })?;
-    if keep_memory || vm.state != PowerState::Saved {
-        return Ok(vm);
-    }
-    super::power::discard_memory(link, &vm)?;
-    Ok(read().map_err(failed)?.unwrap_or(vm))
+    without_memory(link, vm, keep_memory)
 }
 
-/// Returns whether a realisation whose answer got lost took place: the VM is there, and the planned
-/// one is not any more.
-fn took_place(link: &Link, planned: &PlannedVm) -> Result<bool, WmiError> {
-    let look = |_| {
+/// Sees that a VM is off that is not to keep its memory.
+pub(super) fn without_memory(
+    link: &Link,
+    vm: VmFacts,
+    keep_memory: bool,
+) -> Result<VmFacts, HostError> {
+    if !keep_memory && vm.state == PowerState::Saved {
+        super::power::discard_memory(link, &vm)?;
+    }
+    Ok(vm)
+}
+
+/// Returns whether a realisation that seems to have failed took place: the VM is there, and the
+/// planned one is not any more.
+fn took_place(link: &Link, planned: &PlannedVm, answered: bool) -> Result<bool, WmiError> {
+    let look = || {
         let still = planned_vms(link)?.iter().any(|own| own.id == planned.id);
         let there = link.patiently(|| VmFacts::is_here(&*link.session, planned.id))?;
         Ok((there && !still).then_some(()))
     };
-    Ok(link.look_for(look)?.is_some())
+    let found = match answered {
+        true => look()?,
+        false => link.look_for(|_| look())?,
+    };
+    Ok(found.is_some())
 }

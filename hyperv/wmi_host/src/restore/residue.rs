@@ -4,7 +4,7 @@ use hyperv_host::Finding;
 
 use super::findings;
 use super::planned_vm::find_planned;
-use super::settle::vm_of_restore;
+use super::settle::{is_half_made, vm_of_restore};
 use crate::backup::link::Link;
 use crate::journal::JournalEntry;
 use crate::residue::Found;
@@ -23,10 +23,11 @@ pub(crate) fn restore_residue(link: &Link, entry: &JournalEntry) -> Vec<(bool, F
         Err(error) => found.push((true, findings::unsettled(entry, &error))),
     }
     match vm_of_restore(link, entry) {
-        Ok(Some(vm)) => {
-            let why = "nobody heard of it";
+        Ok(Some(vm)) if is_half_made(entry, &vm) => {
+            let why = "it is not all made yet";
             found.push((true, findings::restored_vm_stays(entry, &vm, why)));
         }
+        Ok(Some(vm)) => found.push((false, findings::restored_vm_waits(entry, &vm))),
         Ok(None) => {}
         Err(error) => found.push((true, findings::unsettled(entry, &error))),
     }

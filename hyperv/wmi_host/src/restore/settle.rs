@@ -20,7 +20,7 @@ use crate::residue::{Asker, Found};
 
 /// What was asked for, and was not heard of, comes about within this time, or not at all.
 const MAY_COME: SignedDuration = SignedDuration::from_secs(60);
-/// A VM that came of a restore is the restore's for so long. Later it is somebody's.
+/// A VM that came of a restore is the restore's for so long.
 const IS_OURS: SignedDuration = SignedDuration::from_hours(24);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -158,24 +158,70 @@ impl Settling<'_> {
         }
     }
 
+    /// Removes a VM that is not all made yet. One that is waits for whoever made it: the same
+    /// restore takes it for its own when it is run again. After a day it is somebody's.
     fn remove(&mut self, vm: &VmFacts) -> Result<(), HostError> {
         if self.age().is_none_or(|age| age > IS_OURS) {
             return Ok(());
         }
+        if !is_half_made(self.entry, vm) {
+            self.left.push(findings::restored_vm_waits(self.entry, vm));
+            return Ok(());
+        }
         if !matches!(vm.state, PowerState::Off | PowerState::Saved) {
             let why = format!("it is {}, so it is not removed", vm.state_text);
-            self.left
-                .push(findings::restored_vm_stays(self.entry, vm, &why));
+            let finding = findings::restored_vm_stays(self.entry, vm, &why);
+            self.left.push(finding);
             return Ok(());
         }
         self.changed = true;
         if let Err(error) = take_away(self.link, &vm.path, vm.id, Sort::Realized, &vm.name) {
             let why = error.to_string();
-            self.left
-                .push(findings::restored_vm_stays(self.entry, vm, &why));
+            let finding = findings::restored_vm_stays(self.entry, vm, &why);
+            self.left.push(finding);
         }
         Ok(())
     }
+}
+
+/// Returns whether a VM still has the name that it has until all of it is made.
+pub(super) fn is_half_made(entry: &JournalEntry, vm: &VmFacts) -> bool {
+    let is_direct = entry.restore.as_ref().is_some_and(|own| own.is_direct);
+    is_direct && vm.name == marked_name(&entry.run)
+}
+
+/// Takes up a restore of this id that died: a VM that it has made is returned, with its entry, and
+/// what it has half made is removed.
+pub(super) fn take_up(
+    host: &WmiHost,
+    link: &Link,
+    run: &str,
+) -> Result<Option<(VmFacts, OpenEntry)>, HostError> {
+    let Some(journal) = journal_of(host)? else {
+        return Ok(None);
+    };
+    let mut made = None;
+    for recorded in journal.entries()? {
+        let Recorded::Dead(entry) = recorded else {
+            continue;
+        };
+        let own = entry.entry();
+        let is_own = own.restore.is_some() && own.run == run && own.host == link.host();
+        if !is_own {
+            continue;
+        }
+        let vm = match find_planned(link, own) {
+            Ok(Found::Nothing) => vm_of_restore(link, own)?,
+            _ => None,
+        };
+        match vm.filter(|vm| made.is_none() && !is_half_made(own, vm)) {
+            Some(vm) => made = Some((vm, entry)),
+            None => {
+                settle_restore(link, entry);
+            }
+        }
+    }
+    Ok(made)
 }
 
 /// Finds the VM that came of a restore: by its GUID, or by the name that only the restore gives.
