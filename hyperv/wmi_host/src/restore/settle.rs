@@ -159,16 +159,17 @@ impl Settling<'_> {
     }
 
     /// Removes a VM that is not all made yet. One that is waits for whoever made it: the same
-    /// restore takes it for its own when it is run again. After a day it is somebody's.
+    /// restore takes it for its own when it is run again. One that runs, or is older than a day,
+    /// is somebody's.
     fn remove(&mut self, vm: &VmFacts) -> Result<(), HostError> {
-        if self.age().is_none_or(|age| age > IS_OURS) {
-            return Ok(());
-        }
+        let runs = !matches!(vm.state, PowerState::Off | PowerState::Saved);
         if !is_half_made(self.entry, vm) {
-            self.left.push(findings::restored_vm_waits(self.entry, vm));
+            if !runs && self.age().is_some_and(|age| age <= IS_OURS) {
+                self.left.push(findings::restored_vm_waits(self.entry, vm));
+            }
             return Ok(());
         }
-        if !matches!(vm.state, PowerState::Off | PowerState::Saved) {
+        if runs {
             let why = format!("it is {}, so it is not removed", vm.state_text);
             let finding = findings::restored_vm_stays(self.entry, vm, &why);
             self.left.push(finding);
@@ -188,6 +189,23 @@ impl Settling<'_> {
 pub(super) fn is_half_made(entry: &JournalEntry, vm: &VmFacts) -> bool {
     let is_direct = entry.restore.as_ref().is_some_and(|own| own.is_direct);
     is_direct && vm.name == marked_name(&entry.run)
+}
+
+/// Returns the names of the VMs that restores have half made: to others they are not there yet.
+pub(super) fn half_made_names(host: &WmiHost) -> Result<Vec<String>, HostError> {
+    let Some(journal) = journal_of(host)? else {
+        return Ok(Vec::new());
+    };
+    let name = |recorded: &Recorded| {
+        let entry = match recorded {
+            Recorded::Living(entry) => entry,
+            Recorded::Dead(open) => open.entry(),
+            Recorded::Unreadable { .. } => return None,
+        };
+        let restore = entry.restore.as_ref()?;
+        restore.is_direct.then(|| marked_name(&entry.run))
+    };
+    Ok(journal.entries()?.iter().filter_map(name).collect())
 }
 
 /// Takes up a restore of this id that died: a VM that it has made is returned, with its entry, and

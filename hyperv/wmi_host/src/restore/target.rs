@@ -4,6 +4,7 @@ use hyperv_host::{HostError, TargetHost, TargetVm, TargetVolume};
 use support_matrix::matrix;
 use wmi::{CIMV2, Instance, VIRTUALIZATION, WmiError, WmiErrorKind, WmiSession};
 
+use super::settle::half_made_names;
 use crate::WmiHost;
 use crate::facts::{HostFacts, VmFacts, WindowsVersion, read_switches};
 use crate::host_failure::host_failure;
@@ -15,7 +16,9 @@ pub(super) fn target(host: &WmiHost) -> Result<TargetHost, HostError> {
     let read = of_host(session, &facts);
     let mut target =
         read.map_err(|error| host_failure(session.host(), "reading what the host bears", error))?;
-    target.vms = facts.vms.iter().map(vm_of).collect();
+    let half_made = half_made_names(host)?;
+    let vms = facts.vms.iter().filter(|vm| !half_made.contains(&vm.name));
+    target.vms = vms.map(vm_of).collect();
     Ok(target)
 }
 
