@@ -6,6 +6,7 @@ mod disks;
 mod guests;
 mod host_restores;
 mod hosts;
+mod made_vms;
 mod moving_vms;
 mod repositories;
 mod residue;
@@ -31,6 +32,7 @@ pub(crate) const ALL: &[&[Explanation]] = &[
     disks::PAGES,
     restores::PAGES,
     host_restores::PAGES,
+    made_vms::PAGES,
     guests::PAGES,
     repositories::PAGES,
 ];

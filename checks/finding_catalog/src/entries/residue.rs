@@ -163,4 +163,26 @@ pub(super) const PAGES: &[Explanation] = &[
         more: &["LB-2124", "learn.microsoft.com: KB3175561"],
         ..BLANK
     },
+    Explanation {
+        code: "LB-2216",
+        id: "RESIDUE-PLANNED-VM",
+        title: "a restore has left a planned VM",
+        severity: Warn,
+        means: "A restore had the host read a VM's definition, wrote down that it would, and died before a VM came of it. Planned VMs are not shown by Hyper-V's own tools.",
+        matters: "It holds nothing and runs nothing. Some hosts do not import the same VM again while it is there.",
+        cure: "`lifeboat doctor --fix` removes it where it can be told from others', and so does the next restore to the host.",
+        fix: "removes planned VMs that dead restores left",
+        settles_residue: true,
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-2217",
+        id: "RESIDUE-RESTORED-VM",
+        title: "a restore died after it had made its VM",
+        severity: Info,
+        means: "The VM is made, and the restore did not hear of it, or did not come to its end. One that was only half made is removed instead.",
+        matters: "Files that the restore needed meanwhile are still there.",
+        cure: "Run the same restore again: it takes the VM for its own and puts things in order. Or use the VM as it is, or remove it.",
+        ..BLANK
+    },
 ];

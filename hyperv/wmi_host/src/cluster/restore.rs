@@ -20,7 +20,7 @@ use super::storage_path::is_shared_storage;
 use crate::WmiHost;
 use crate::backup::link::Link;
 use crate::facts::NodeState;
-use crate::restore::{definition_id, role_not_updated};
+use crate::restore::{definition_id, role_not_updated, same_vm};
 
 impl ClusterHost {
     /// Returns the nodes that are up and answer, by name.
@@ -101,14 +101,14 @@ fn no_such_vm(cluster: &ClusterHost, vm: &str) -> HostError {
 /// A VM that no role of the cluster is about: nothing starts it elsewhere when its node fails.
 fn no_role(name: &str) -> Finding {
     let text = format!("the VM {name} is on a node of the cluster, and is no role of it");
-    Finding::new("RESTORE-NO-ROLE", Severity::Info, text)
+    Finding::new("VM-ROLE-NONE", Severity::Info, text)
         .cure("Add-ClusterVirtualMachineRole, once it is as it should be")
 }
 
 /// A role whose files one node alone sees.
 fn not_shared(name: &str, path: &str) -> Finding {
     let text = format!("the VM {name} is a role of the cluster, and {path} is on one node alone");
-    Finding::new("RESTORE-NOT-SHARED", Severity::Warn, text)
+    Finding::new("VM-ROLE-NOT-SHARED", Severity::Warn, text)
         .cure("restore it to a cluster shared volume or a share")
 }
 
@@ -191,12 +191,8 @@ impl RestoreHost for ClusterHost {
             && let Ok((host, _)) = self.node_of(&id.to_string())
             && host.vm_facts(&id.to_string()).is_ok()
         {
-            let text = format!(
-                "RESTORE-SAME-VM: {} has the VM {id} already, on another node or this one",
-                RestoreHost::name(self)
-            );
-            return Err(HostError::new(HostErrorKind::Blocked, text)
-                .hint("restore it as a new VM, or replace the one that is there"));
+            let cluster = RestoreHost::name(self);
+            return Err(HostError::blocked(&same_vm(cluster, id, "a VM of a node")));
         }
         let (host, is_role) = self.node_for(id)?;
         let mut vm = RestoreHost::import(&*host, order, observer)?;
@@ -288,7 +284,7 @@ impl RestoreHost for ClusterHost {
         }
         for (node, error) in failures {
             let text = format!("the switch {} was not made on {node}: {error}", switch.name);
-            findings.push(Finding::new("RESTORE-NOT-MADE", Severity::Warn, text));
+            findings.push(Finding::new("HOST-SWITCH-PART", Severity::Warn, text));
         }
         Ok(findings)
     }

@@ -14,9 +14,9 @@ use crate::journal::{JournalEntry, OpenEntry};
 const FIX: &str = "`lifeboat doctor --fix` tries again";
 
 /// A VM has the identity already.
-pub(super) fn same_vm(host: &str, id: Uuid, name: &str) -> Finding {
+pub(crate) fn same_vm(host: &str, id: Uuid, name: &str) -> Finding {
     let text = format!("{host} has the VM {id} already, as {name}");
-    Finding::new("RESTORE-SAME-VM", Severity::Block, text)
+    Finding::new("POINT-SAME-VM", Severity::Block, text)
         .cure("restore it as a new VM, or replace the one that is there")
 }
 
@@ -24,7 +24,7 @@ pub(super) fn same_vm(host: &str, id: Uuid, name: &str) -> Finding {
 pub(super) fn switch_missing(adapter: &str, switch: &str) -> Finding {
     let text =
         format!("the network adapter {adapter} is not connected: the host has no switch {switch}");
-    Finding::new("RESTORE-SWITCH-MISSING", Severity::Warn, text)
+    Finding::new("POINT-SWITCH-MISSING", Severity::Warn, text)
         .cure("map it with --map-switch, make the switch, or connect the adapter by hand")
 }
 
@@ -33,7 +33,7 @@ pub(super) fn vlan_not_set(adapter: &str, vlan: Option<u16>, why: &dyn Display) 
     let wanted = vlan.map_or("none".to_owned(), |vlan| vlan.to_string());
     let text =
         format!("the VLAN of the network adapter {adapter} could not be set to {wanted}: {why}");
-    Finding::new("RESTORE-VLAN-NOT-SET", Severity::Warn, text)
+    Finding::new("VM-VLAN-NOT-SET", Severity::Warn, text)
         .cure("set it with Set-VMNetworkAdapterVlan before the VM is started")
 }
 
@@ -46,14 +46,14 @@ pub(super) fn disk_stays(disk: &DiskFacts, error: &MethodError) -> Finding {
         "the disk {}{place} was not restored, and the host does not let the VM go without it: {error}",
         disk.path
     );
-    Finding::new("RESTORE-DISK-STAYS", Severity::Warn, text)
+    Finding::new("VM-DISK-NOT-TAKEN-OUT", Severity::Warn, text)
         .cure("remove it from the VM's settings before the VM is started")
 }
 
 /// A DVD drive was emptied.
 pub(super) fn dvd_taken_out(path: &str) -> Finding {
     let text = format!("the DVD drive with {path} is empty now: the host does not have the image");
-    Finding::new("RESTORE-DVD", Severity::Info, text)
+    Finding::new("VM-DVD-IMAGE", Severity::Info, text)
 }
 
 /// A DVD drive names an image that is not there.
@@ -61,7 +61,7 @@ pub(super) fn dvd_stays(path: &str, error: &MethodError) -> Finding {
     let text = format!(
         "a DVD drive names {path}, which the host does not have, and could not be emptied: {error}"
     );
-    Finding::new("RESTORE-DVD", Severity::Warn, text)
+    Finding::new("VM-DVD-IMAGE", Severity::Warn, text)
         .cure("empty it in the VM's settings if the VM does not start")
 }
 
@@ -70,14 +70,14 @@ pub(super) fn checkpoint_missing(name: &str, id: Uuid) -> Finding {
     let text = format!(
         "the checkpoint {name} ({id}) is not in the folder of checkpoints, and was dropped"
     );
-    Finding::new("RESTORE-CHECKPOINT-MISSING", Severity::Warn, text)
+    Finding::new("VM-CHECKPOINT-MISSING", Severity::Warn, text)
         .cure("restore a point of all checkpoints, if the checkpoint is needed")
 }
 
 /// What the host notes of a VM that it takes.
 pub(super) fn validation_note(text: &str) -> Finding {
     Finding::new(
-        "RESTORE-NOTE",
+        "VM-HOST-NOTE",
         Severity::Info,
         format!("the host notes: {text}"),
     )
@@ -86,14 +86,14 @@ pub(super) fn validation_note(text: &str) -> Finding {
 /// Something of a switch or a VM that the host has no way to make.
 pub(super) fn not_made(what: &str, why: &dyn Display) -> Finding {
     let text = format!("{what} could not be made as it was: {why}");
-    Finding::new("RESTORE-NOT-MADE", Severity::Warn, text)
+    Finding::new("HOST-SWITCH-PART", Severity::Warn, text)
         .cure("set it by hand before the VM is started")
 }
 
 /// The cluster did not take over what was changed.
 pub(crate) fn role_not_updated(name: &str, why: &dyn Display) -> Finding {
     let text = format!("the cluster's role of the VM {name} was not brought up to date: {why}");
-    Finding::new("RESTORE-ROLE", Severity::Warn, text)
+    Finding::new("VM-ROLE-NOT-UPDATED", Severity::Warn, text)
         .cure("Update-ClusterVirtualMachineConfiguration, before the VM is moved to another node")
 }
 
@@ -167,5 +167,5 @@ pub(super) fn settled(entry: &JournalEntry) -> Finding {
         "what the restore {}, which died, had left was removed",
         entry.run
     );
-    Finding::new("RESTORE-CLEANED", Severity::Info, text)
+    Finding::new("VM-CLEANED", Severity::Info, text)
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// What is not shown by the tests beside this one: where it is, or why it cannot be.
-const ELSEWHERE: [(&str, &str); 24] = [
+const ELSEWHERE: [(&str, &str); 27] = [
     (
         "HOST-NO-BYTES",
         "tests/planning: the host is connected without its files",
@@ -60,6 +60,12 @@ const ELSEWHERE: [(&str, &str); 24] = [
     (
         "VM-ROLE-FAILED",
         "no test: simulated roles do not fail by themselves",
+    ),
+    ("HOST-SWITCH-PART", "tests/restore: a VLAN of the host's own port"),
+    ("VM-ROLE-NONE", "tests/cluster"),
+    (
+        "VM-ROLE-NOT-SHARED",
+        "no test: simulated nodes are given shared volumes",
     ),
     (
         "VM-SAVED-STATE-REFUSED",

@@ -104,7 +104,7 @@ fn a_switch_that_is_missing_is_told_and_leaves_the_adapter_unconnected() {
     order.adapters[0].switch = Some("Elsewhere".to_owned());
     order.adapters[0].mac_address = None;
     let restored = import(&host, &order);
-    assert_eq!(ids(&restored), ["RESTORE-SWITCH-MISSING"]);
+    assert_eq!(ids(&restored), ["POINT-SWITCH-MISSING"]);
     let adapter = &made(&stage, &restored).network_adapters[0];
     assert_eq!(adapter.switch_name, "");
     assert!(!adapter.mac_is_static);

@@ -209,7 +209,7 @@ impl Scenario {
                 let left: Vec<&str> = left
                     .iter()
                     .map(|own| own.id.as_str())
-                    .filter(|id| *id != "RESTORE-CLEANED")
+                    .filter(|id| *id != "VM-CLEANED")
                     .collect();
                 if left == ["RESIDUE-RESTORED-VM"] {
                     // The VM is made, and waits for its restore.
