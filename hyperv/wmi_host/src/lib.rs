@@ -9,10 +9,12 @@
 //!     ├─► findings ─┬─► inventory ◄── sizes and chains ────────┤
 //!     │             ├─► plan: consistency, room, full reasons  │
 //!     │             └─► doctor                                 │
-//!     └─► backup: journal ─► checkpoint ─► frozen disks ◄──────┤
-//!         │                  ─► reference point, cursors ─► residue settled
-//!         └─► vss: journal ─► volume snapshots ─► right leaves ◄┘
-//!             VssService      of many VMs at once     ─► residue settled
+//!     ├─► backup: journal ─► checkpoint ─► frozen disks ◄──────┤
+//!     │   │                  ─► reference point, cursors ─► residue settled
+//!     │   └─► vss: journal ─► volume snapshots ─► right leaves ◄┤
+//!     │       VssService      of many VMs at once     ─► residue settled
+//!     └─► restore: journal ─► planned VM ─► validated ─► VM    │
+//!                  places of files that are not there yet ◄────┘
 //! ```
 //!
 //! # Reading
@@ -25,8 +27,8 @@
 //!
 //! # Acting
 //!
-//! What a run is about to make is in the journal before the host is asked; see the journal's and
-//! the backup's own modules. Only what is told to be ours is ever removed.
+//! What a run is about to make is in the journal before the host is asked; see the modules of the
+//! journal, the backup and the restore. Only what is told to be ours is ever removed.
 //!
 //! # Bounds
 //!

@@ -20,7 +20,8 @@ use super::storage_path::is_shared_storage;
 use crate::WmiHost;
 use crate::backup::link::Link;
 use crate::facts::NodeState;
-use crate::restore::{definition_id, role_not_updated, same_vm};
+use crate::residue::node_not_looked_at;
+use crate::restore::{definition_id, role_not_updated};
 
 impl ClusterHost {
     /// Returns the nodes that are up and answer, by name.
@@ -187,14 +188,14 @@ impl RestoreHost for ClusterHost {
         let (any, _) = self.node_for(None)?;
         let id = definition_id(&any, &order.definition);
         let id = id.filter(|_| order.identity == Identity::Keep);
-        if let Some(id) = id
-            && let Ok((host, _)) = self.node_of(&id.to_string())
-            && host.vm_facts(&id.to_string()).is_ok()
-        {
-            let cluster = RestoreHost::name(self);
-            return Err(HostError::blocked(&same_vm(cluster, id, "a VM of a node")));
-        }
-        let (host, is_role) = self.node_for(id)?;
+        // A node that has it refuses it, or takes up what its own restore has made.
+        let there = id.and_then(|id| self.node_of(&id.to_string()).ok());
+        let (host, is_role) = match there {
+            Some((host, id)) if host.vm_facts(&id.to_string()).is_ok() => {
+                (host, self.nodes.vm(id)?.is_some())
+            }
+            _ => self.node_for(id)?,
+        };
         let mut vm = RestoreHost::import(&*host, order, observer)?;
         let made = Uuid::parse_str(&vm.identity).ok();
         match made.filter(|_| is_role) {
@@ -300,8 +301,10 @@ impl RestoreHost for ClusterHost {
 
     fn settle_restores(&self) -> Result<Vec<Finding>, HostError> {
         let mut findings = Vec::new();
-        for (_, host) in self.up()? {
-            findings.extend(host.settle_restores()?);
+        for (node, host) in self.up()? {
+            let settled = host.settle_restores();
+            findings
+                .extend(settled.unwrap_or_else(|error| vec![node_not_looked_at(&node, &error)]));
         }
         Ok(findings)
     }

@@ -32,7 +32,7 @@ pub(crate) fn create(
 ) -> Result<RestoredVm, HostError> {
     let link = Link::of(host);
     let computer = host.host_state()?.computer;
-    if let Some((vm, entry)) = take_up(host, &link, &order.run)? {
+    if let Some((vm, entry)) = take_up(host, &link, &computer, &order.run)? {
         observer.step("taking up the VM that this restore has made before it died");
         return Ok(taken_up(&vm, entry));
     }

@@ -14,7 +14,7 @@ use crate::journal::{JournalEntry, OpenEntry};
 const FIX: &str = "`lifeboat doctor --fix` tries again";
 
 /// A VM has the identity already.
-pub(crate) fn same_vm(host: &str, id: Uuid, name: &str) -> Finding {
+pub(super) fn same_vm(host: &str, id: Uuid, name: &str) -> Finding {
     let text = format!("{host} has the VM {id} already, as {name}");
     Finding::new("POINT-SAME-VM", Severity::Block, text)
         .cure("restore it as a new VM, or replace the one that is there")

@@ -37,7 +37,7 @@ pub(crate) fn import(
 ) -> Result<RestoredVm, HostError> {
     let link = Link::of(host);
     let computer = host.host_state()?.computer;
-    if let Some((vm, entry)) = take_up(host, &link, &order.run)? {
+    if let Some((vm, entry)) = take_up(host, &link, &computer, &order.run)? {
         observer.step("taking up the VM that this restore has made before it died");
         let vm = without_memory(&link, vm, order.keep_memory)?;
         return Ok(taken_up(&vm, entry));
@@ -271,6 +271,24 @@ impl Importing<'_> {
                 settings,
                 disks: disks.collect(),
             });
+        }
+        for guid in order
+            .disks
+            .iter()
+            .filter_map(|disk| disk.checkpoint.as_ref())
+        {
+            let is_of = |own: &&Placing<'_>| {
+                let mut disks = own.disks.iter();
+                disks.any(|disk| disk.checkpoint.as_ref() == Some(guid))
+            };
+            if placings.iter().filter(is_of).count() != 1 {
+                let text = format!(
+                    "{}: it cannot be told which is the checkpoint {guid}",
+                    link.host()
+                );
+                return Err(HostError::new(HostErrorKind::Refused, text)
+                    .hint("restore it without checkpoints"));
+            }
         }
         for placing in &placings {
             self.findings.extend(place_disks(placing)?);

@@ -46,6 +46,6 @@ mod target;
 mod unregister;
 
 pub(crate) use definition::definition_id;
-pub(crate) use findings::{role_not_updated, same_vm};
+pub(crate) use findings::role_not_updated;
 pub(crate) use residue::restore_residue;
 pub(crate) use settle::settle_restore;

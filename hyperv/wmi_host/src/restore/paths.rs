@@ -1,12 +1,12 @@
 //! The disks of settings, each where it was put.
 
-use hyperv_host::{DiskKind, Finding, HostError, PlacedDisk};
+use hyperv_host::{DiskKind, Finding, HostError, HostErrorKind, PlacedDisk};
 use wmi::{CimType, Instance, MethodError, Value};
 
-use super::attach::{Attaching, attach};
+use super::attach::{Attaching, attach, slot_text};
 use super::changed_settings::{changed_resource, modify_resource, remove_resource};
 use super::findings;
-use super::planned_vm::{PlannedSettings, resources_of};
+use super::planned_vm::{PlannedKind, PlannedSettings, resources_of};
 use crate::backup::link::Link;
 use crate::backup::refusal::{is_answer, method_failure};
 use crate::facts::{DiskFacts, disks, parent_of};
@@ -61,6 +61,20 @@ pub(super) fn place_disks(placing: &Placing<'_>) -> Result<Vec<Finding>, HostErr
     let mut missing = placing.disks.iter();
     let missing = missing.by_ref().filter(|own| !placed.contains(&own.slot));
     for disk in missing {
+        if placing.settings.kind != PlannedKind::Active {
+            let name = placing
+                .settings
+                .instance
+                .text("ElementName")
+                .unwrap_or_default();
+            let place = slot_text(disk.slot);
+            let text = format!(
+                "{}: the checkpoint {name} has no disk at {place}",
+                link.host()
+            );
+            return Err(HostError::new(HostErrorKind::Refused, text)
+                .hint("restore the VM without checkpoints"));
+        }
         let attaching = Attaching {
             link,
             computer: placing.computer,

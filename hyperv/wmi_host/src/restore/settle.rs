@@ -213,6 +213,7 @@ pub(super) fn half_made_names(host: &WmiHost) -> Result<Vec<String>, HostError> 
 pub(super) fn take_up(
     host: &WmiHost,
     link: &Link,
+    computer: &str,
     run: &str,
 ) -> Result<Option<(VmFacts, OpenEntry)>, HostError> {
     let Some(journal) = journal_of(host)? else {
@@ -224,7 +225,8 @@ pub(super) fn take_up(
             continue;
         };
         let own = entry.entry();
-        let is_own = own.restore.is_some() && own.run == run && own.host == link.host();
+        let is_here = own.computer.eq_ignore_ascii_case(computer);
+        let is_own = own.restore.is_some() && own.run == run && is_here;
         if !is_own {
             continue;
         }

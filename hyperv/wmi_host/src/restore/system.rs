@@ -1,6 +1,8 @@
 //! Taking VMs away, planned or not.
 
-use hyperv_host::HostError;
+use std::time::Duration;
+
+use hyperv_host::{HostError, HostErrorKind};
 use uuid::Uuid;
 use wmi::{MethodError, ObjectPath, Value, WmiError};
 
@@ -9,6 +11,10 @@ use crate::backup::link::{Link, MANAGEMENT_SERVICE};
 use crate::backup::refusal::method_failure;
 use crate::facts::VmFacts;
 use crate::host_failure::host_failure;
+
+/// Tries to take away what the host is busy with.
+const TRIES: u32 = 15;
+const TRY_EVERY: Duration = Duration::from_secs(2);
 
 /// `DestroySystem`, of a VM or a planned one. Whether a failure means that it is still there has to
 /// be looked at.
@@ -39,7 +45,15 @@ pub(super) fn take_away(
         Sort::Planned => format!("removing the planned VM {name}"),
         Sort::Realized => format!("removing the VM {name}"),
     };
-    let destroyed = destroy_system(link, system);
+    let mut destroyed = destroy_system(link, system);
+    for _ in 0..TRIES {
+        // Something that was asked for before, and was given up, may still be under way.
+        match &destroyed {
+            Err(error) if error.is_conflict() => link.clock.wait(TRY_EVERY),
+            _ => break,
+        }
+        destroyed = destroy_system(link, system);
+    }
     let failed = |error| host_failure(link.host(), &doing, error);
     // Hosts report failures of what they have done, and are done a moment after they say so.
     let gone = match &destroyed {
@@ -59,7 +73,7 @@ pub(super) fn take_away(
                 "{}: {doing}: it was done, and it is still there",
                 link.host()
             );
-            Err(HostError::new(hyperv_host::HostErrorKind::Refused, text)
+            Err(HostError::new(HostErrorKind::Refused, text)
                 .hint("look at the event log Hyper-V-VMMS/Admin on the host"))
         }
     }

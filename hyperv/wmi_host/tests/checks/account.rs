@@ -61,7 +61,10 @@ const ELSEWHERE: [(&str, &str); 27] = [
         "VM-ROLE-FAILED",
         "no test: simulated roles do not fail by themselves",
     ),
-    ("HOST-SWITCH-PART", "tests/restore: a VLAN of the host's own port"),
+    (
+        "HOST-SWITCH-PART",
+        "tests/restore: a VLAN of the host's own port",
+    ),
     ("VM-ROLE-NONE", "tests/cluster"),
     (
         "VM-ROLE-NOT-SHARED",

@@ -10,6 +10,7 @@ mod nodes;
 mod odd_resources;
 mod power;
 mod replicas;
+mod restores;
 mod run;
 #[path = "../scenarios/mod.rs"]
 mod scenarios;

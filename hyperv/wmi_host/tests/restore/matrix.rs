@@ -16,7 +16,7 @@ use crate::scenarios::play_all;
 use crate::stage::Stage;
 
 /// Scenarios that run by default.
-const SAMPLE: usize = 150;
+const SAMPLE: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
