@@ -38,7 +38,7 @@ pub(super) const PAGES: &[Explanation] = &[
     },
     Explanation {
         code: "LB-3393",
-        id: "VM-CHECKPOINT-MISSING",
+        id: "VM-CHECKPOINT-DROPPED",
         title: "a checkpoint that the definition lists was dropped",
         severity: Warn,
         means: "The definition lists a checkpoint whose own definition is not among the restored files.",

@@ -70,7 +70,7 @@ pub(super) fn checkpoint_missing(name: &str, id: Uuid) -> Finding {
     let text = format!(
         "the checkpoint {name} ({id}) is not in the folder of checkpoints, and was dropped"
     );
-    Finding::new("VM-CHECKPOINT-MISSING", Severity::Warn, text)
+    Finding::new("VM-CHECKPOINT-DROPPED", Severity::Warn, text)
         .cure("restore a point of all checkpoints, if the checkpoint is needed")
 }
 
