@@ -107,6 +107,19 @@ impl FtpStore {
         )
     }
 
+    /// As [`Self::call`], for what only reads: a server that was cut off in the middle of an object
+    /// may end the connection after its answer.
+    fn call_to_read<T>(
+        &self,
+        call: impl FnMut(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pool.with_again(
+            Connection::is_usable,
+            || Connection::open(&self.address, self.tls.as_ref(), &self.password),
+            call,
+        )
+    }
+
     fn check_root(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let root = connection.root.clone();
         connection.ftp.cwd(root).map_err(|error| {
@@ -234,7 +247,7 @@ impl ObjectStore for FtpStore {
 
     fn get(&self, name: &str, limit_bytes: u64) -> Result<Vec<u8>, StoreError> {
         check_object_name(name)?;
-        self.call(|connection| {
+        self.call_to_read(|connection| {
             let size_bytes = self.size_of(connection, name)?;
             let len = usize::try_from(size_bytes).ok();
             let Some(len) = len.filter(|_| size_bytes <= limit_bytes) else {
@@ -251,7 +264,7 @@ impl ObjectStore for FtpStore {
 
     fn get_range(&self, name: &str, offset: u64, buf: &mut [u8]) -> Result<(), StoreError> {
         check_object_name(name)?;
-        self.call(|connection| {
+        self.call_to_read(|connection| {
             if buf.is_empty() {
                 let size_bytes = self.size_of(connection, name)?;
                 return match offset <= size_bytes {
@@ -269,7 +282,7 @@ impl ObjectStore for FtpStore {
 
     fn size_bytes(&self, name: &str) -> Result<u64, StoreError> {
         check_object_name(name)?;
-        self.call(|connection| self.size_of(connection, name))
+        self.call_to_read(|connection| self.size_of(connection, name))
     }
 
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo)) -> Result<(), StoreError> {

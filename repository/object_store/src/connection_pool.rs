@@ -54,6 +54,28 @@ impl<T> ConnectionPool<T> {
         result
     }
 
+    /// As [`ConnectionPool::with`], for what may be done twice: where a connection breaks that was
+    /// used before, it is done again with a new one. A server may close a connection that it has
+    /// answered on, and only the next call shows it.
+    pub fn with_again<R>(
+        &self,
+        is_usable: impl FnMut(&mut T) -> bool,
+        mut open: impl FnMut() -> Result<T, StoreError>,
+        mut call: impl FnMut(&mut T) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let mut was_new = false;
+        let opening = || {
+            was_new = true;
+            open()
+        };
+        match self.with(is_usable, opening, &mut call) {
+            Err(error) if error.kind() == StoreErrorKind::Unavailable && !was_new => {
+                self.with(|_| false, open, call)
+            }
+            result => result,
+        }
+    }
+
     fn take(&self) -> Place<'_, T> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self
@@ -99,6 +121,31 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+
+    #[test]
+    fn what_broke_on_a_used_connection_is_done_again_on_a_new_one_and_only_then() {
+        let (pool, opened, called) = (ConnectionPool::new(1), Cell::new(0), Cell::new(0));
+        let call = |broken: &[i32]| {
+            called.set(0);
+            let open = || {
+                opened.set(opened.get() + 1);
+                Ok(opened.get())
+            };
+            let use_it = |connection: &mut i32| {
+                called.set(called.get() + 1);
+                match broken.contains(connection) {
+                    true => Err(StoreError::new(StoreErrorKind::Unavailable, "x", "closed")),
+                    false => Ok(*connection),
+                }
+            };
+            let done = pool.with_again(|_| true, open, use_it).ok();
+            (done, called.get())
+        };
+        assert_eq!(call(&[1]), (None, 1));
+        assert_eq!(call(&[]), (Some(2), 1));
+        assert_eq!(call(&[2]), (Some(3), 2));
+        assert_eq!(call(&[3, 4]), (None, 2));
+    }
 
     #[test]
     fn connections_are_used_again_unless_they_broke() {
