@@ -22,6 +22,7 @@ impl HostState {
         facts.booted = now;
         facts.mounted.clear();
         facts.orphaned_jobs.clear();
+        facts.vss.restores.clear();
         let sessions = std::mem::take(&mut facts.vss.sessions);
         for session in sessions {
             self.delete_shadow_copies(session.id);

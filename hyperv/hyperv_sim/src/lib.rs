@@ -118,7 +118,7 @@
 //! # What is missing
 //!
 //! Groups of VMs and VHD sets beyond their refusal, planned VMs that are defined instead of imported,
-//! and the running of guests: they only write. Of VSS: restores through writers, transportable and persistent
+//! and the running of guests: they only write. Of VSS: transportable and persistent
 //! snapshots, differential storage that fills up, and what writers inside of guests say.
 
 #![forbid(unsafe_code)]
@@ -198,7 +198,7 @@ pub use cluster::{
 };
 pub use face::{
     CallCount, Effect, FAULT_SYNTAX, Fault, FaultPlan, FaultPoint, METHODS, SimClock, SimSession,
-    VSS_POINTS, When, WmiCall, conflict_text,
+    VSS_POINTS, VSS_RESTORE_POINTS, When, WmiCall, conflict_text,
 };
 pub use guest::{Component, ComponentKind, Consistency, Guest};
 pub use job::{Job, JobElement, JobFault, JobKind, JobState};

@@ -302,9 +302,8 @@ impl HostState {
                 return Ok(Done::Made(JobElement::Vm(vm)));
             }
             JobWork::DestroySystem => {
-                if !self.unmake_system(vm)? {
-                    return Ok(Done::Later);
-                }
+                let is_gone = self.unmake_system(vm)?;
+                return Ok(if is_gone { Done::Nothing } else { Done::Later });
             }
             JobWork::DestroyPlanned => self.unmake_planned(vm)?,
             JobWork::Define {

@@ -71,6 +71,10 @@ pub enum TraceKind {
     BackupComplete,
     /// Writers were told that it has failed.
     Abort,
+    /// Writers were told that a restore is about to begin.
+    PreRestore,
+    /// Writers were told that the files of a restore are in place.
+    PostRestore,
     /// The requester died.
     RequesterDied,
     /// A volume snapshot is gone.
@@ -177,6 +181,8 @@ impl TraceKind {
             Self::Merged => "merged",
             Self::BackupComplete => "backup-complete",
             Self::Abort => "abort",
+            Self::PreRestore => "pre-restore",
+            Self::PostRestore => "post-restore",
             Self::RequesterDied => "requester-died",
             Self::SnapshotDeleted { .. } => "snapshot-deleted",
             Self::Saved => "saved",

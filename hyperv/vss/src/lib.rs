@@ -56,8 +56,8 @@
 //!
 //! # Deliberately missing
 //!
-//! Restores through writers, transportable snapshots, snapshots that stay, and exposing them under
-//! drive letters.
+//! Windows' own side of [`VssRestore`], transportable snapshots, snapshots that stay, and exposing
+//! them under drive letters.
 //!
 //! Sources: `vss.h`, `vsbackup.h`, `vswriter.h`, `vsserror.h`, `resapi.h` of the Windows SDK, and
 //! "Volume Shadow Copy Service" in Microsoft's documentation.
@@ -74,6 +74,7 @@ mod listing;
 mod native;
 mod order;
 mod requester;
+mod restore;
 mod snapshot;
 mod step;
 mod writer;
@@ -90,6 +91,7 @@ pub use listing::{
 pub use native::WindowsVss;
 pub use order::{Order, Phase};
 pub use requester::{Cancelled, RequestOptions, SnapshotKind, VssBackup, VssService};
+pub use restore::VssRestore;
 pub use snapshot::{Provider, ProviderKind, Snapshot, SnapshotVolume, VolumeKind};
 pub use step::VssStep;
 pub use writer::{

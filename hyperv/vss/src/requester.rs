@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use crate::{
-    BackupType, ComponentId, Provider, Snapshot, SnapshotVolume, VssError, Writer, WriterStatus,
+    BackupType, ComponentId, Provider, Snapshot, SnapshotVolume, VssError, VssErrorKind,
+    VssRestore, VssStep, Writer, WriterStatus,
 };
 
 /// Asked again and again while something is waited for; `true` ends the waiting.
@@ -30,6 +31,19 @@ pub trait VssService: Send + Sync {
     /// Begins a backup: `CreateVssBackupComponents`, `InitializeForBackup`, `EnableWriterClasses`,
     /// `SetContext`, `SetBackupState`.
     fn begin(&self, options: &RequestOptions) -> Result<Box<dyn VssBackup>, VssError>;
+
+    /// Begins a restore through writers of what a backup's document names:
+    /// `InitializeForRestore`, `GatherWriterMetadata`.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` where only backups can be made.
+    fn begin_restore(&self, document: &str) -> Result<Box<dyn VssRestore>, VssError> {
+        let _ = document;
+        let what = "restores through writers cannot be made here";
+        let step = VssStep::BeginRestore;
+        Err(VssError::new(VssErrorKind::NotSupported, step, what))
+    }
 }
 
 /// What a backup is to be.

@@ -21,11 +21,17 @@ pub enum VssStep {
     Document,
     Complete,
     DeleteSet,
+    BeginRestore,
+    Select,
+    AddNewTarget,
+    PreRestore,
+    SetRestored,
+    PostRestore,
 }
 
 impl VssStep {
-    /// Returns the name of the call in [`VssService`](crate::VssService) or
-    /// [`VssBackup`](crate::VssBackup).
+    /// Returns the name of the call in [`VssService`](crate::VssService),
+    /// [`VssBackup`](crate::VssBackup) or [`VssRestore`](crate::VssRestore).
     pub fn call(self) -> &'static str {
         match self {
             Self::Providers => "providers",
@@ -43,6 +49,12 @@ impl VssStep {
             Self::Document => "document",
             Self::Complete => "complete",
             Self::DeleteSet => "delete_set",
+            Self::BeginRestore => "begin_restore",
+            Self::Select => "select",
+            Self::AddNewTarget => "add_new_target",
+            Self::PreRestore => "pre_restore",
+            Self::SetRestored => "set_restored",
+            Self::PostRestore => "post_restore",
         }
     }
 }

@@ -35,8 +35,8 @@ mod wql;
 
 pub use call_count::CallCount;
 pub use fault::{
-    Effect, FAULT_SYNTAX, Fault, FaultPlan, FaultPoint, METHODS, VSS_POINTS, When, WmiCall,
-    conflict_text,
+    Effect, FAULT_SYNTAX, Fault, FaultPlan, FaultPoint, METHODS, VSS_POINTS, VSS_RESTORE_POINTS,
+    When, WmiCall, conflict_text,
 };
 pub use session::SimSession;
 pub use sim_clock::SimClock;

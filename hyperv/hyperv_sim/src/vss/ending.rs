@@ -131,9 +131,16 @@ fn write_components(
             write!(
                 text,
                 "<COMPONENT componentName=\"{}\" componentType=\"filegroup\" \
-                 backupSucceeded=\"{succeeded}\"/>",
+                 backupSucceeded=\"{succeeded}\"",
                 own.name
             )?;
+            // The writer notes where the VM is, and finds it there when it is restored.
+            let vm = own.vm.and_then(|(vm, _)| state.vms.get(&vm));
+            if let Some(vm) = vm {
+                let root = quick_xml::escape::escape(vm.config_root.as_str());
+                write!(text, " backupMetadata=\"{root}\"")?;
+            }
+            text.push_str("/>");
         }
         text.push_str("</WRITER_COMPONENTS>");
     }

@@ -8,6 +8,9 @@
 //!              PostSnapshot ─ checkpoints removed and merged, VMs given back as they were found
 //!   Complete   BackupComplete
 //!   any time   Abort: what the writer holds is given back, snapshots go
+//!
+//!   PreRestore    VMs are turned off and taken from the host; their disks stay
+//!   PostRestore   they are registered from their definition files, and their paths made to fit
 //! ```
 //!
 //! Each line is an operation of its own, so a program may die between any two. A backup has a
@@ -31,9 +34,11 @@ mod post_snapshot;
 mod prepare;
 mod provider;
 mod requester_life;
+mod restore;
 mod service;
 mod session;
 mod shadow_copy;
+mod sim_restore;
 mod snap;
 mod snap_volume;
 mod strike;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use vss::{
-    Provider, RequestOptions, SnapshotVolume, VssBackup, VssError, VssErrorKind, VssService,
-    VssStep,
+    Provider, RequestOptions, SnapshotVolume, VssBackup, VssError, VssErrorKind, VssRestore,
+    VssService, VssStep,
 };
 
 use super::backup::SimBackup;
 use super::failure::of_host;
 use super::requester_life::RequesterLife;
+use super::sim_restore::SimRestore;
 use super::snap_volume::no_volume;
 use super::strike::{VssStrike, call_name};
 use crate::SimHost;
@@ -94,6 +95,15 @@ impl VssService for SimVss {
                 checked => checked.map(|()| volume.seen()),
             }
         })
+    }
+
+    fn begin_restore(&self, document: &str) -> Result<Box<dyn VssRestore>, VssError> {
+        let step = VssStep::BeginRestore;
+        let begun = call(&self.host, None, step, nobody, |state, _| {
+            state.begin_restore(document)
+        });
+        let restore = SimRestore::new(Arc::clone(&self.host), begun?);
+        Ok(Box::new(restore))
     }
 
     fn begin(&self, options: &RequestOptions) -> Result<Box<dyn VssBackup>, VssError> {

@@ -8,6 +8,7 @@ use vss::{VssError, VssErrorKind, VssStep, WriterState};
 use super::failure::{BAD_STATE, failure};
 use super::method::Method;
 use super::provider::HardwareProvider;
+use super::restore::RestoreSession;
 use super::shadow_copy::ShadowCopy;
 use crate::PowerState;
 use crate::host_state::HostState;
@@ -18,6 +19,8 @@ use crate::host_state::HostState;
 pub(crate) struct VssState {
     /// Backups that have not ended.
     pub(crate) sessions: Vec<Session>,
+    /// Restores that have not ended.
+    pub(crate) restores: Vec<RestoreSession>,
     /// Snapshots of volumes.
     pub(crate) shadow_copies: Vec<ShadowCopy>,
     /// The number that the last snapshot's device got.

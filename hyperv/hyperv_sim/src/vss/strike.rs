@@ -43,6 +43,12 @@ pub(crate) fn call_name(step: VssStep) -> &'static str {
         VssStep::Document => "Document",
         VssStep::Complete => "Complete",
         VssStep::DeleteSet => "DeleteSet",
+        VssStep::BeginRestore => "BeginRestore",
+        VssStep::Select => "Select",
+        VssStep::AddNewTarget => "AddNewTarget",
+        VssStep::PreRestore => "PreRestore",
+        VssStep::SetRestored => "SetRestored",
+        VssStep::PostRestore => "PostRestore",
     }
 }
 

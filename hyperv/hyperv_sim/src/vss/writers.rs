@@ -9,7 +9,7 @@ use vss::{
 use super::components::vm_files;
 use super::failure::{NON_RETRYABLE, RETRYABLE, failure};
 use super::method::Method;
-use super::session::{Phase, Session};
+use super::session::{Phase, Session, WriterProgress};
 use crate::guid::guid_text;
 use crate::host_state::HostState;
 use crate::{TraceKind, WriterHealth};
@@ -194,6 +194,19 @@ impl HostState {
             .collect())
     }
 
+    /// Says where the writers are in a restore.
+    pub(crate) fn statuses_of_restore(&self, id: Uuid) -> Result<Vec<WriterStatus>, VssError> {
+        let restore = self.restore(id, VssStep::WriterStatuses)?;
+        let writers = self.writers_of(&[]).into_iter();
+        let mut statuses = Vec::new();
+        for writer in writers {
+            let is_hyperv = writer.id == HYPERV_WRITER;
+            let progress = is_hyperv.then_some(&restore.writer);
+            statuses.push(status_of(writer, WriterState::Stable, progress));
+        }
+        Ok(statuses)
+    }
+
     /// Returns whether the writer of Hyper-V is registered: on servers, with its service.
     fn hyperv_writer_is_there(&self) -> bool {
         let behavior = &self.facts.behavior;
@@ -219,20 +232,30 @@ impl HostState {
 }
 
 fn status(session: &Session, writer: Writer) -> WriterStatus {
+    let state = match session.phase {
+        Phase::Snapped => WriterState::WaitingForBackupComplete,
+        _ => WriterState::Stable,
+    };
+    let progress = (writer.id == HYPERV_WRITER).then_some(&session.writer);
+    status_of(writer, state, progress)
+}
+
+/// Makes the status of a writer that is in `state`, or as far as its progress says.
+fn status_of(
+    writer: Writer,
+    state: WriterState,
+    progress: Option<&WriterProgress>,
+) -> WriterStatus {
     let mut status = WriterStatus {
         instance: writer.instance,
         id: writer.id,
         name: writer.name,
-        state: match session.phase {
-            Phase::Snapped => WriterState::WaitingForBackupComplete,
-            _ => WriterState::Stable,
-        },
+        state,
         failure: 0,
         message: None,
         failed_components: Vec::new(),
     };
-    if writer.id == HYPERV_WRITER {
-        let progress = &session.writer;
+    if let Some(progress) = progress {
         status.state = WriterState::of(progress.state);
         status.failure = progress.failure;
         status.message.clone_from(&progress.message);

@@ -10,5 +10,6 @@ mod fixture;
 mod importing;
 mod instances;
 mod methods;
+mod planned;
 mod queries;
 mod systems;

@@ -280,7 +280,7 @@ fn switches_tell_what_they_lead_to_and_are_made_and_removed() {
     let vm = test.add_vm("SQL01");
     test.host
         .change_vm(vm, |vm| {
-            vm.network_adapters[0].switch_name = "Lab".to_owned()
+            vm.network_adapters[0].switch_name = "Lab".to_owned();
         })
         .unwrap();
     let wql = "SELECT * FROM Msvm_VirtualEthernetSwitch WHERE ElementName='Lab'";

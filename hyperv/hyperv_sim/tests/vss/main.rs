@@ -6,5 +6,6 @@ mod failures;
 mod order;
 mod refusals;
 mod replicas;
+mod restores;
 mod shared_volumes;
 mod stage;

@@ -82,6 +82,16 @@ pub const VSS_POINTS: [&str; 22] = [
     "DeleteSet",
 ];
 
+/// The calls of a restore through VSS at which faults can strike.
+pub const VSS_RESTORE_POINTS: [&str; 6] = [
+    "BeginRestore",
+    "Select",
+    "AddNewTarget",
+    "PreRestore",
+    "SetRestored",
+    "PostRestore",
+];
+
 /// How a fault is written, for people.
 pub const FAULT_SYNTAX: &str = r#"CALL [MATCH ...] EFFECT [after]
 

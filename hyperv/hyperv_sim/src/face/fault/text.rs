@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Effect, Fault, FaultPoint, METHODS, VSS_POINTS, When};
+use super::{Effect, Fault, FaultPoint, METHODS, VSS_POINTS, VSS_RESTORE_POINTS, When};
 
 /// Bytes of a fault's text that are looked at.
 const TEXT_BYTES_MAX: usize = 64 << 10;
@@ -65,7 +65,7 @@ fn read_point(word: &str) -> Result<FaultPoint, String> {
 
 fn read_vss_point(word: &str) -> Result<FaultPoint, String> {
     let name = word.get(4..).unwrap_or_default();
-    let mut points = VSS_POINTS.iter();
+    let mut points = VSS_POINTS.iter().chain(&VSS_RESTORE_POINTS);
     match points.find(|own| own.eq_ignore_ascii_case(name)) {
         Some(own) => Ok(FaultPoint::Vss((*own).to_owned())),
         None => Err(format!(

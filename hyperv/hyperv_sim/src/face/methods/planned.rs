@@ -6,8 +6,8 @@ use wmi::Instance;
 
 use super::super::object::Object;
 use super::super::view::HostView;
+use super::new_devices::{Change, new_device};
 use super::parameters::Parameters;
-use super::resources::{Change, new_device};
 use super::systems::system_change;
 use super::{Outcome, invalid};
 use crate::SimError;
