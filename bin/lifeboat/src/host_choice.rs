@@ -92,6 +92,20 @@ impl HostArgs {
 }
 
 impl WayArgs {
+    /// Returns the folder of this machine in which restores to a host remember what they have begun.
+    /// Simulated hosts may have one name: each has a folder of its own.
+    pub(crate) fn restore_folder(&self, host: &str) -> Result<PathBuf, CliError> {
+        let through = host.strip_prefix("cluster:").unwrap_or(host);
+        let simulated = through.strip_prefix("sim:").map(PathBuf::from);
+        let folder = match (&self.state, &simulated) {
+            (Some(folder), _) | (None, Some(folder)) if !folder.as_os_str().is_empty() => {
+                folder.clone()
+            }
+            _ => state_folder().ok_or_else(no_state_folder)?,
+        };
+        Ok(folder.join("restores"))
+    }
+
     /// Opens a host.
     pub(crate) fn open(&self, host: &str) -> Result<OpenHost, CliError> {
         let named = |kind: &str| host.strip_prefix(kind).filter(|rest| !rest.is_empty());
@@ -185,16 +199,18 @@ impl WayArgs {
     fn options(&self) -> Result<WmiHostOptions, CliError> {
         let journal = match &self.state {
             Some(folder) => folder.clone(),
-            None => state_folder().ok_or_else(|| {
-                CliError::usage("there is no folder for what a run makes on a host")
-                    .hint("name one with --state DIR")
-            })?,
+            None => state_folder().ok_or_else(no_state_folder)?,
         };
         Ok(WmiHostOptions {
             journal: Some(journal),
             ..WmiHostOptions::default()
         })
     }
+}
+
+fn no_state_folder() -> CliError {
+    CliError::usage("there is no folder for what a run makes on a host")
+        .hint("name one with --state DIR")
 }
 
 fn is_remote(host: &str) -> bool {

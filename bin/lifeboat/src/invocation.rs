@@ -66,6 +66,19 @@ impl Invocation {
         Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
+    /// Asks for a name to be typed, where something is destroyed. Nobody to ask is a no: there
+    /// --yes does not do.
+    pub(crate) fn typed(&self, name: &str) -> Result<bool, CliError> {
+        if self.no_input || !std::io::stdin().is_terminal() {
+            return Ok(false);
+        }
+        self.ui.notice(&format!("Type {name} to go on:"));
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().take(1024).read_line(&mut answer);
+        read.map_err(|error| CliError::io("standard input", error))?;
+        Ok(answer.trim() == name)
+    }
+
     /// Returns where the repository lies.
     pub(crate) fn repository_place(&self) -> Result<StoreChoice, CliError> {
         let Some(named) = &self.repo else {

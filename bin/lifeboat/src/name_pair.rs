@@ -1,8 +1,8 @@
 //! `A=B`: two names in one option.
 
-/// Reads two names with `=` between them; neither is empty. The first ends at the first `=`.
+/// Reads two names with `=` between them; neither is empty. The last `=` counts.
 pub(crate) fn read_pair(text: &str) -> Result<(String, String), String> {
-    let (one, other) = text.split_once('=').unwrap_or((text, ""));
+    let (one, other) = text.rsplit_once('=').unwrap_or((text, ""));
     if one.trim().is_empty() || other.trim().is_empty() {
         return Err(format!("{text:?} is not of the form A=B"));
     }
@@ -15,8 +15,8 @@ mod tests {
 
     #[test]
     fn both_names_are_needed() {
-        let pair = Ok(("Prod LAN".to_owned(), "Lab=1".to_owned()));
-        assert_eq!(read_pair("Prod LAN = Lab=1"), pair);
+        let pair = Ok(("Prod=1 LAN".to_owned(), "Lab".to_owned()));
+        assert_eq!(read_pair("Prod=1 LAN = Lab"), pair);
         for wrong in ["", "=", "A=", "=B", "A"] {
             assert!(read_pair(wrong).is_err(), "{wrong}");
         }

@@ -13,6 +13,7 @@ mod cluster;
 mod cluster_group;
 mod disk_facts;
 mod guest_facts;
+mod guest_network;
 mod host_facts;
 mod host_settings;
 mod host_state;
@@ -37,6 +38,7 @@ pub(crate) use cluster::{
 pub(crate) use cluster_group::{ClusterGroup, GroupState, cluster_groups};
 pub(crate) use disk_facts::{DiskFacts, controllers, disks, disks_of_settings, parent_of};
 pub(crate) use guest_facts::{GuestFacts, GuestService};
+pub(crate) use guest_network::with_guest_network;
 pub(crate) use host_facts::HostFacts;
 pub(crate) use host_settings::read_host_settings;
 pub(crate) use host_state::{HostState, read_volumes};

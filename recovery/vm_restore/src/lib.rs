@@ -52,6 +52,7 @@ mod error;
 mod host_restore;
 mod image_names;
 mod new_files;
+mod offer;
 mod point_disk;
 mod repository_image;
 mod target_path;
@@ -71,6 +72,7 @@ pub use host_restore::{
     PlannedStep, RestoreKind, RestorePart, SpaceNeed, VmOutcome, plan_host_restore,
     restore_all_latest,
 };
+pub use offer::{Needs, Offer, needs, offers};
 pub use point_disk::{PointDisk, check_tree, disk_count, open_disk};
 pub use vm_plan::{PlannedFile, VmRestorePlan, plan_vm_restore};
 pub use vm_restore::VmRestoreReport;

@@ -1,8 +1,16 @@
 //! `lifeboat restore`: bring disks and VMs back.
 
+mod all_latest;
+mod attach;
+mod config;
 mod disk;
 mod elsewhere;
+mod import_hint;
+mod network_args;
+mod plan_view;
+mod to_host;
 mod vm;
+mod vm_to_host;
 
 use clap::Subcommand;
 use repository::Stream;
@@ -14,26 +22,25 @@ use crate::ui::{Ui, size};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RestoreCommand {
-    /// Bring one disk back, as one new image
+    /// Bring one disk back, as one new image or into a VM of a host
     Disk(disk::DiskArgs),
-    /// Bring a VM back into a folder: disks, configuration and state files
-    Vm(vm::VmArgs),
+    /// Bring a VM back to a host, or into a folder: disks, configuration and state files
+    Vm(Box<vm::VmArgs>),
+    /// Bring a VM's configuration back to the VM that is on a host
+    Config(config::ConfigArgs),
+    /// Bring a VM's network adapters back to the VM that is on a host
+    Network(config::NetworkPartArgs),
+    /// Bring the latest point of every VM back to a host
+    AllLatest(all_latest::AllLatestArgs),
 }
 
 pub(crate) fn run(invocation: &Invocation, command: &RestoreCommand) -> Result<ExitCode, CliError> {
     match command {
         RestoreCommand::Disk(args) => disk::run(invocation, args),
         RestoreCommand::Vm(args) => vm::run(invocation, args),
-    }
-}
-
-/// Reads `SWITCH=NETWORK`. A switch may have any name, so the last sign counts.
-fn switch_mapping(text: &str) -> Result<(String, String), String> {
-    match text.rsplit_once('=') {
-        Some((from, to)) if !from.is_empty() && !to.is_empty() => {
-            Ok((from.to_owned(), to.to_owned()))
-        }
-        _ => Err("expected SWITCH=NETWORK".to_owned()),
+        RestoreCommand::Config(args) => config::run(invocation, args),
+        RestoreCommand::Network(args) => config::run_network(invocation, args),
+        RestoreCommand::AllLatest(args) => all_latest::run(invocation, args),
     }
 }
 

@@ -17,7 +17,7 @@ use super::kept_files::kept_files;
 use super::link::Link;
 use super::ready::{Asked, Ready, block_error};
 use super::room_watch::RoomWatch;
-use crate::facts::{HostState, VmFacts};
+use crate::facts::{HostState, VmFacts, with_guest_network};
 use crate::journal::{Journal, OpenEntry};
 use crate::plan::{Way, no_room};
 use crate::replication::TimesSeen;
@@ -214,7 +214,9 @@ impl Begun<'_> {
         )?;
         findings.append(&mut marks.findings);
         self.check_room(&frozen.vm, &marks)?;
-        let kept = kept_files(self.bytes, &frozen.vm, &frozen.snapshot, &mut findings)?;
+        let mut kept = kept_files(self.bytes, &frozen.vm, &frozen.snapshot, &mut findings)?;
+        let told = |own| with_guest_network(&*self.link.session, frozen.vm.id, own);
+        kept.configuration = kept.configuration.map(told);
         let watch = RoomWatch::new(self.request.room, self.link.clock.now(), grows);
         FrozenCheckpoint::new(
             self.link.clone(),

@@ -148,16 +148,21 @@ fn settings_owner(settings: &Instance) -> Option<Uuid> {
 /// Returns the VLAN of each port in access mode, by the id of the port, which the feature's id
 /// begins with. Contract: 1.4 [M]
 fn vlans(features: &[Instance]) -> HashMap<String, u16> {
-    /// `OperationMode`; 2 is a trunk, 3 a private VLAN.
-    const ACCESS: u16 = 1;
     let vlan = |feature: &Instance| {
         let id = comparable(&feature.text("InstanceID")?);
         let (port, _) = id.rsplit_once('\\')?;
-        let vlan = feature.number("AccessVlanId")?;
-        let in_use = feature.number("OperationMode") == Some(ACCESS) && (1..=4094).contains(&vlan);
-        in_use.then(|| (port.to_owned(), vlan))
+        Some((port.to_owned(), vlan_of(feature)?))
     };
     features.iter().filter_map(vlan).collect()
+}
+
+/// Returns the VLAN that a port's feature says; `None`: untagged, a trunk or a private VLAN.
+pub(super) fn vlan_of(feature: &Instance) -> Option<u16> {
+    /// `OperationMode`; 2 is a trunk, 3 a private VLAN.
+    const ACCESS: u16 = 1;
+    let is_access = feature.number("OperationMode") == Some(ACCESS);
+    let vlan = feature.number("AccessVlanId").filter(|_| is_access)?;
+    (1..=4094).contains(&vlan).then_some(vlan)
 }
 
 /// Reads all of a class; a host that does not have it has none.

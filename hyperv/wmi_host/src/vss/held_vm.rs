@@ -13,7 +13,7 @@ use super::reading::{self, Reading};
 use super::snapshot_set::SnapshotSet;
 use crate::backup::clean_up::MERGE_WAIT;
 use crate::backup::with_what_is_told;
-use crate::facts::VmFacts;
+use crate::facts::{VmFacts, with_guest_network};
 use crate::residue::{
     Fate, Found, Left, MergeState, find_checkpoint, merge_goes_on, merge_state, settle,
 };
@@ -62,6 +62,8 @@ impl HeldVm {
             files,
             configuration,
         } = reading::open(&self.set.view, &mut self.vm, recovers)?;
+        let told = |own| with_guest_network(&*self.vm.link.session, self.vm.vm.id, own);
+        let configuration = configuration.map(told);
         Ok(VmSource {
             entry: self.vm.listed.clone(),
             configuration,

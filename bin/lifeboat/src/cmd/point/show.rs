@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use repository::{CatalogPoint, PointNotes, RestorePoint, Stream, StreamRead, StreamRole};
 use serde_json::{Value, json};
+use vm_restore::{needs, offers};
 
 use super::list::{consistency_word, notes_text, run_word};
 use super::tree::show_tree;
@@ -33,6 +34,7 @@ pub(super) fn run(invocation: &Invocation, args: &ShowArgs) -> Result<ExitCode, 
     ui.record("notes", &found.notes);
     show_head(ui, &point, &found);
     show_configuration(ui, point.configuration.as_ref());
+    show_offers(ui, &point);
     show_tree(ui, &point)?;
     show_streams(ui, &point);
     for stream in point.disks() {
@@ -152,6 +154,39 @@ fn show_configuration(ui: &Ui, configuration: Option<&Value>) {
         count(list("network_adapters"), "network adapter"),
         count(list("checkpoints"), "checkpoint"),
     ));
+}
+
+/// Shows what a host must have for the VM, and which restores the point serves for.
+fn show_offers(ui: &Ui, point: &RestorePoint) {
+    let offers = offers(point);
+    let needs = needs(point);
+    ui.record("needs", json!({ "needs": needs }));
+    ui.record("offers", json!({ "offers": offers }));
+    if let Some(needs) = needs {
+        let memory = match needs.maximum_mib {
+            Some(most) => format!("{} to {most} MiB memory", needs.startup_mib),
+            None => format!("{} MiB memory", needs.startup_mib),
+        };
+        let switches = match needs.switches.is_empty() {
+            true => "no switch".to_owned(),
+            false => format!("switches {}", needs.switches.join(", ")),
+        };
+        ui.data(format!(
+            "needs        {}, {memory}, {} of disks with {} of data, version {}, {switches}",
+            count(u64::from(needs.processors), "processor"),
+            size(needs.disk_bytes),
+            size(needs.data_bytes),
+            needs.version,
+        ));
+    }
+    for offer in &offers {
+        let word = if offer.possible { "can restore" } else { "cannot" };
+        let note = match offer.note.is_empty() {
+            true => String::new(),
+            false => format!(": {}", offer.note),
+        };
+        ui.data(format!("{word:<12} {}{note}", offer.kind));
+    }
 }
 
 fn show_streams(ui: &Ui, point: &RestorePoint) {

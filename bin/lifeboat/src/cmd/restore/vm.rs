@@ -1,13 +1,17 @@
 //! `lifeboat restore vm`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use disk_image::ImageFormat;
 use serde_json::json;
 use vm_restore::{DomainOrder, ElsewhereOrder, plan_vm_restore};
 
-use super::{elsewhere, say_skipped, switch_mapping};
+use super::elsewhere;
+use super::import_hint::import_commands;
+use super::network_args::NetworkArgs;
+use super::say_skipped;
+use super::vm_to_host::{self, ToHostArgs};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
@@ -15,6 +19,9 @@ use crate::ui::{Align, Table, count, size};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  lifeboat restore vm SQL01@latest --to local --dry-run --repo E:\\Backup
+  lifeboat restore vm SQL01@latest~1 --to local --in-place --stop --confirm SQL01 --repo E:\\Backup
+  lifeboat restore vm SQL01@latest --to winrm://admin@hv2 --path D:\\VMs --map-switch Prod=Lab --repo /backup
   lifeboat restore vm SQL01@latest --path /srv/restored --repo /backup
   lifeboat restore vm SQL01@latest~1 --path D:\\Restored --dry-run --repo E:\\Backup
   lifeboat restore vm SQL01@latest --path /srv/sql01 --libvirt --repo /backup
@@ -28,24 +35,26 @@ pub(crate) struct VmArgs {
     /// The restore point: VM@latest, VM@latest~1, VM@2026-05-01T22:00 or the beginning of an id
     #[arg(value_name = "POINT")]
     point: String,
-    /// The folder to restore into; no file in it is replaced
-    #[arg(long, value_name = "FOLDER")]
-    path: PathBuf,
+    /// The folder to restore into; no file in it is replaced. With --to a folder of the host, else
+    /// where the VM was
+    #[arg(long, value_name = "FOLDER", required_unless_present = "to")]
+    path: Option<PathBuf>,
     /// For another hypervisor: all disks in this format (qcow2, raw, vmdk, vhd, vhdx and the fixed ones)
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "to")]
     format: Option<ImageFormat>,
     /// For libvirt and QEMU: a domain beside the disks, which are qcow2 unless --format says otherwise
-    #[arg(long)]
+    #[arg(long, conflicts_with = "to")]
     libvirt: bool,
     /// The guest has virtio's drivers: SCSI disks and network adapters become virtio's, not SATA and e1000
     #[arg(long, requires = "libvirt")]
     virtio: bool,
-    /// What was connected to SWITCH is connected to this network; may be given several times
-    #[arg(long, value_name = "SWITCH=NETWORK", value_parser = switch_mapping)]
-    map_switch: Vec<(String, String)>,
     /// Say what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
+    host: ToHostArgs,
 }
 
 impl VmArgs {
@@ -55,7 +64,7 @@ impl VmArgs {
             return None;
         }
         let domain = self.libvirt.then(|| DomainOrder {
-            networks: self.map_switch.clone(),
+            networks: self.network.map_switch.clone(),
             virtio: self.virtio,
         });
         Some(ElsewhereOrder {
@@ -66,26 +75,32 @@ impl VmArgs {
 }
 
 pub(super) fn run(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, CliError> {
+    if let Some(to) = &args.host.to {
+        let path = args.path.as_deref().map(Path::to_string_lossy);
+        let place = (to.as_str(), path.as_deref());
+        let (host, network) = (&args.host, &args.network);
+        return vm_to_host::run(invocation, &args.point, host, network, place, args.dry_run);
+    }
+    let path = args.path.as_deref().ok_or_else(|| {
+        CliError::usage("neither a host nor a folder is named")
+            .hint("name a host with --to, or a folder with --path")
+    })?;
+    to_folder(invocation, args, path)
+}
+
+/// Writes the VM's files and nothing else.
+fn to_folder(invocation: &Invocation, args: &VmArgs, path: &Path) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
     let repository = invocation.open_repository()?;
     let point = repository.find_point(&args.point)?;
     if let Some(order) = args.elsewhere() {
-        return elsewhere::run(
-            invocation,
-            &repository,
-            &point,
-            &args.path,
-            &order,
-            args.dry_run,
-        );
+        return elsewhere::run(invocation, &repository, &point, path, &order, args.dry_run);
     }
-    if !args.map_switch.is_empty() {
-        return Err(CliError::usage(
-            "--map-switch does nothing here: files alone are in no network",
-        )
-        .hint("add --libvirt"));
+    if args.network.is_asked() {
+        let text = "--map-switch and the like do nothing here: files alone are in no network";
+        return Err(CliError::usage(text).hint("name a host with --to, or add --libvirt"));
     }
-    let plan = plan_vm_restore(&repository, &point, &args.path)?;
+    let plan = plan_vm_restore(&repository, &point, path)?;
     let files = count(plan.files.len() as u64, "file");
     if args.dry_run || ui.is_verbose() {
         let mut table = Table::new(&[("SIZE", Align::Right), ("FILE", Align::Left)]);
@@ -97,7 +112,7 @@ pub(super) fn run(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, Cl
     ui.record("plan", &plan);
     if args.dry_run {
         ui.message(format!("would restore {} with {files}", point.vm.name));
-        let fields = json!({ "point": point.id, "path": args.path, "dry_run": true });
+        let fields = json!({ "point": point.id, "path": path, "dry_run": true });
         ui.summary("success", ExitCode::Success, fields);
         return Ok(ExitCode::Success);
     }
@@ -112,12 +127,20 @@ pub(super) fn run(invocation: &Invocation, args: &VmArgs) -> Result<ExitCode, Cl
         "restored {} {} to {}: {}, {} written",
         point.vm.name,
         point.id,
-        args.path.display(),
+        path.display(),
         count(report.files.len() as u64, "file"),
         size(report.written_bytes)
     ));
     say_skipped(ui, point.disks());
-    let fields = json!({ "point": point.id, "vm": point.vm.name, "report": report });
+    let import = import_commands(&plan, path);
+    if let Some(commands) = &import {
+        ui.message("to import it on a host, in an elevated PowerShell there, with the paths as it sees them:");
+        commands
+            .iter()
+            .for_each(|line| ui.message(format!("  {line}")));
+    }
+    let fields = json!({ "point": point.id, "vm": point.vm.name, "report": report,
+                         "import": import });
     let outcome = if report.lost_parents.is_empty() {
         "success"
     } else {
