@@ -37,8 +37,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("vm list", "HOST"),
     ("vm plan", "HOST"),
     ("vm show", "Web HOST"),
-    ("host show", "--host=sim:shown"),
-    ("host export", "--host=sim:shown --format=json"),
     ("doctor guest", "--paste lsmod"),
     ("explain", "VM-PASS-THROUGH"),
     ("sim new", "sim"),
@@ -54,6 +52,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("sim crash", "sim"),
     ("sim settle", "sim"),
     ("sim state", "sim"),
+    ("host show", "--host=sim:sim"),
+    ("host export", "--host=sim:sim --format=json"),
     ("sim ailing", "ailing"),
     ("sim new", "cluster --nodes 2"),
     ("sim node", "cluster HV2 paused"),
@@ -107,12 +107,16 @@ const COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// These have tests of their own.
-const TESTED_ELSEWHERE: [&str; 6] = [
+const TESTED_ELSEWHERE: [&str; 10] = [
     "demo",
+    "host switches",
     "point serve",
     "repo copy",
     "repo key remove",
     "repo lock extend",
+    "restore all-latest",
+    "restore config",
+    "restore network",
     "sim serve",
 ];
 

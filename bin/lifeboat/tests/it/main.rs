@@ -15,6 +15,7 @@ mod independent_reader;
 mod keys;
 mod on_s3;
 mod repairing;
+mod restoring;
 mod retention;
 mod sandbox;
 #[cfg(unix)]

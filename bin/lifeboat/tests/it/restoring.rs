@@ -1,0 +1,332 @@
+//! Restoring to a host: backed up on one simulated host, restored to another.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, flat, json_lines, noise};
+
+const DISK_BYTES: usize = 8 << 20;
+
+/// Makes a VM on the simulated host `host`, whose disk is the returned bytes.
+fn vm(sandbox: &Sandbox, host: &str, name: &str) -> Vec<u8> {
+    if !sandbox.path(&format!("{host}/host.json")).exists() {
+        sandbox.ok(&["sim", "new", host]);
+    }
+    let mut bytes = vec![0; DISK_BYTES];
+    bytes[..3 << 20].copy_from_slice(&noise(name, 3 << 20));
+    let image = sandbox.path(&format!("{name}.img"));
+    fs::write(&image, &bytes).unwrap();
+    let image = image.to_str().unwrap();
+    let args = ["sim", "add-vm", host, name, "--disk", image];
+    sandbox.ok(&[&args[..], &["--guest", "windows"]].concat());
+    bytes
+}
+
+fn back_up(sandbox: &Sandbox, host: &str, names: &[&str]) {
+    let host = format!("sim:{host}");
+    sandbox.ok(&[&["backup", "--host", &host][..], names].concat());
+}
+
+fn last(text: &str) -> Value {
+    json_lines(text).pop().unwrap()
+}
+
+/// Returns what a simulated host says of itself.
+fn state(sandbox: &Sandbox, host: &str) -> Value {
+    sandbox.ok(&["sim", "settle", host]);
+    json_lines(&sandbox.ok(&["sim", "state", host, "--json"]))[0].clone()
+}
+
+fn vm_names(sandbox: &Sandbox, host: &str) -> Vec<String> {
+    let state = state(sandbox, host);
+    let vms = state["vms"].as_array().unwrap().iter();
+    let mut names: Vec<String> = vms
+        .map(|vm| vm["name"].as_str().unwrap().to_owned())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// Backs a VM of a host up once more, and returns its first disk out of that point.
+fn disk_now(sandbox: &Sandbox, host: &str, name: &str) -> (Value, Vec<u8>) {
+    let host = format!("sim:{host}");
+    let run = last(&sandbox.ok(&["backup", "--host", &host, name, "--json"]));
+    let point = run["items"][0]["point"].as_str().unwrap().to_owned();
+    let out = format!("{point}.img");
+    let args = ["restore", "disk", &point, "-o", &out, "--format", "raw"];
+    sandbox.ok(&args);
+    (run["items"][0].clone(), flat(&sandbox.path(&out)))
+}
+
+#[test]
+fn a_vm_of_one_host_runs_on_another() {
+    let sandbox = Sandbox::with_repository();
+    let bytes = vm(&sandbox, "a", "SQL01");
+    back_up(&sandbox, "a", &["SQL01"]);
+    sandbox.ok(&["sim", "new", "b"]);
+    let before = state(&sandbox, "b");
+    let to_b = ["restore", "vm", "SQL01@latest", "--to", "sim:b"];
+    let with = |args: &[&str]| sandbox.ok(&[&to_b[..], args].concat());
+    let plan = with(&["--path", r"C:\Restored", "--dry-run"]);
+    assert!(
+        plan.contains(r"C:\Restored") && plan.contains("writes"),
+        "{plan}"
+    );
+    assert_eq!(
+        state(&sandbox, "b")["vms"],
+        before["vms"],
+        "a plan touches nothing"
+    );
+
+    let done = last(&with(&["--path", r"C:\Restored", "--start", "--json"]));
+    assert_eq!(done["exit"], 0, "{done}");
+    assert_eq!(vm_names(&sandbox, "b"), ["SQL01"]);
+    let (own, there) = (state(&sandbox, "a"), state(&sandbox, "b"));
+    let (own, there) = (&own["vms"][0], &there["vms"][0]);
+    assert_eq!(there["id"], own["id"], "it keeps its identity");
+    assert_eq!(there["power"], "running", "{there}");
+    for part in ["generation", "processors", "memory", "network_adapters"] {
+        assert_eq!(there[part], own[part], "{part}");
+    }
+    let (item, now) = disk_now(&sandbox, "b", "SQL01");
+    assert!(now == bytes, "the disk differs");
+    let stored = item["statistics"]["new_bytes"].as_u64().unwrap();
+    assert!(
+        stored < 256 << 10,
+        "the next backup stores next to nothing: {item}"
+    );
+    assert!(
+        !item["disks"][0]["full"].is_null(),
+        "and says why it read all: {item}"
+    );
+
+    // Once more: it is there, and nothing says that it gives way.
+    sandbox.fails(30, &to_b);
+}
+
+#[test]
+fn in_place_needs_the_name_and_writes_what_differs() {
+    let sandbox = Sandbox::with_repository();
+    let bytes = vm(&sandbox, "a", "SQL01");
+    back_up(&sandbox, "a", &["SQL01"]);
+    sandbox.ok(&["sim", "write", "a", "SQL01", "--offset", "1MiB"]);
+    let back = [
+        "restore",
+        "vm",
+        "SQL01@latest",
+        "--to",
+        "sim:a",
+        "--in-place",
+        "--stop",
+    ];
+    let before = state(&sandbox, "a");
+    let text = sandbox.fails(2, &back);
+    assert!(text.contains("--confirm \"SQL01\""), "{text}");
+    sandbox.fails(2, &[&back[..], &["--yes", "--confirm", "SQL02"]].concat());
+    assert_eq!(
+        state(&sandbox, "a")["vms"],
+        before["vms"],
+        "nothing was touched"
+    );
+
+    let done = last(&sandbox.ok(&[&back[..], &["--confirm", "SQL01", "--json"]].concat()));
+    assert_eq!(done["report"]["kind"], "in-place", "{done}");
+    let written = done["report"]["written_bytes"].as_u64().unwrap();
+    assert!(written < 1 << 20, "only what differs: {done}");
+    assert_eq!(vm_names(&sandbox, "a"), ["SQL01"]);
+    assert!(disk_now(&sandbox, "a", "SQL01").1 == bytes);
+}
+
+#[test]
+fn the_old_vm_can_stay() {
+    let sandbox = Sandbox::with_repository();
+    let bytes = vm(&sandbox, "a", "SQL01");
+    back_up(&sandbox, "a", &["SQL01"]);
+    let args = [
+        "restore",
+        "vm",
+        "SQL01@latest",
+        "--to",
+        "sim:a",
+        "--in-place",
+    ];
+    sandbox.ok(&[
+        &args[..],
+        &["--keep-old", "--stop", "--disconnect", "--new-mac"],
+    ]
+    .concat());
+    let names = vm_names(&sandbox, "a");
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.contains(&"SQL01".to_owned()), "{names:?}");
+    assert!(disk_now(&sandbox, "a", "SQL01").1 == bytes);
+}
+
+#[test]
+fn all_vms_come_back_to_an_empty_host() {
+    let sandbox = Sandbox::with_repository();
+    for name in ["DC01", "SQL01", "WEB01"] {
+        vm(&sandbox, "a", name);
+    }
+    back_up(&sandbox, "a", &["--all"]);
+    sandbox.ok(&["sim", "new", "b"]);
+    let all = [
+        "restore",
+        "all-latest",
+        "--to",
+        "sim:b",
+        "--path",
+        r"C:\VMs",
+    ];
+    let planned = last(&sandbox.ok(&[&all[..], &["-n", "--json"]].concat()));
+    assert_eq!(planned["restored"], 0, "{planned}");
+    assert_eq!(planned["items"].as_array().unwrap().len(), 3, "{planned}");
+    assert_eq!(vm_names(&sandbox, "b"), [""; 0]);
+
+    let done = last(&sandbox.ok(&[&all[..], &["--start", "--json"]].concat()));
+    assert_eq!(done["restored"], 3, "{done}");
+    assert_eq!(vm_names(&sandbox, "b"), ["DC01", "SQL01", "WEB01"]);
+    let again = sandbox.ok(&all);
+    assert!(again.contains("3 there already, 0 not"), "{again}");
+}
+
+#[test]
+fn parts_of_a_point_go_to_a_vm_that_is_there() {
+    let sandbox = Sandbox::with_repository();
+    let bytes = vm(&sandbox, "a", "SQL01");
+    vm(&sandbox, "a", "WEB01");
+    back_up(&sandbox, "a", &["--all"]);
+    let attach = [
+        "restore",
+        "disk",
+        "SQL01@latest",
+        "--attach-to",
+        "WEB01",
+        "--to",
+        "sim:a",
+    ];
+    sandbox.ok(&[&attach[..], &["--path", r"C:\Extra", "--slot", "scsi0:5"]].concat());
+    let state = state(&sandbox, "a");
+    let vms = state["vms"].as_array().unwrap();
+    let web = vms.iter().find(|vm| vm["name"] == "WEB01").unwrap();
+    assert_eq!(web["disks"].as_array().unwrap().len(), 2, "{web}");
+    let run = last(&sandbox.ok(&["backup", "--host", "sim:a", "WEB01", "--json"]));
+    let point = run["items"][0]["point"].as_str().unwrap().to_owned();
+    let args = [
+        "restore", "disk", &point, "--disk", "1", "-o", "x.img", "--format", "raw",
+    ];
+    sandbox.ok(&args);
+    assert!(flat(&sandbox.path("x.img")) == bytes);
+
+    let network = [
+        "restore",
+        "network",
+        "SQL01@latest",
+        "--to",
+        "sim:a",
+        "--stop",
+    ];
+    let done = last(&sandbox.ok(&[&network[..], &["--json", "--confirm", "SQL01"]].concat()));
+    assert_eq!(done["kind"], Value::Null, "{done}");
+    assert_eq!(done["report"]["kind"], "network", "{done}");
+    let config = [
+        "restore",
+        "config",
+        "SQL01@latest",
+        "--to",
+        "sim:a",
+        "--stop",
+    ];
+    sandbox.fails(2, &config);
+    let done = last(&sandbox.ok(&[&config[..], &["--json", "--confirm", "SQL01"]].concat()));
+    assert_eq!(done["report"]["kind"], "configuration", "{done}");
+    assert!(
+        disk_now(&sandbox, "a", "SQL01").1 == bytes,
+        "its disks stay as they are"
+    );
+}
+
+#[test]
+fn a_hosts_settings_go_with_each_run() {
+    let sandbox = Sandbox::with_repository();
+    vm(&sandbox, "a", "SQL01");
+    back_up(&sandbox, "a", &["SQL01"]);
+    let now = json_lines(&sandbox.ok(&["host", "show", "--host", "sim:a", "--json"]))[0].clone();
+    let then = json_lines(&sandbox.ok(&["host", "show", "SQL01@latest", "--json"]))[0].clone();
+    assert_eq!(then["nodes"], now["nodes"]);
+    assert_eq!(
+        then["nodes"][0]["switches"][0]["name"], "External",
+        "{then}"
+    );
+    let report = sandbox.ok(&["host", "export", "SQL01@latest"]);
+    assert!(report.contains("New-VMSwitch -Name 'External'"), "{report}");
+    let json = sandbox.ok(&["host", "export", "SQL01@latest", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["nodes"], now["nodes"]);
+
+    sandbox.ok(&["sim", "new", "b"]);
+    let like = [
+        "host",
+        "switches",
+        "--create-like",
+        "SQL01@latest",
+        "--host",
+        "sim:b",
+    ];
+    let plan = sandbox.ok(&[&like[..], &["--dry-run"]].concat());
+    assert!(plan.contains("create"), "{plan}");
+    sandbox.fails(2, &like);
+    let made = last(&sandbox.ok(&[&like[..], &["--yes", "--json"]].concat()));
+    assert_eq!(made["made"], 1, "{made}");
+    let there = sandbox.ok(&["host", "show", "--host", "sim:b"]);
+    assert!(there.contains("External"), "{there}");
+    let again = last(&sandbox.ok(&[&like[..], &["--yes", "--json"]].concat()));
+    assert_eq!(again["missing"], 0, "{again}");
+}
+
+#[test]
+fn a_point_says_what_it_can_restore() {
+    let sandbox = Sandbox::with_repository();
+    vm(&sandbox, "a", "SQL01");
+    back_up(&sandbox, "a", &["SQL01"]);
+    let shown = sandbox.ok(&["point", "show", "SQL01@latest"]);
+    assert!(shown.contains("needs        2 processors"), "{shown}");
+    assert!(shown.contains("can restore  vm"), "{shown}");
+    assert!(shown.contains("cannot       checkpoints: "), "{shown}");
+    let lines = json_lines(&sandbox.ok(&["point", "show", "SQL01@latest", "--json"]));
+    let offers = lines.iter().find(|line| line["type"] == "offers").unwrap();
+    let of = |kind: &str| {
+        let mut all = offers["offers"].as_array().unwrap().iter();
+        all.find(|offer| offer["kind"] == kind).unwrap()["possible"].clone()
+    };
+    assert_eq!(
+        (of("vm"), of("memory")),
+        (true.into(), false.into()),
+        "{offers}"
+    );
+}
+
+#[test]
+fn files_alone_come_with_the_commands_that_import_them() {
+    let sandbox = Sandbox::with_repository();
+    vm(&sandbox, "a", "SQL01");
+    back_up(&sandbox, "a", &["SQL01"]);
+    let done = last(&sandbox.ok(&["restore", "vm", "SQL01@latest", "--path", "out", "--json"]));
+    let import = done["import"].as_array().unwrap();
+    let import = import[1].as_str().unwrap();
+    assert!(import.starts_with("Import-VM -Path 'out"), "{import}");
+    sandbox.fails(2, &["restore", "vm", "SQL01@latest"]);
+    sandbox.fails(
+        2,
+        &[
+            "restore",
+            "vm",
+            "SQL01@latest",
+            "--path",
+            "o",
+            "--disconnect",
+        ],
+    );
+    let folder = format!("dir:{}", sandbox.text("out"));
+    sandbox.fails(2, &["restore", "vm", "SQL01@latest", "--to", &folder]);
+}
