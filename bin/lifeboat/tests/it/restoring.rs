@@ -8,10 +8,16 @@ use crate::sandbox::{Sandbox, flat, json_lines, noise};
 
 const DISK_BYTES: usize = 8 << 20;
 
+/// Makes a simulated host with a name and GUIDs of its own.
+fn new_host(sandbox: &Sandbox, host: &str) {
+    let (name, seed) = (format!("HV-{host}"), host.as_bytes()[0].to_string());
+    sandbox.ok(&["sim", "new", host, "--name", &name, "--seed", &seed]);
+}
+
 /// Makes a VM on the simulated host `host`, whose disk is the returned bytes.
 fn vm(sandbox: &Sandbox, host: &str, name: &str) -> Vec<u8> {
     if !sandbox.path(&format!("{host}/host.json")).exists() {
-        sandbox.ok(&["sim", "new", host]);
+        new_host(sandbox, host);
     }
     let mut bytes = vec![0; DISK_BYTES];
     bytes[..3 << 20].copy_from_slice(&noise(name, 3 << 20));
@@ -64,7 +70,7 @@ fn a_vm_of_one_host_runs_on_another() {
     let sandbox = Sandbox::with_repository();
     let bytes = vm(&sandbox, "a", "SQL01");
     back_up(&sandbox, "a", &["SQL01"]);
-    sandbox.ok(&["sim", "new", "b"]);
+    new_host(&sandbox, "b");
     let before = state(&sandbox, "b");
     let to_b = ["restore", "vm", "SQL01@latest", "--to", "sim:b"];
     let with = |args: &[&str]| sandbox.ok(&[&to_b[..], args].concat());
@@ -169,7 +175,7 @@ fn all_vms_come_back_to_an_empty_host() {
         vm(&sandbox, "a", name);
     }
     back_up(&sandbox, "a", &["--all"]);
-    sandbox.ok(&["sim", "new", "b"]);
+    new_host(&sandbox, "b");
     let all = [
         "restore",
         "all-latest",
@@ -264,7 +270,7 @@ fn a_hosts_settings_go_with_each_run() {
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["nodes"], now["nodes"]);
 
-    sandbox.ok(&["sim", "new", "b"]);
+    new_host(&sandbox, "b");
     let like = [
         "host",
         "switches",
