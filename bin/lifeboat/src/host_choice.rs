@@ -19,9 +19,10 @@ use crate::cli_error::CliError;
 #[cfg(not(windows))]
 use crate::exit_code::ExitCode;
 
-/// The host, and how it is reached.
+/// The host, and how it is reached. It is there when `--host` is, which its group has to be told.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The host")]
+#[group(args = ["host"])]
 pub(crate) struct HostArgs {
     /// The host: local, winrm://USER@HOST, winrms://USER@HOST, dir:FOLDER or sim:FOLDER; or a
     /// cluster, through any of its nodes: cluster:winrm://USER@NODE

@@ -11,7 +11,7 @@ use crate::host_choice::HostArgs;
 use crate::invocation::Invocation;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(mut_arg("host", |host| host.required(false)), after_help = "Examples:
   lifeboat host export --host local
   lifeboat host export SQL01@latest --format json --repo /backup
   lifeboat host export --host winrm://admin@hv1 --format md")]

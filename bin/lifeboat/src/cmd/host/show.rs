@@ -13,7 +13,7 @@ use crate::invocation::Invocation;
 use crate::ui::{Align, Table, Ui, local_time};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(mut_arg("host", |host| host.required(false)), after_help = "Examples:
   lifeboat host show --host local
   lifeboat host show SQL01@latest --repo /backup
   lifeboat host show SQL01@2026-05-01 --repo /backup --json")]
