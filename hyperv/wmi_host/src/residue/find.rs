@@ -1,10 +1,8 @@
 //! Residue of a whole host.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use disk_image::HostPaths;
 use hyperv_host::{Finding, HostError, Severity};
 use uuid::Uuid;
 
@@ -12,6 +10,7 @@ use super::examine::{
     Found, MergeState, file_name, find_checkpoint, find_reference_point, is_checkpoint_file,
     merge_state,
 };
+use super::orphans::orphans_in;
 use super::settle::{Fate, settle};
 use super::{Asker, findings, merge_goes_on};
 use crate::WmiHost;
@@ -393,22 +392,4 @@ fn merge_finding(vm: &VmFacts, state: MergeState) -> Finding {
         _ => Severity::Warn,
     };
     merge_goes_on(vm, state, severity)
-}
-
-/// Lists a folder of the host for checkpoints' files that nothing uses.
-fn orphans_in(bytes: &Arc<dyn HostPaths>, folder: &str, used: &HashSet<String>) -> Vec<String> {
-    let Some(entries) = bytes
-        .locate(folder)
-        .and_then(|path| std::fs::read_dir(path).ok())
-    else {
-        return Vec::new();
-    };
-    let names = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok());
-    names
-        .filter(|name| is_checkpoint_file(&name.to_lowercase()))
-        .map(|name| format!("{folder}\\{name}"))
-        .filter(|path| !used.contains(&path.to_lowercase()))
-        .collect()
 }

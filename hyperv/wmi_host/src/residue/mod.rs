@@ -17,6 +17,7 @@
 mod examine;
 mod find;
 mod findings;
+mod orphans;
 mod settle;
 mod whose;
 

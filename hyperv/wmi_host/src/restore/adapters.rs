@@ -1,6 +1,6 @@
 //! Network adapters: named, addressed, connected (contract 1.4).
 
-use hyperv_host::{AdapterOrder, Finding, HostError, HostErrorKind};
+use hyperv_host::{AdapterOrder, Finding, HostError};
 use wmi::{CimType, EmbeddedInstance, Instance, MethodError, ObjectPath, VIRTUALIZATION, Value};
 
 use super::changed_settings::{
@@ -70,6 +70,9 @@ fn connection_of<'a>(adapter: &Instance, resources: &[&'a Instance]) -> Option<&
     resources.iter().find(is_own).copied()
 }
 
+/// Says whether an adapter is the one of an order.
+type Fits<'a> = dyn Fn(&Instance, &AdapterOrder) -> bool + 'a;
+
 /// Finds each order's adapter: by its address, else by its name, else in order. What is left stays
 /// in `left`. Hosts need not list them in the definition's order. Contract: 1.4 [M]
 fn paired<'a, 'o>(
@@ -85,7 +88,7 @@ fn paired<'a, 'o>(
         own.text("ElementName").as_deref() == Some(order.name.as_str())
     };
     let in_order = |_: &Instance, _: &AdapterOrder| true;
-    let ways: [&dyn Fn(&Instance, &AdapterOrder) -> bool; 3] = [&by_address, &by_name, &in_order];
+    let ways: [&Fits<'_>; 3] = [&by_address, &by_name, &in_order];
     let mut found: Vec<Option<&Instance>> = vec![None; orders.len()];
     for fits in ways {
         for (order, found) in orders.iter().zip(&mut found) {
@@ -150,28 +153,12 @@ impl Wiring<'_> {
         })
     }
 
-    /// Adds a resource and returns what `find` finds afterwards, whatever was answered.
     fn added<T>(
         &self,
         text: String,
         find: impl Fn(&[Instance]) -> Option<T>,
     ) -> Result<T, HostError> {
-        let link = self.link;
-        let added = add_resource(link, self.settings, text);
-        let look = || Ok(find(&resources_of(link, self.settings)?));
-        let found = match &added {
-            Err(error) if is_answer(error) => look(),
-            _ => link.look_for(|_| look()),
-        };
-        let found = found.map_err(|error| host_failure(link.host(), DOING, error))?;
-        match (found, added) {
-            (Some(found), _) => Ok(found),
-            (None, Err(error)) => Err(self.failed(error)),
-            (None, Ok(())) => {
-                let text = format!("{}: {DOING}: it was done, and is not there", link.host());
-                Err(HostError::new(HostErrorKind::Refused, text))
-            }
-        }
+        add_resource(self.link, self.settings, text, DOING, find)
     }
 
     /// Gives an adapter its name and address. One that is to get a new address is sent back without

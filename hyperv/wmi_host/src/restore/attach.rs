@@ -2,13 +2,13 @@
 
 use hyperv_host::{DiskKind, HostError, HostErrorKind, PowerState};
 use vm_config::{ControllerKind, DiskSlot};
-use wmi::{CimType, EmbeddedInstance, Instance, MethodError, ObjectPath, VIRTUALIZATION, WmiError};
+use wmi::{CimType, EmbeddedInstance, Instance, ObjectPath, VIRTUALIZATION};
 
 use super::changed_settings::{add_resource, reference_text, remove_resource};
 use super::paths::take_out;
 use super::planned_vm::resources_of;
 use crate::backup::link::Link;
-use crate::backup::refusal::{is_answer, method_failure};
+use crate::backup::refusal::method_failure;
 use crate::facts::{VmFacts, controllers, disks, parent_of};
 use crate::host_failure::host_failure;
 
@@ -63,10 +63,6 @@ pub(super) fn attach(
 }
 
 impl Attaching<'_> {
-    fn failed(&self) -> impl Fn(MethodError) -> HostError + '_ {
-        |error| method_failure(self.link.host(), DOING, error)
-    }
-
     fn resources(&self) -> Result<Vec<Instance>, HostError> {
         let read = resources_of(self.link, self.settings);
         read.map_err(|error| host_failure(self.link.host(), DOING, error))
@@ -131,28 +127,12 @@ impl Attaching<'_> {
         self.add(medium.to_xml(), is_in)
     }
 
-    /// Adds a resource and returns what `find` finds of it afterwards, whatever was answered.
     fn add<T>(
         &self,
         text: String,
         find: impl Fn(&[Instance]) -> Option<T>,
     ) -> Result<T, HostError> {
-        let link = self.link;
-        let added = add_resource(link, self.settings, text);
-        let look = || Ok(find(&resources_of(link, self.settings)?));
-        let found: Result<Option<T>, WmiError> = match &added {
-            Err(error) if is_answer(error) => look(),
-            _ => link.look_for(|_| look()),
-        };
-        let found = found.map_err(|error| host_failure(link.host(), DOING, error))?;
-        match (found, added) {
-            (Some(found), _) => Ok(found),
-            (None, Err(error)) => Err(self.failed()(error)),
-            (None, Ok(())) => {
-                let text = format!("{}: {DOING}: it was done, and is not there", link.host());
-                Err(HostError::new(HostErrorKind::Refused, text))
-            }
-        }
+        add_resource(self.link, self.settings, text, DOING, find)
     }
 
     fn reference(&self, resource: &Instance) -> Result<String, HostError> {

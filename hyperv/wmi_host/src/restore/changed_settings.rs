@@ -1,10 +1,14 @@
 //! Settings that are sent back changed: text of an embedded instance (contract 0.4).
 
+use hyperv_host::{HostError, HostErrorKind};
 use wmi::{
     CimType, EmbeddedInstance, Instance, MethodError, ObjectPath, VIRTUALIZATION, Value, WmiError,
 };
 
+use super::planned_vm::resources_of;
 use crate::backup::link::{Link, MANAGEMENT_SERVICE};
+use crate::backup::refusal::{is_answer, method_failure};
+use crate::host_failure::host_failure;
 
 /// What of a resource's settings goes along whatever is changed: it says which resource is meant.
 const KEPT: [(&str, CimType); 5] = [
@@ -43,19 +47,34 @@ pub(super) fn modify_resource(link: &Link, text: String) -> Result<(), MethodErr
     Ok(())
 }
 
-/// Adds a resource: `AddResourceSettings`. Whether a failure means that it is not there has to be
-/// looked at.
-pub(super) fn add_resource(
+/// Adds a resource: `AddResourceSettings`. Returns what `find` finds among the resources afterwards,
+/// whatever was answered: hosts report failures of what they have done.
+pub(super) fn add_resource<T>(
     link: &Link,
     settings: &ObjectPath,
     text: String,
-) -> Result<(), MethodError> {
+    doing: &str,
+    find: impl Fn(&[Instance]) -> Option<T>,
+) -> Result<T, HostError> {
     let parameters = [
         ("AffectedConfiguration", Value::from(settings.clone())),
         ("ResourceSettings", Value::from(vec![text])),
     ];
-    link.call(MANAGEMENT_SERVICE, "AddResourceSettings", &parameters)?;
-    Ok(())
+    let added = link.call(MANAGEMENT_SERVICE, "AddResourceSettings", &parameters);
+    let look = || Ok(find(&resources_of(link, settings)?));
+    let found: Result<Option<T>, WmiError> = match &added {
+        Err(error) if is_answer(error) => look(),
+        _ => link.look_for(|_| look()),
+    };
+    let found = found.map_err(|error| host_failure(link.host(), doing, error))?;
+    match (found, added) {
+        (Some(found), _) => Ok(found),
+        (None, Err(error)) => Err(method_failure(link.host(), doing, error)),
+        (None, Ok(_)) => {
+            let text = format!("{}: {doing}: it was done, and is not there", link.host());
+            Err(HostError::new(HostErrorKind::Refused, text))
+        }
+    }
 }
 
 /// Removes a resource: `RemoveResourceSettings`. One that is gone already is removed.
@@ -67,10 +86,7 @@ pub(super) fn remove_resource(link: &Link, resource: &Instance) -> Result<(), Me
     let removed = link.call_patiently(MANAGEMENT_SERVICE, method, &parameters);
     match removed {
         Ok(_) => Ok(()),
-        Err(error) if is_gone(link, &path) => {
-            let _ = error;
-            Ok(())
-        }
+        Err(_) if is_gone(link, &path) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -94,9 +94,8 @@ fn request_off(link: &Link, vm: &VmFacts, doing: &str) -> Result<(), HostError> 
             return Ok(());
         }
         // What it answered counts only where the VM did not get there.
-        match asked.take() {
-            Some(Err(error)) => return Err(method_failure(link.host(), doing, error)),
-            Some(Ok(())) | None => {}
+        if let Some(Err(error)) = asked.take() {
+            return Err(method_failure(link.host(), doing, error));
         }
         if waited >= WAY_MAX {
             let is = now.map_or("gone", |now| now.state_text);
