@@ -19,7 +19,7 @@ const TEXTS: [&str; 8] = [
 ];
 
 /// Options of other programs: systemctl, cargo.
-const OTHERS: [&str; 2] = ["now", "lib"];
+const OTHERS: [&str; 4] = ["now", "lib", "bucket", "object-lock-enabled-for-bucket"];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {

@@ -89,6 +89,7 @@ impl ExitCode {
     pub(crate) fn of_store(kind: StoreErrorKind) -> Self {
         match kind {
             StoreErrorKind::NotFound => Self::NoRepository,
+            StoreErrorKind::MediumAbsent => Self::MediumAbsent,
             StoreErrorKind::NoSpace => Self::NoSpace,
             StoreErrorKind::Denied => Self::MissingRights,
             _ => Self::Failed,
@@ -170,6 +171,7 @@ mod tests {
             (ExitCode::of_repository(RepositoryErrorKind::Store), 1),
             (ExitCode::of_store(StoreErrorKind::NotFound), 10),
             (ExitCode::of_store(StoreErrorKind::Denied), 22),
+            (ExitCode::of_store(StoreErrorKind::MediumAbsent), 15),
             (ExitCode::of_store(StoreErrorKind::Io), 1),
             (ExitCode::of_disk(DiskErrorKind::Ambiguous), 2),
             (ExitCode::of_disk(DiskErrorKind::NoSpace), 14),

@@ -23,7 +23,7 @@ const ID_DIGITS: usize = 10;
   lifeboat prune --keep-last 3 --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run --repo /backup
   lifeboat prune --vm SQL01 --keep-daily 30 --repo /backup
 
-Without --keep options the rules of `lifeboat repo keep` are followed. The newest restore point of a
+Where no rules are given, those of `lifeboat repo keep` are followed. The newest restore point of a
 VM, and what is pinned or held, is never removed. `lifeboat repo collect` frees the space.")]
 pub(crate) struct PruneArgs {
     #[command(flatten)]
