@@ -90,10 +90,8 @@ impl Making<'_> {
             let mut vms = vm_names(link)?.into_iter();
             Ok(vms.find(|(_, own)| *own == name).map(|(id, _)| id))
         };
-        let found = match &asked {
-            Err(error) if is_answer(error) => look(),
-            _ => link.look_for(|_| look()),
-        };
+        // Hosts report failures of what they do all the same, and may be at it still.
+        let found = link.look_for(|_| look());
         let found = found.map_err(|error| host_failure(link.host(), DOING, error))?;
         if let Some(id) = found {
             change(entry, |own| own.made = Some(id))?;

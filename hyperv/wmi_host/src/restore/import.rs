@@ -141,18 +141,14 @@ impl Importing<'_> {
             Ok(made) => made,
             Err(error) => {
                 let answered = is_answer(&error);
-                // A job that failed may have made it all the same.
-                let found = match answered {
-                    true => self.found(entry),
-                    false => link.look_for(|_| self.found(entry)),
-                };
-                let found = found.ok().flatten();
+                // Hosts report failures of what they do all the same, and may be at it still.
+                let found = link.look_for(|_| self.found(entry)).ok().flatten();
                 match found {
                     Some(planned) if !answered => return known(entry, planned),
                     Some(planned) => {
                         known(entry, planned)?;
                     }
-                    // What the host has refused does not come about later.
+                    // What the host has refused does not come about much later.
                     None if answered => change(entry, |own| own.asked = None)?,
                     None => {}
                 }

@@ -6,7 +6,7 @@ use wmi::{Completed, Instance, MethodError, ObjectPath, Value, WmiError};
 use super::findings;
 use super::planned_vm::{PlannedVm, planned_vms};
 use crate::backup::link::{Link, MANAGEMENT_SERVICE};
-use crate::backup::refusal::{is_answer, method_failure};
+use crate::backup::refusal::method_failure;
 use crate::facts::VmFacts;
 use crate::host_failure::host_failure;
 
@@ -86,7 +86,7 @@ pub(super) fn realize(
     let parameters = [("PlannedSystem", Value::from(planned.path.clone()))];
     let realized = link.call(MANAGEMENT_SERVICE, "RealizePlannedSystem", &parameters);
     if let Err(error) = realized
-        && !took_place(link, planned, is_answer(&error)).unwrap_or(false)
+        && !took_place(link, planned).unwrap_or(false)
     {
         return Err(method_failure(link.host(), DOING, error));
     }
@@ -122,15 +122,11 @@ pub(super) fn without_memory(
 
 /// Returns whether a realisation that seems to have failed took place: the VM is there, and the
 /// planned one is not any more.
-fn took_place(link: &Link, planned: &PlannedVm, answered: bool) -> Result<bool, WmiError> {
-    let look = || {
+fn took_place(link: &Link, planned: &PlannedVm) -> Result<bool, WmiError> {
+    let look = |_| {
         let still = planned_vms(link)?.iter().any(|own| own.id == planned.id);
         let there = link.patiently(|| VmFacts::is_here(&*link.session, planned.id))?;
         Ok((there && !still).then_some(()))
     };
-    let found = match answered {
-        true => look()?,
-        false => link.look_for(|_| look())?,
-    };
-    Ok(found.is_some())
+    Ok(link.look_for(look)?.is_some())
 }
