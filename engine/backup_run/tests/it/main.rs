@@ -11,5 +11,6 @@ mod leaving_out;
 mod on_simulated_host;
 mod quiet;
 mod repository_in_folder;
+mod restored_to_host;
 mod through_vss;
 mod whole_tree;

@@ -22,10 +22,10 @@ pub(crate) const DISK_BYTES: usize = 64 * CHUNK;
 
 /// A simulated host, and a repository for it.
 pub(crate) struct Stage {
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
     pub(crate) sim: Arc<SimHost>,
-    session: Arc<SimSession>,
-    host: WmiHost,
+    pub(crate) session: Arc<SimSession>,
+    pub(crate) host: WmiHost,
     pub(crate) repository: Repository,
     pub(crate) options: BackupOptions,
 }
@@ -57,7 +57,7 @@ impl Stage {
             session,
             sim,
             options: BackupOptions::default(),
-            _folder: folder,
+            folder,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use block_io::DiskErrorKind;
 use disk_image::{DiskImage, ImageFormat, OpenOptions, open};
 use hyperv_host::{DiskChanges, RestoreHost, TargetVm};
@@ -104,7 +106,9 @@ pub(crate) fn changed_ranges(
     is_there: bool,
 ) -> Option<block_io::ByteRanges> {
     let cursor = stream.cursor.as_deref().filter(|_| is_there)?;
-    match host.changes_since(&vm.identity, slot, cursor) {
+    // Points keep what a host gave in base64.
+    let cursor = String::from_utf8(STANDARD.decode(cursor).ok()?).ok()?;
+    match host.changes_since(&vm.identity, slot, &cursor) {
         Ok(DiskChanges::Ranges { ranges, .. }) => {
             Some(ranges.rounded(repository.chunk_bytes().into(), stream.size_bytes))
         }

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
+mod checkpoints;
 mod faults;
 mod host_double;
 mod in_place;
 mod new_vm;
+mod parts;
 mod world;

@@ -307,7 +307,8 @@ pub(crate) fn point_of(run: &RunWriter, content: &[Vec<u8>]) -> RestorePoint {
             slot: Some(serde_json::to_value(slot(number)).unwrap()),
             format: Some("vhdx".to_owned()),
             disk_id: Some(Uuid::from_u128(disk as u128 + 1).to_string()),
-            cursor: Some("then".to_owned()),
+            // "then".
+            cursor: Some("dGhlbg==".to_owned()),
             ..store(run, StreamRole::Disk, name, bytes.clone())
         });
     }
