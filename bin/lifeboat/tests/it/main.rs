@@ -6,6 +6,8 @@
 )]
 
 mod all_checkpoints;
+#[cfg(target_os = "linux")]
+mod boots;
 mod commands;
 mod copies;
 mod deduplication;
