@@ -111,15 +111,19 @@ fn kernel_package(cache: &Path) -> Option<PathBuf> {
         .output()
         .unwrap();
     let depends = String::from_utf8_lossy(&depends.stdout).into_owned();
-    let names = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
-    let fetched = names.filter(|name| name.starts_with("linux-image-")).any(|name| {
-        Command::new("apt-get")
-            .args(["download", "-qq", name])
-            .current_dir(fresh.path())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    });
+    let names = depends
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Depends: "));
+    let fetched = names
+        .filter(|name| name.starts_with("linux-image-"))
+        .any(|name| {
+            Command::new("apt-get")
+                .args(["download", "-qq", name])
+                .current_dir(fresh.path())
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
+        });
     let found = fs::read_dir(fresh.path()).unwrap().next();
     let Some(package) = found.filter(|_| fetched) else {
         skip("Debian's kernel cannot be fetched from here");

@@ -68,7 +68,13 @@ fn backed_up(name: &str, generation: u32, guest: &Path) -> Sandbox {
 /// Restores the VM as it was on Hyper-V, and returns its VHDX.
 fn restored_vhdx(sandbox: &Sandbox, name: &str) -> PathBuf {
     let folder = sandbox.text("restored");
-    sandbox.ok(&["restore", "vm", &format!("{name}@latest"), "--path", &folder]);
+    sandbox.ok(&[
+        "restore",
+        "vm",
+        &format!("{name}@latest"),
+        "--path",
+        &folder,
+    ]);
     sandbox.path(&format!("restored/Virtual Hard Disks/{name}.vhdx"))
 }
 
@@ -91,13 +97,28 @@ fn a_generation_1_vm_starts_from_its_restored_vhdx_and_under_libvirts_arguments(
     let drive = format!("if=none,id=disk,format=vhdx,file={}", vhdx.display());
     let report = boot(
         &[
-            "qemu-system-x86_64", "-machine", "pc", "-accel", EMULATED, "-cpu", "max", "-m", "512",
-            "-nodefaults", "-drive", &drive, "-device", "ide-hd,bus=ide.0,drive=disk",
+            "qemu-system-x86_64",
+            "-machine",
+            "pc",
+            "-accel",
+            EMULATED,
+            "-cpu",
+            "max",
+            "-m",
+            "512",
+            "-nodefaults",
+            "-drive",
+            &drive,
+            "-device",
+            "ide-hd,bus=ide.0,drive=disk",
         ],
         &[],
     );
     assert_eq!(report, GuestReport::whole("bios"));
-    assert_eq!(boots_by_script(&sandbox, "Gen1", &[]), GuestReport::whole("bios"));
+    assert_eq!(
+        boots_by_script(&sandbox, "Gen1", &[]),
+        GuestReport::whole("bios")
+    );
 }
 
 #[test]
@@ -113,9 +134,26 @@ fn a_generation_2_vm_starts_from_its_restored_vhdx_and_under_libvirts_arguments(
     let drive = format!("if=none,id=disk,format=vhdx,file={}", vhdx.display());
     let report = boot(
         &[
-            "qemu-system-x86_64", "-machine", "q35", "-accel", EMULATED, "-cpu", "max", "-m", "512",
-            "-nodefaults", "-drive", &code, "-drive", &vars, "-drive", &drive,
-            "-device", "virtio-scsi-pci,id=scsi", "-device", "scsi-hd,bus=scsi.0,drive=disk",
+            "qemu-system-x86_64",
+            "-machine",
+            "q35",
+            "-accel",
+            EMULATED,
+            "-cpu",
+            "max",
+            "-m",
+            "512",
+            "-nodefaults",
+            "-drive",
+            &code,
+            "-drive",
+            &vars,
+            "-drive",
+            &drive,
+            "-device",
+            "virtio-scsi-pci,id=scsi",
+            "-device",
+            "scsi-hd,bus=scsi.0,drive=disk",
         ],
         &[],
     );

@@ -12,6 +12,7 @@ mod commands;
 mod copies;
 mod deduplication;
 mod doctor;
+mod elsewhere;
 mod exit_codes;
 mod independent_reader;
 mod keys;
