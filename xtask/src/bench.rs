@@ -181,6 +181,11 @@ fn compete(contender: &dyn Contender, image: &Image) -> Result<Row, String> {
     }
     // Four gigabytes less in the page cache, and the random reads cannot hit them.
     std::fs::remove_file(contender.restored()).map_err(|error| error.to_string())?;
+    if let Some((command, vhdx)) = contender.restore_vhdx() {
+        row.restore_vhdx = Some(measure::run(command)?);
+        row.restored_right &= measure::same_disk(&vhdx, &image.second_raw)?;
+        std::fs::remove_file(vhdx).map_err(|error| error.to_string())?;
+    }
 
     row.check = contender.check().map(measure::run).transpose()?;
     match contender.random_reads(image) {

@@ -277,3 +277,56 @@ fn a_shell_gives_qemu_what_is_meant_whatever_things_are_called() {
     let vars = std::fs::read_to_string(folder.path().join("vm's VARS")).unwrap();
     assert_eq!(vars, "variables");
 }
+
+/// Starts the script with a QEMU that stops before the first instruction, and ends it.
+#[cfg(unix)]
+#[test]
+fn qemu_takes_every_kind_of_script() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    if !have_tool("qemu-system-x86_64", &["--version"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let variables = folder.path().join("template");
+    std::fs::write(&variables, vec![0; 512 << 10]).unwrap();
+    for (generation, count, virtio) in [(1, 0, false), (1, 4, false), (2, 8, false), (2, 3, true)] {
+        let kinds = [ControllerKind::Ide, ControllerKind::Scsi];
+        let slots: Vec<_> = (0..count)
+            .map(|number| slot(kinds[usize::from(number > 1)], number / 2, number % 2))
+            .collect();
+        let (mut vm, mut own) = (vm(generation, &slots), disks(&slots));
+        vm.memory.startup_mib = 128;
+        for disk in &mut own {
+            disk.format = DiskFormat::Raw;
+            std::fs::write(folder.path().join(&disk.file_name), vec![0; 1 << 20]).unwrap();
+        }
+        if let Some(last) = own.last_mut() {
+            last.sector_bytes = 4096;
+        }
+        let domain = Domain::of(&DomainOrder {
+            virtio,
+            ..order(&vm, &own, &[])
+        });
+        let script = folder.path().join("vm.sh");
+        std::fs::write(&script, domain.to_script("variables")).unwrap();
+        let mut child = Command::new("sh")
+            .arg(&script)
+            .args([
+                "-S", "-display", "none", "-monitor", "none", "-qmp", "stdio",
+            ])
+            .env("ACCEL", "tcg,tb-size=16")
+            .env("OVMF_CODE", &variables)
+            .env("OVMF_VARS", &variables)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let quit = b"{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"quit\"}\n";
+        // A QEMU that does not like its arguments has ended by now: its words tell why.
+        let sent = child.stdin.as_mut().unwrap().write_all(quit);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && sent.is_ok(), "{output:?}");
+    }
+}

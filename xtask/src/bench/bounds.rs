@@ -114,6 +114,7 @@ fn changed_ranges(found: &Findings) -> Vec<Bound> {
 
 fn restore(found: &Findings, own: Option<&Row>) -> Vec<Bound> {
     let restore = own.and_then(|row| row.restore);
+    let into_vhdx = own.and_then(|row| row.restore_vhdx);
     vec![
         faster("restore", 1.5, found, |row| row.restore),
         at_most(
@@ -125,6 +126,16 @@ fn restore(found: &Findings, own: Option<&Row>) -> Vec<Bound> {
             "restore: wall seconds, 1.3 times its parts over the cores, or the disk",
             1.3 * found.restore_floor.wall_seconds(cores(found)),
             restore.map(|restore| restore.wall_seconds),
+        ),
+        at_most(
+            "restore into a VHDX: processor seconds, 1.3 times the same parts",
+            1.3 * found.restore_floor.processor_seconds(),
+            into_vhdx.map(|restore| restore.processor_seconds),
+        ),
+        at_most(
+            "restore into a VHDX: wall seconds, 1.3 times the same parts over the cores, or the disk",
+            1.3 * found.restore_floor.wall_seconds(cores(found)),
+            into_vhdx.map(|restore| restore.wall_seconds),
         ),
     ]
 }
@@ -216,6 +227,7 @@ mod tests {
             first: took(seconds, seconds, 100),
             second: took(seconds, seconds, 100),
             restore: took(seconds, seconds, 100),
+            restore_vhdx: took(seconds, seconds, 100).filter(|_| tool == "lifeboat"),
             restored_right: true,
             growth_bytes: 70 << 20,
             random_reads_per_second: Some(reads),
@@ -280,7 +292,7 @@ mod tests {
         assert!(judged(&rows).iter().all(|(_, holds)| holds.is_none()));
         let missed = verdicts(&[row("lifeboat", 30.0, 2500.0)], false);
         // Against its own parts it is measured without any peer.
-        assert_eq!(missed.len(), 4, "{missed:?}");
+        assert_eq!(missed.len(), 6, "{missed:?}");
     }
 
     #[test]

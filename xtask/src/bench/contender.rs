@@ -25,6 +25,10 @@ pub(crate) trait Contender {
     fn restore(&self) -> Command;
     /// Where [`Contender::restore`] puts the disk.
     fn restored(&self) -> PathBuf;
+    /// Restores the newest backup into a VHDX, and where; of ours alone, which is bound to it.
+    fn restore_vhdx(&self) -> Option<(Command, PathBuf)> {
+        None
+    }
     /// What the restored file must equal.
     fn expected(&self, image: &Image) -> PathBuf {
         image.second.clone()

@@ -93,9 +93,12 @@ impl Lifeboat {
     }
 
     pub(crate) fn restore_disk(&self) -> Command {
+        self.restore_as("raw", &self.restored_disk())
+    }
+
+    fn restore_as(&self, format: &str, out: &Path) -> Command {
         let mut command = self.command(&["restore", "disk", "disk@latest", "--disk", "0"]);
-        command.args(["--format", "raw", "-o"]);
-        command.arg(self.restored_disk());
+        command.args(["--format", format, "-o"]).arg(out);
         command
     }
 
@@ -148,6 +151,11 @@ impl Contender for Lifeboat {
 
     fn restored(&self) -> PathBuf {
         self.restored_disk()
+    }
+
+    fn restore_vhdx(&self) -> Option<(Command, PathBuf)> {
+        let out = self.place.output.join("disk.vhdx");
+        Some((self.restore_as("vhdx", &out), out))
     }
 
     fn check(&self) -> Option<Command> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use block_io::BlockDevice as _;
 use serde::Serialize;
 
 /// GNU time: the resources of a child without unsafe code.
@@ -121,6 +122,26 @@ pub(crate) fn same_content(left: &Path, right: &Path) -> Result<bool, String> {
         if lengths.0 == 0 {
             return Ok(true);
         }
+    }
+}
+
+/// Says whether an image holds the disk that lies in `raw`.
+pub(crate) fn same_disk(image: &Path, raw: &Path) -> Result<bool, String> {
+    let options = disk_image::OpenOptions::default();
+    let disk = disk_image::open(image, &options).map_err(|error| error.to_string())?;
+    let mut raw = File::open(raw).map_err(|error| error.to_string())?;
+    let (mut expected, mut found) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    let mut offset = 0;
+    loop {
+        let length = read_full(&mut raw, &mut expected)?;
+        if length == 0 {
+            return Ok(offset == disk.size_bytes());
+        }
+        let read = disk.read_at(offset, &mut found[..length]);
+        if read.is_err() || found[..length] != expected[..length] {
+            return Ok(false);
+        }
+        offset += u64::try_from(length).unwrap_or_default();
     }
 }
 

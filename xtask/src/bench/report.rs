@@ -61,6 +61,8 @@ pub(crate) struct Row {
     pub(crate) second: Option<Measurement>,
     pub(crate) growth_bytes: u64,
     pub(crate) restore: Option<Measurement>,
+    /// The same into a VHDX, where the tool is ours.
+    pub(crate) restore_vhdx: Option<Measurement>,
     /// Reading everything back, where the tool is ours.
     pub(crate) check: Option<Measurement>,
     pub(crate) restored_right: bool,
@@ -86,7 +88,13 @@ impl Row {
     }
 
     pub(crate) fn peak_memory_bytes(&self) -> Option<u64> {
-        let steps = [self.first, self.second, self.restore, self.check];
+        let steps = [
+            self.first,
+            self.second,
+            self.restore,
+            self.restore_vhdx,
+            self.check,
+        ];
         steps
             .iter()
             .flatten()
@@ -98,11 +106,12 @@ impl Row {
     pub(crate) fn summary(&self) -> String {
         let seconds = |step: Option<Measurement>| step.map_or(f64::NAN, |m| m.wall_seconds);
         format!(
-            "first {:.1} s, second {:.1} s (+{} MiB), restore {:.1} s",
+            "first {:.1} s, second {:.1} s (+{} MiB), restore {:.1} s (into a VHDX {:.1} s)",
             seconds(self.first),
             seconds(self.second),
             self.growth_bytes >> 20,
-            seconds(self.restore)
+            seconds(self.restore),
+            seconds(self.restore_vhdx)
         )
     }
 }
@@ -185,6 +194,14 @@ fn parts(found: &Findings) -> String {
         restore.write_wall_seconds,
         restore.processor_seconds(),
     ));
+    for row in &found.rows {
+        if let Some(took) = row.restore_vhdx {
+            text.push_str(&format!(
+                "Restore into a VHDX: {:.2} / {:.2}.\n",
+                took.wall_seconds, took.processor_seconds
+            ));
+        }
+    }
     if let Some(changed) = &found.changed {
         let parts = components(&changed.floor);
         text.push_str(&format!("Changed ranges: {parts}.\n"));
