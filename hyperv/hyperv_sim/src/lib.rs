@@ -156,6 +156,7 @@ mod ledger;
 mod merging;
 mod migration;
 mod mounted_image;
+mod plain_change;
 mod planned_vm;
 mod power;
 mod power_state;

@@ -39,6 +39,9 @@ impl HostState {
         self.forget_changes(&vm)?;
         self.copy_state_files(&planned, &vm)?;
         self.facts_mut().planned.remove(&id);
+        // A role of this identity is about this VM again.
+        let cluster = self.membership.as_deref();
+        vm.is_clustered = cluster.is_some_and(|own| own.facts.roles.contains_key(&id));
         self.vms.insert(id, vm);
         self.write_all_files(id)?;
         self.vm_mut(id).map(|_| ())

@@ -71,7 +71,7 @@ impl HostState {
         })
     }
 
-    /// A disk that is not there, that cannot be opened, or that another VM has. The numbers are
+    /// A disk that is not there, that cannot be opened, or that another VM or the host itself has. The numbers are
     /// those that `Compare-VM` is known to show, as far as they are known. Contract: 4.1 [M]
     fn wrong_disk(&self, vm: &Vm, path: &str) -> Option<Incompatibility> {
         let missing = || (40010, format!("The attachment '{path}' was not found."));
@@ -94,12 +94,19 @@ impl HostState {
             );
             return Some((40012, what));
         }
-        let chain = self.chain_of(&local).err()?;
-        let what = format!(
-            "The virtual hard disk '{path}' of '{}' cannot be opened: {chain}",
-            vm.name
-        );
-        Some((40020, what.replace('\n', " ")))
+        if let Err(chain) = self.chain_of(&local) {
+            let what = format!(
+                "The virtual hard disk '{path}' of '{}' cannot be opened: {chain}",
+                vm.name
+            );
+            return Some((40020, what.replace('\n', " ")));
+        }
+        let mut mounted = self.facts.mounted.iter();
+        let is_mounted = mounted.any(|image| image.path.eq_ignore_ascii_case(path));
+        is_mounted.then(|| {
+            let what = format!("The attachment '{path}' is in use by the host itself.");
+            (40012, what)
+        })
     }
 
     /// Memory that the host does not have. Contract: 4.1 [M]

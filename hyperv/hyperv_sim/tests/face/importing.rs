@@ -4,7 +4,7 @@ use hyperv_sim::{DiskSpec, Ledger, PowerState, Profile, VmSpec};
 use uuid::Uuid;
 use wmi::{CimType, EmbeddedInstance, Instance, ObjectPath, Value, WmiSession};
 
-use crate::fixture::{Called, DISK_BYTES, SNAPSHOTS, SYSTEMS, TestHost, guid};
+use crate::fixture::{Called, DISK_BYTES, IMAGES, SNAPSHOTS, SYSTEMS, TestHost, guid};
 
 const VHD: &str = "Microsoft:Hyper-V:Virtual Hard Disk";
 
@@ -306,6 +306,12 @@ fn a_disk_of_another_vm_and_a_chain_without_its_base_are_refused() {
         lead_to_copy(test, &checkpoint);
     }
     on_planned(test, "ValidatePlannedSystem", &planned).unwrap();
+    let disk = media(test, &settings(test, &planned)).remove(0);
+    let attached = [("Path", Value::from(disk.texts("HostResource").remove(0)))];
+    test.call(IMAGES, "AttachVirtualHardDisk", &attached)
+        .unwrap();
+    let found = messages(test, &planned);
+    assert!(found[0].contains("by the host itself"), "{found:#?}");
     // A base that is not beside its child is looked for where it was when the child was made.
     let drive = test.host.drives().unwrap().remove(0).1;
     for folder in ["Copy", "Hyper-V/SQL01"] {
