@@ -7,6 +7,7 @@ mod changes;
 mod imports;
 mod matrix;
 mod parts;
+mod residue;
 #[path = "../flow/run.rs"]
 #[expect(dead_code, reason = "shared with the tests of backups")]
 mod run;
