@@ -18,7 +18,7 @@ const TEXTS: [&str; 8] = [
     "docs/operate",
 ];
 
-/// Options of other programs: systemctl, cargo.
+/// Options of other programs: systemctl, cargo, aws.
 const OTHERS: [&str; 4] = ["now", "lib", "bucket", "object-lock-enabled-for-bucket"];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

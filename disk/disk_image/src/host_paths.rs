@@ -166,7 +166,7 @@ fn is_new_name(name: &str) -> bool {
         && name.chars().all(is_plain)
         && !name.ends_with(['.', ' '])
         && !DEVICES.contains(&stem.as_str())
-        && !NUMBERED.iter().any(|device| is_numbered(device))
+        && !NUMBERED.iter().any(is_numbered)
 }
 
 #[cfg(test)]

@@ -180,7 +180,11 @@ fn show_offers(ui: &Ui, point: &RestorePoint) {
         ));
     }
     for offer in &offers {
-        let word = if offer.possible { "can restore" } else { "cannot" };
+        let word = if offer.possible {
+            "can restore"
+        } else {
+            "cannot"
+        };
         let note = match offer.note.is_empty() {
             true => String::new(),
             false => format!(": {}", offer.note),
