@@ -44,6 +44,18 @@ pub(super) fn begin_entry(
     journal.begin(entry)
 }
 
+/// Changes what is written down of the restore.
+pub(super) fn change(
+    entry: &mut OpenEntry,
+    change: impl FnOnce(&mut RestoreEntry),
+) -> Result<(), HostError> {
+    entry.change(|entry| {
+        if let Some(restore) = &mut entry.restore {
+            change(restore);
+        }
+    })
+}
+
 /// Lists the GUIDs of the VMs that a host has: one call.
 pub(super) fn vm_ids(link: &Link) -> Result<Vec<Uuid>, WmiError> {
     Ok(vm_names(link)?.into_iter().map(|(id, _)| id).collect())

@@ -12,19 +12,18 @@ use super::adapters::{Wiring, set_adapters};
 use super::checkpoint_disks::CheckpointDisks;
 use super::checkpoints::settle_checkpoints;
 use super::definition::Definition;
-use super::entry::{Begun, begin_entry, vm_names};
+use super::entry::{Begun, begin_entry, change, vm_names};
 use super::paths::{Placing, place_disks};
 use super::planned_vm::{
     PlannedKind, PlannedVm, active_settings, find_planned, named_by, settings_of,
 };
 use super::realize::{realize, validate, without_memory};
-use super::settle::{give_up, take_up};
+use super::settle::{give_up, take_up, taken_up};
 use super::{changed_settings::modify_system, findings};
 use crate::WmiHost;
 use crate::backup::link::{Link, MANAGEMENT_SERVICE};
 use crate::backup::refusal::{is_answer, method_failure};
 use crate::backup::stop_if_cancelled;
-use crate::facts::VmFacts;
 use crate::host_failure::host_failure;
 use crate::journal::{OpenEntry, RestoreEntry};
 use crate::residue::Found;
@@ -79,15 +78,6 @@ pub(crate) fn import(
             Ok(vm)
         }
         Err(error) => Err(give_up(&link, entry, error)),
-    }
-}
-
-/// Takes a VM that is made for that of its restore.
-pub(super) fn taken_up(vm: &VmFacts, entry: OpenEntry) -> RestoredVm {
-    RestoredVm {
-        identity: vm.identity(),
-        name: vm.name.clone(),
-        findings: findings::close(entry).into_iter().collect(),
     }
 }
 
@@ -189,8 +179,6 @@ impl Importing<'_> {
         entry: &mut OpenEntry,
     ) -> Result<RestoredVm, HostError> {
         let (link, order) = (self.link, self.order);
-        let failed =
-            |doing: &'static str| move |error: WmiError| host_failure(link.host(), doing, error);
         self.step("setting names and folders")?;
         self.name_and_folders(planned)?;
         self.step("looking at the checkpoints")?;
@@ -200,7 +188,8 @@ impl Importing<'_> {
         self.place(planned)?;
         self.step("connecting the network adapters")?;
         let active = active_settings(link, planned.id);
-        let active = active.map_err(failed("reading the planned VM"))?;
+        let active =
+            active.map_err(|error| host_failure(link.host(), "reading the planned VM", error))?;
         let wiring = Wiring {
             link,
             computer: self.computer,
@@ -307,18 +296,6 @@ const FOLDERS_OF_SOME: [&str; 1] = ["GuestStateDataRoot"];
 fn known(entry: &mut OpenEntry, planned: PlannedVm) -> Result<PlannedVm, HostError> {
     change(entry, |own| own.made = Some(planned.id))?;
     Ok(planned)
-}
-
-/// Changes what is written down of the restore.
-pub(super) fn change(
-    entry: &mut OpenEntry,
-    change: impl FnOnce(&mut RestoreEntry),
-) -> Result<(), HostError> {
-    entry.change(|entry| {
-        if let Some(restore) = &mut entry.restore {
-            change(restore);
-        }
-    })
 }
 
 /// Makes the error of an import that the host refuses. That another VM has the identity is told by

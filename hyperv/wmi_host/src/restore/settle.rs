@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyperv_host::{Finding, HostError, PowerState};
+use hyperv_host::{Finding, HostError, PowerState, RestoredVm};
 use jiff::SignedDuration;
 
 use super::entry::vm_names;
@@ -242,6 +242,15 @@ pub(super) fn take_up(
         }
     }
     Ok(made)
+}
+
+/// Takes a VM that is made for that of its restore.
+pub(super) fn taken_up(vm: &VmFacts, entry: OpenEntry) -> RestoredVm {
+    RestoredVm {
+        identity: vm.identity(),
+        name: vm.name.clone(),
+        findings: findings::close(entry).into_iter().collect(),
+    }
 }
 
 /// Finds the VM that came of a restore: by its GUID, or by the name that only the restore gives.
