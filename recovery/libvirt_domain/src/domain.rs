@@ -24,6 +24,10 @@ pub struct DomainOrder<'a> {
     pub networks: &'a [(String, String)],
     /// The guest is Windows.
     pub windows: bool,
+    /// No adapter is connected.
+    pub disconnected: bool,
+    /// Each adapter gets a new MAC address.
+    pub new_mac: bool,
     /// The guest has the drivers of virtio: disks that were SCSI's and adapters use them.
     pub virtio: bool,
 }
@@ -165,11 +169,11 @@ impl Domain {
                 .network_adapters
                 .iter()
                 .map(|adapter| Adapter {
-                    mac_address: mac_address(&adapter.mac_address),
+                    mac_address: mac_address(&adapter.mac_address).filter(|_| !order.new_mac),
                     network: network(adapter, order.networks)
                         .unwrap_or("default")
                         .to_owned(),
-                    connected: !adapter.switch_name.is_empty(),
+                    connected: !adapter.switch_name.is_empty() && !order.disconnected,
                 })
                 .collect(),
             windows: order.windows,

@@ -95,7 +95,8 @@ fn guest_state(order: &DomainOrder<'_>) -> Option<Finding> {
 fn networks(order: &DomainOrder<'_>) -> Option<Finding> {
     let adapters = order.configuration.network_adapters.iter();
     let mut unmapped: Vec<&str> = adapters
-        .filter(|own| !own.switch_name.is_empty() && network(own, order.networks).is_none())
+        .filter(|own| !own.switch_name.is_empty() && !order.disconnected)
+        .filter(|own| network(own, order.networks).is_none())
         .map(|own| own.switch_name.as_str())
         .collect();
     unmapped.sort_unstable();

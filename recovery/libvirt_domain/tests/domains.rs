@@ -1,7 +1,5 @@
 //! Domains, as libvirt's own schema and a shell read them.
 
-#![expect(clippy::unwrap_used, reason = "this is all test code")]
-
 use std::process::Command;
 
 use disk_model::independent_tools::{have_tool, run};
@@ -82,6 +80,8 @@ fn order<'a>(
         folder: "/srv/restored & more",
         networks,
         windows: false,
+        disconnected: false,
+        new_mac: false,
         virtio: false,
     }
 }
@@ -171,6 +171,18 @@ fn networks_clocks_and_addresses_are_those_that_were_asked_for() {
         assert!(xml.contains(part), "{part} is not in {xml}");
     }
     assert!(!ids(&linux).contains(&"POINT-NETWORK"));
+    let apart = Domain::of(&DomainOrder {
+        disconnected: true,
+        new_mac: true,
+        ..order(&vm, &[], &[])
+    });
+    assert!(!ids(&apart).contains(&"POINT-NETWORK"));
+    let xml = apart.to_xml();
+    assert_eq!(xml.matches("<link state=\"down\"/>").count(), 2, "{xml}");
+    assert!(
+        !xml.contains("<mac ") && !apart.to_script("v").contains("netdev"),
+        "{xml}"
+    );
     let windows = Domain::of(&DomainOrder {
         windows: true,
         ..order(&vm, &[], &networks)
@@ -251,7 +263,7 @@ fn a_shell_gives_qemu_what_is_meant_whatever_things_are_called() {
     let path = std::env::var("PATH").unwrap();
     let output = Command::new("sh")
         .arg(&script)
-        .arg("-an 'other'")
+        .args(["-an 'other'", "last"])
         .env("PATH", format!("{}:{path}", folder.path().display()))
         .env("ACCEL", "tcg")
         .env("OVMF_VARS", folder.path().join("template"))
@@ -271,6 +283,7 @@ fn a_shell_gives_qemu_what_is_meant_whatever_things_are_called() {
         "e1000e,netdev=net0,mac=00:15:5d:01:ab:02",
         "e1000e",
         "-an 'other'",
+        "last",
     ] {
         assert!(words.contains(&word), "{word:?} is not in {words:#?}");
     }

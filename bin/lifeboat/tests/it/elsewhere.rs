@@ -107,6 +107,7 @@ fn disks_alone_come_in_one_format_and_what_makes_no_sense_is_refused() {
     let with = |more: &[&'static str]| [&vm[..], more].concat();
     sandbox.fails(2, &with(&["--map-switch", "LAN=office"]));
     sandbox.fails(2, &with(&["--map-switch", "LAN", "--libvirt"]));
+    sandbox.fails(2, &with(&["--map-switch", "LAN=office", "--format", "raw"]));
     sandbox.fails(2, &with(&["--virtio"]));
     let error = sandbox.fails(1, &with(&["--format", "vhdx", "--libvirt"]));
     assert!(error.contains("libvirt knows no VHDX"), "{error}");

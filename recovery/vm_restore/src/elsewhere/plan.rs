@@ -31,6 +31,10 @@ pub struct ElsewhereOrder {
 pub struct DomainOrder {
     /// Names of switches, and the libvirt network that each becomes.
     pub networks: Vec<(String, String)>,
+    /// No adapter is connected.
+    pub disconnected: bool,
+    /// Each adapter gets a new MAC address.
+    pub new_mac: bool,
     /// The guest has virtio's drivers, and is to use them.
     pub virtio: bool,
 }
@@ -226,6 +230,8 @@ fn domain_files(
         folder: &absolute.display().to_string(),
         networks: &order.networks,
         windows,
+        disconnected: order.disconnected,
+        new_mac: order.new_mac,
         virtio: order.virtio,
     });
     let stem = safe_stem(&point.vm.name);

@@ -65,6 +65,8 @@ impl VmArgs {
         }
         let domain = self.libvirt.then(|| DomainOrder {
             networks: self.network.map_switch.clone(),
+            disconnected: self.network.disconnect,
+            new_mac: self.network.new_mac,
             virtio: self.virtio,
         });
         Some(ElsewhereOrder {
@@ -93,12 +95,12 @@ fn to_folder(invocation: &Invocation, args: &VmArgs, path: &Path) -> Result<Exit
     let ui = &invocation.ui;
     let repository = invocation.open_repository()?;
     let point = repository.find_point(&args.point)?;
-    if let Some(order) = args.elsewhere() {
-        return elsewhere::run(invocation, &repository, &point, path, &order, args.dry_run);
-    }
-    if args.network.is_asked() {
+    if args.network.is_asked() && !args.libvirt {
         let text = "--map-switch and the like do nothing here: files alone are in no network";
         return Err(CliError::usage(text).hint("name a host with --to, or add --libvirt"));
+    }
+    if let Some(order) = args.elsewhere() {
+        return elsewhere::run(invocation, &repository, &point, path, &order, args.dry_run);
     }
     let plan = plan_vm_restore(&repository, &point, path)?;
     let files = count(plan.files.len() as u64, "file");
