@@ -22,7 +22,7 @@ pub enum RestoreError {
         cause: Box<dyn Error + Send + Sync>,
     },
     /// A check says that this cannot work; nothing was done.
-    Blocked(Finding),
+    Blocked(Box<Finding>),
     /// The point has no such disk.
     NoSuchDisk {
         /// The number that was asked for.

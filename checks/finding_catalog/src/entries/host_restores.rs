@@ -156,4 +156,14 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "`lifeboat point show` lists them.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-3385",
+        id: "POINT-CHECKPOINTS-GO",
+        title: "the VM whose configuration is to come back has checkpoints",
+        severity: Block,
+        means: "A VM's configuration lists its checkpoints. That of the point knows nothing of those that were made later.",
+        matters: "They would be gone, and their files would stay as parents of the VM's disks.",
+        cure: "Remove the checkpoints first, so that each disk is one file; or restore the whole VM.",
+        ..BLANK
+    },
 ];

@@ -86,7 +86,9 @@ fn check_nothing_left(stage: &Stage) {
     let mut files = files.chain(ledger.of_kind(LedgerKind::File));
     assert!(files.all(|(name, _)| !name.contains("lifeboat-restore")));
     let sessions = std::fs::read_dir(stage.folder.path().join("sessions"));
-    assert_eq!(sessions.into_iter().flatten().count(), 0);
+    let sessions = sessions.into_iter().flatten().flatten();
+    let mut names = sessions.map(|entry| entry.file_name().into_string().unwrap());
+    assert!(names.all(|name| name.ends_with(".lock")));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use hyperv_host::{CheckpointTree, Finding, Identity, PowerState, Severity, Targe
 use repository::{RestorePoint, StreamRole};
 use vm_config::VmConfiguration;
 
-use super::existing_disk::disk_at;
 use super::guest_disk::GuestDisks;
 use super::plan::RestoreKind;
 use super::request::HostRestoreRequest;
@@ -25,7 +24,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) same_host: bool,
 }
 
-fn finding(id: &str, severity: Severity, text: String, cure: &str) -> Finding {
+pub(crate) fn finding(id: &str, severity: Severity, text: String, cure: &str) -> Finding {
     Finding::new(id, severity, text).cure(cure)
 }
 
@@ -46,17 +45,12 @@ impl Facts<'_> {
         found.extend(self.same_identity());
         found.extend(self.same_name());
         found.extend(self.resources());
-        found.extend(self.memory());
-        found.extend(self.other_host());
-        found.extend(self.left_out());
-        found.extend(self.boot_disk());
-        found.extend(self.checkpoint_disks());
-        found.extend(self.disks_that_stay());
-        found.extend(self.domain_controller());
+        found.extend(self.checkpoints_that_go());
+        found.extend(self.of_point());
         found
     }
 
-    fn makes_a_vm(&self) -> bool {
+    pub(crate) fn makes_a_vm(&self) -> bool {
         matches!(
             self.kind,
             RestoreKind::NewVm
@@ -219,6 +213,19 @@ impl Facts<'_> {
         Some(finding("POINT-CLUSTERED", Severity::Info, text, cure))
     }
 
+    /// A configuration of its own time knows nothing of checkpoints that came later.
+    fn checkpoints_that_go(&self) -> Option<Finding> {
+        let old = self.old.filter(|old| old.checkpoints > 0);
+        let old = old.filter(|_| self.kind == RestoreKind::Configuration)?;
+        let text = format!(
+            "{:?} has {} checkpoint(s), which another configuration knows nothing of",
+            old.name, old.checkpoints
+        );
+        let cure = "remove the checkpoints first, so that each disk is one file";
+        let id = "POINT-CHECKPOINTS-GO";
+        Some(finding(id, Severity::Block, text, cure))
+    }
+
     fn resources(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         let Some(configuration) = self.configuration.filter(|_| self.makes_a_vm()) else {
@@ -248,152 +255,5 @@ impl Facts<'_> {
             found.push(finding("POINT-RESOURCES", Severity::Warn, text, cure));
         }
         found
-    }
-
-    fn memory(&self) -> Option<Finding> {
-        let roles = [StreamRole::RuntimeState, StreamRole::CheckpointState];
-        let mut files = self.point.files();
-        let has_state = files.any(|file| roles.contains(&file.role));
-        if !has_state || !self.makes_a_vm() || self.request.keep_memory != Some(true) {
-            return None;
-        }
-        let (severity, text) = if self.kind == RestoreKind::FromConfiguration {
-            let text = "a VM that is made anew cannot resume: memory is left out";
-            (Severity::Warn, text.to_owned())
-        } else if self.same_host {
-            return None;
-        } else {
-            let processor = self.target.processor.as_deref().unwrap_or("not known");
-            let text = format!(
-                "the VM's memory is of {}: it resumes on a processor like that one's alone, and {} \
-                 has another ({processor}), or not",
-                self.point.host, self.target.computer
-            );
-            (Severity::Warn, text)
-        };
-        let cure = "restore without memory: the VM starts as after a power cut";
-        Some(finding("POINT-MEMORY", severity, text, cure))
-    }
-
-    /// What only shows on a host that the VM was not on.
-    fn other_host(&self) -> Vec<Finding> {
-        let mut found = Vec::new();
-        if self.same_host || !self.makes_a_vm() {
-            return found;
-        }
-        let mut files = self.point.files();
-        if files.any(|file| file.role == StreamRole::GuestState) {
-            let text = "the point has the VM's guest state: if a virtual TPM is in it, it is sealed \
-                        to keys of the host that it was taken from";
-            let cure = "import the old host's \"Shielded VM Local Certificates\", and have \
-                        BitLocker recovery keys at hand";
-            found.push(finding("POINT-VTPM", Severity::Info, text.to_owned(), cure));
-        }
-        if self.guest.is_windows {
-            let text = "the guest has a volume of Windows: on other hardware it may ask to be \
-                        activated again";
-            let cure = "have the key at hand; guests of a Datacenter host activate by themselves";
-            let id = "POINT-REACTIVATION";
-            found.push(finding(id, Severity::Info, text.to_owned(), cure));
-        }
-        found
-    }
-
-    fn domain_controller(&self) -> Option<Finding> {
-        let applies = self.guest.is_windows && self.makes_a_vm();
-        applies.then(|| {
-            finding(
-                "POINT-DOMAIN-CONTROLLER",
-                Severity::Info,
-                "if the guest is a domain controller, it goes back in time: Windows Server 2012 \
-                 and later see that by the VM's generation id and mend themselves, older ones do \
-                 not"
-                .to_owned(),
-                "where other domain controllers live, restore one only if it cannot be made anew; \
-                 never start an older one from a restore with its network connected",
-            )
-        })
-    }
-
-    fn left_out(&self) -> Vec<Finding> {
-        let left_out = self.point.left_out.iter().filter(|_| self.makes_a_vm());
-        left_out
-            .map(|disk| {
-                let text = format!(
-                    "the disk {} is not in the point ({}): the VM comes back without it",
-                    disk.path, disk.reason
-                );
-                let cure = "have what is on it at hand from elsewhere";
-                finding("POINT-LEFT-OUT", Severity::Warn, text, cure)
-            })
-            .collect()
-    }
-
-    fn boot_disk(&self) -> Option<Finding> {
-        let chosen = self.request.disks.as_ref().filter(|_| self.makes_a_vm())?;
-        let boot = &self.guest.boot;
-        let is_missing = !boot.is_empty() && !boot.iter().any(|disk| chosen.contains(disk));
-        if !is_missing || self.kind == RestoreKind::InPlace {
-            return None;
-        }
-        let text = format!(
-            "disk {} is not among those that come back, and the VM starts from it",
-            boot.iter()
-                .map(u32::to_string)
-                .collect::<Vec<_>>()
-                .join(", ")
-        );
-        let cure = "restore it as well, or attach the others to a VM that has its system";
-        Some(finding("POINT-BOOT-DISK", Severity::Warn, text, cure))
-    }
-
-    /// Checkpoints that had disks which no backup has.
-    fn checkpoint_disks(&self) -> Vec<Finding> {
-        let Some(tree) = self.tree else {
-            return Vec::new();
-        };
-        let left_out: Vec<_> = self
-            .point
-            .left_out
-            .iter()
-            .filter_map(|disk| disk.slot.clone())
-            .collect();
-        let images = |name: &str| self.point.images.iter().any(|image| image.name == name);
-        let lacking = tree.checkpoints.iter().filter(|node| {
-            !left_out.is_empty() || node.disks.iter().any(|disk| !images(&disk.image))
-        });
-        lacking
-            .map(|node| {
-                let text = format!(
-                    "the checkpoint {:?} has disks that are not in the point: it comes back, and \
-                     cannot be applied as it was",
-                    node.name
-                );
-                let cure = "restore the latest state alone (`--flatten`), or do not apply it";
-                finding("POINT-CHECKPOINT-DISKS", Severity::Warn, text, cure)
-            })
-            .collect()
-    }
-
-    /// Disks of the VM that gives way that the point knows nothing of.
-    fn disks_that_stay(&self) -> Vec<Finding> {
-        let Some(old) = self.old.filter(|_| self.kind == RestoreKind::InPlace) else {
-            return Vec::new();
-        };
-        let known = |slot| {
-            let mut disks = self.configuration.iter().flat_map(|known| &known.disks);
-            disks.any(|disk| disk.slot == slot)
-        };
-        let stay = old.disks.iter().filter(|(slot, _)| !known(*slot));
-        stay.filter(|(slot, _)| disk_at(old, Some(*slot)).is_some())
-            .map(|(_, path)| {
-                let text = format!(
-                    "{path} came to the VM after the point: the file stays, and is no disk of the \
-                     restored VM"
-                );
-                let cure = "attach it again, or remove it, once the VM is as it should be";
-                finding("POINT-DISK-STAYS", Severity::Warn, text, cure)
-            })
-            .collect()
     }
 }

@@ -4,10 +4,11 @@ use block_io::ByteRanges;
 use hyperv_host::{Finding, Severity, TargetVm};
 
 use super::disk_source::DiskContent;
-use super::execution::{Execution, report_of};
+use super::execution::Execution;
 use super::existing_disk::changed_ranges;
 use super::host_path::join;
 use super::in_place_disk::InPlaceDisk;
+use super::making_vm::report_of;
 use super::old_definition::keep;
 use super::plan::{DiskMethod, PlannedDisk};
 use crate::error::Cause;

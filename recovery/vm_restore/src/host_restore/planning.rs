@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use hyperv_host::{
-    AdapterOrder, CheckpointTree, Finding, Identity, RestoreHost, Severity, TargetHost, TargetVm,
+    AdapterOrder, CheckpointTree, Finding, RestoreHost, Severity, TargetHost, TargetVm,
 };
 use jiff::Timestamp;
 use repository::{Repository, RestorePoint, StreamRole};
@@ -18,6 +18,7 @@ use super::placing::Placing;
 use super::plan::{DiskMethod, HostRestorePlan, PlannedDisk, RestoreKind};
 use super::request::{HostRestoreRequest, RestorePart};
 use super::session::{RestoreSession, read_session};
+use super::situation::{Situation, as_it_can_be};
 use super::space::space;
 use super::steps::{destroyed, steps};
 use crate::new_files::read_configuration;
@@ -63,27 +64,6 @@ pub fn plan_host_restore(
     planning.plan()
 }
 
-/// A request without what contradicts itself.
-fn as_it_can_be(request: &HostRestoreRequest) -> HostRestoreRequest {
-    let mut request = request.clone();
-    if request.part != RestorePart::Vm {
-        request.in_place = false;
-        request.keep_old = false;
-        request.as_new_vm = false;
-    }
-    if request.in_place && request.keep_old || request.as_new_vm {
-        request.identity = Identity::New;
-        request.in_place &= request.keep_old;
-    } else if request.in_place {
-        request.identity = Identity::Keep;
-    }
-    // A part of the disks has no checkpoints, and a VM that is made anew has none.
-    request.flatten |= request.disks.is_some()
-        || request.as_new_vm
-        || matches!(request.part, RestorePart::Disks { .. });
-    request
-}
-
 struct Planning<'a> {
     repository: &'a Repository,
     point: &'a RestorePoint,
@@ -96,17 +76,8 @@ struct Planning<'a> {
 
 impl Planning<'_> {
     fn plan(&self) -> Result<HostRestorePlan, RestoreError> {
-        let there = self.vm_in_question();
-        // A restore that died may have taken the VM from the host: then its session knows it.
-        let gone = self
-            .session
-            .filter(|session| session.leaving && there.is_none());
-        let old = there.or_else(|| gone.and_then(|session| session.old.as_ref()));
-        let kind = self.kind(old.is_some());
-        // Another restore's plans say nothing about this one.
-        let session = self.session.filter(|session| {
-            session.point == self.point.id && (session.kind == kind || kind == RestoreKind::Finish)
-        });
+        let seen = Situation::of(self.point, self.target, self.request, self.session);
+        let (kind, old, is_there) = (seen.kind, seen.old, seen.there.is_some());
         let tree = self.tree.as_ref();
         let whole_tree = tree.filter(|_| {
             !self.request.flatten
@@ -123,8 +94,8 @@ impl Planning<'_> {
             request: self.request,
             kind,
             old,
-            old_is_there: there.is_some(),
-            session,
+            old_is_there: is_there,
+            session: seen.session,
             tree,
             findings: Vec::new(),
             taken: HashSet::new(),
@@ -141,33 +112,9 @@ impl Planning<'_> {
         let name = self.name();
         let configuration_folder = placing.configuration_folder(&name);
         let configuration = self.configuration();
-        let guest = guest_disks(self.repository, self.point);
-        let facts = Facts {
-            point: self.point,
-            target: self.target,
-            request: self.request,
-            kind,
-            configuration: configuration.as_ref(),
-            old,
-            old_is_there: there.is_some(),
-            guest: &guest,
-            tree: whole_tree,
-            same_host: self.is_same_host(),
-        };
         let mut findings = placing.findings;
-        let mut orders = Vec::new();
-        if let Some(configuration) = &configuration
-            && !matches!(kind, RestoreKind::Disks | RestoreKind::Finish)
-        {
-            let (known, found) = adapters(configuration, self.target, self.request);
-            orders = known;
-            findings.extend(found);
-        }
-        if kind != RestoreKind::Finish {
-            findings.extend(facts.findings());
-            findings.extend(self.missing_vm(old, kind));
-            findings.extend(self.wrong_disks());
-        }
+        let (orders, found) = self.judge(&seen, configuration.as_ref(), whole_tree);
+        findings.extend(found);
         let extra = self.definition_bytes(kind);
         let (needs, short) = space(&disks, (&configuration_folder, extra), self.target);
         findings.extend(short);
@@ -212,11 +159,44 @@ impl Planning<'_> {
             session: self.session.cloned(),
             tree: whole_tree.cloned(),
             configuration,
-            old_is_there: there.is_some(),
+            old_is_there: is_there,
         };
         plan.destroyed = destroyed(&plan);
         plan.steps = steps(&plan);
         Ok(plan)
+    }
+
+    /// Returns how network adapters come back, and what is to be said of all.
+    fn judge(
+        &self,
+        seen: &Situation<'_>,
+        configuration: Option<&VmConfiguration>,
+        tree: Option<&CheckpointTree>,
+    ) -> (Vec<AdapterOrder>, Vec<Finding>) {
+        let (mut orders, mut findings) = (Vec::new(), Vec::new());
+        if seen.kind == RestoreKind::Finish {
+            return (orders, findings);
+        }
+        if let Some(configuration) = configuration.filter(|_| seen.kind != RestoreKind::Disks) {
+            (orders, findings) = adapters(configuration, self.target, self.request);
+        }
+        let guest = guest_disks(self.repository, self.point);
+        let facts = Facts {
+            point: self.point,
+            target: self.target,
+            request: self.request,
+            kind: seen.kind,
+            configuration,
+            old: seen.old,
+            old_is_there: seen.there.is_some(),
+            guest: &guest,
+            tree,
+            same_host: self.is_same_host(),
+        };
+        findings.extend(facts.findings());
+        findings.extend(self.missing_vm(seen.old, seen.kind));
+        findings.extend(self.wrong_disks());
+        (orders, findings)
     }
 
     fn is_same_host(&self) -> bool {
@@ -228,63 +208,6 @@ impl Planning<'_> {
     fn name(&self) -> String {
         let asked = self.request.name.clone();
         asked.unwrap_or_else(|| self.point.vm.name.clone())
-    }
-
-    /// The VM that the restore meets: the one that disks are attached to, else that of the point.
-    fn vm_in_question(&self) -> Option<&TargetVm> {
-        let vms = &self.target.vms;
-        let wanted = match &self.request.part {
-            RestorePart::Disks { attach_to, .. } => attach_to,
-            _ => &self.point.vm.identity,
-        };
-        let id = wanted.trim_matches(['{', '}']).to_lowercase();
-        let by_id = vms.iter().find(|vm| vm.identity.to_lowercase() == id);
-        let by_name = || {
-            let mut named = vms.iter().filter(|vm| vm.name.to_lowercase() == id);
-            named.next().filter(|_| named.next().is_none())
-        };
-        match &self.request.part {
-            RestorePart::Disks { .. } => by_id.or_else(by_name),
-            _ => by_id,
-        }
-    }
-
-    fn kind(&self, has_old: bool) -> RestoreKind {
-        match &self.request.part {
-            RestorePart::Disks { .. } => return RestoreKind::Disks,
-            RestorePart::Configuration => return RestoreKind::Configuration,
-            RestorePart::Network => return RestoreKind::Network,
-            RestorePart::Vm => {}
-        }
-        if self.is_made() {
-            return RestoreKind::Finish;
-        }
-        // What a dead restore has renamed is there under its old identity.
-        let request = self.request;
-        match (request.in_place, request.keep_old, has_old) {
-            (true, true, true) => RestoreKind::Beside,
-            (true, false, true) => RestoreKind::InPlace,
-            _ if request.as_new_vm => RestoreKind::FromConfiguration,
-            _ => RestoreKind::NewVm,
-        }
-    }
-
-    /// Says whether a restore of this point that died had come as far as to make the VM: it has
-    /// one of the files that the restore made.
-    fn is_made(&self) -> bool {
-        let Some(session) = self
-            .session
-            .filter(|session| session.point == self.point.id)
-        else {
-            return false;
-        };
-        let has_file = |vm: &TargetVm| {
-            let mut files = session.files.values();
-            files.any(|file| vm.disks.iter().any(|(_, disk)| same(disk, file)))
-        };
-        let is_it = |vm: &&TargetVm| session.imported.as_deref() == Some(&*vm.identity);
-        let vms = &self.target.vms;
-        vms.iter().any(|vm| has_file(vm) || is_it(&vm))
     }
 
     fn configuration(&self) -> Option<VmConfiguration> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use block_io::{DiskError, DiskErrorKind, flush_folder};
+use block_io::{DiskError, DiskErrorKind, OsFile, flush_folder};
 use hyperv_host::TargetVm;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,9 @@ pub(crate) struct RestoreSession {
 /// A session in its file.
 pub(crate) struct SessionFile {
     path: PathBuf,
+    /// Held as long as the restore goes on: two of one VM would undo each other. The lock's file
+    /// stays: with its name gone, two could hold one each.
+    _lock: OsFile,
     pub(crate) session: RestoreSession,
 }
 
@@ -91,6 +94,20 @@ pub(crate) fn read_session(folder: &Path, vm: &str) -> Result<Option<RestoreSess
     Ok(Some(session))
 }
 
+fn locked(path: &Path) -> Result<OsFile, DiskError> {
+    let file = match OsFile::create_new(path) {
+        Err(error) if error.kind() == DiskErrorKind::Exists => OsFile::open_writable(path)?,
+        file => file?,
+    };
+    if file.try_lock_exclusive() {
+        return Ok(file);
+    }
+    let what = "another restore of this VM is at work";
+    Err(DiskError::new(DiskErrorKind::InUse, what)
+        .in_file(&path.display().to_string())
+        .hint("wait for it, or stop it; what a restore that died has begun is gone on with"))
+}
+
 impl SessionFile {
     /// Writes a session for the first time, or takes over that of a restore that died.
     pub(crate) fn begin(
@@ -99,8 +116,11 @@ impl SessionFile {
         session: RestoreSession,
     ) -> Result<Self, DiskError> {
         make_folder(folder, &mut Vec::new())?;
+        let path = file_of(folder, vm);
+        let lock = locked(&path.with_extension("lock"))?;
         let file = Self {
-            path: file_of(folder, vm),
+            path,
+            _lock: lock,
             session,
         };
         file.save()?;

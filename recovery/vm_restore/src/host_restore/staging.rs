@@ -1,6 +1,6 @@
 //! The definition files of a point, in a folder of the host that is there for a time.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use disk_image::{ImageFormat, NewImageOptions};
 use hyperv_host::RestoreHost;
@@ -91,7 +91,7 @@ fn below_its_folder(stream: &Stream) -> &str {
     file_name(name)
 }
 
-fn write(repository: &Repository, stream: &Stream, out: &PathBuf) -> Result<(), Cause> {
+fn write(repository: &Repository, stream: &Stream, out: &Path) -> Result<(), Cause> {
     let options = NewImageOptions::new(ImageFormat::Raw, stream.size_bytes);
     restore_stream(repository, stream, out, &options, &())?;
     Ok(())

@@ -160,11 +160,15 @@ impl Execution<'_> {
     }
 
     fn rename_back(&self, failure: &mut HostRestoreFailure) {
-        let Some(vm) = self.plan.old.as_ref().filter(|_| self.renamed) else {
+        let Some(vm) = self.plan.old.as_ref() else {
             return;
         };
         // As it was before the first try of this restore.
         let first = self.file.session.old.as_ref().unwrap_or(vm);
+        let by_us = self.renamed || vm.name != first.name;
+        if self.plan.kind != RestoreKind::Beside || !by_us {
+            return;
+        }
         match self.host.rename(&vm.identity, &first.name) {
             Ok(()) => failure
                 .undone

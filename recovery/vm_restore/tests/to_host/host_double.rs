@@ -29,7 +29,6 @@ pub(crate) struct DoubleVm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Fail,
-    DieBefore,
     DieAfter,
 }
 
@@ -197,7 +196,6 @@ impl HostDouble {
         };
         match fault {
             Some(Fault::Fail) => return Err(error(HostErrorKind::Refused, "asked to fail")),
-            Some(Fault::DieBefore) => panic!("the program dies"),
             _ => {}
         }
         let done = work();

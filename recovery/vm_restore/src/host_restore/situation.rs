@@ -1,0 +1,139 @@
+//! What a restore meets on its host, and what sort of restore that makes it.
+
+use hyperv_host::{Identity, TargetHost, TargetVm};
+use repository::RestorePoint;
+
+use super::host_path::same;
+use super::plan::RestoreKind;
+use super::request::{HostRestoreRequest, RestorePart};
+use super::session::RestoreSession;
+
+/// What a restore meets.
+pub(crate) struct Situation<'a> {
+    pub(crate) kind: RestoreKind,
+    /// The VM that is on the host.
+    pub(crate) there: Option<&'a TargetVm>,
+    /// That, or the one that a restore which died has taken from the host.
+    pub(crate) old: Option<&'a TargetVm>,
+    /// A session of the same restore.
+    pub(crate) session: Option<&'a RestoreSession>,
+}
+
+/// A request without what contradicts itself.
+pub(crate) fn as_it_can_be(request: &HostRestoreRequest) -> HostRestoreRequest {
+    let mut request = request.clone();
+    if request.part != RestorePart::Vm {
+        request.in_place = false;
+        request.keep_old = false;
+        request.as_new_vm = false;
+    }
+    if request.in_place && request.keep_old || request.as_new_vm {
+        request.identity = Identity::New;
+        request.in_place &= request.keep_old;
+    } else if request.in_place {
+        request.identity = Identity::Keep;
+    }
+    // A part of the disks has no checkpoints, and a VM that is made anew has none.
+    request.flatten |= request.disks.is_some()
+        || request.as_new_vm
+        || matches!(request.part, RestorePart::Disks { .. });
+    request
+}
+
+/// What a situation is told from.
+struct Seen<'a> {
+    point: &'a RestorePoint,
+    target: &'a TargetHost,
+    request: &'a HostRestoreRequest,
+    session: Option<&'a RestoreSession>,
+}
+
+impl<'a> Situation<'a> {
+    pub(crate) fn of(
+        point: &'a RestorePoint,
+        target: &'a TargetHost,
+        request: &'a HostRestoreRequest,
+        session: Option<&'a RestoreSession>,
+    ) -> Self {
+        let seen = Seen {
+            point,
+            target,
+            request,
+            session,
+        };
+        let there = seen.vm_in_question();
+        // A restore that died may have taken the VM from the host: then its session knows it.
+        let gone = session.filter(|session| session.leaving && there.is_none());
+        let old = there.or_else(|| gone.and_then(|session| session.old.as_ref()));
+        let kind = seen.kind(old.is_some());
+        // Another restore's plans say nothing about this one.
+        let session = session.filter(|session| {
+            session.point == point.id && (session.kind == kind || kind == RestoreKind::Finish)
+        });
+        Self {
+            kind,
+            there,
+            old,
+            session,
+        }
+    }
+}
+
+impl<'a> Seen<'a> {
+    /// The VM that the restore meets: the one that disks are attached to, else that of the point.
+    fn vm_in_question(&self) -> Option<&'a TargetVm> {
+        let vms = &self.target.vms;
+        let wanted = match &self.request.part {
+            RestorePart::Disks { attach_to, .. } => attach_to,
+            _ => &self.point.vm.identity,
+        };
+        let id = wanted.trim_matches(['{', '}']).to_lowercase();
+        let by_id = vms.iter().find(|vm| vm.identity.to_lowercase() == id);
+        let by_name = || {
+            let mut named = vms.iter().filter(|vm| vm.name.to_lowercase() == id);
+            named.next().filter(|_| named.next().is_none())
+        };
+        match &self.request.part {
+            RestorePart::Disks { .. } => by_id.or_else(by_name),
+            _ => by_id,
+        }
+    }
+
+    fn kind(&self, has_old: bool) -> RestoreKind {
+        match &self.request.part {
+            RestorePart::Disks { .. } => return RestoreKind::Disks,
+            RestorePart::Configuration => return RestoreKind::Configuration,
+            RestorePart::Network => return RestoreKind::Network,
+            RestorePart::Vm => {}
+        }
+        if self.is_made() {
+            return RestoreKind::Finish;
+        }
+        // What a dead restore has renamed is there under its old identity.
+        let request = self.request;
+        match (request.in_place, request.keep_old, has_old) {
+            (true, true, true) => RestoreKind::Beside,
+            (true, false, true) => RestoreKind::InPlace,
+            _ if request.as_new_vm => RestoreKind::FromConfiguration,
+            _ => RestoreKind::NewVm,
+        }
+    }
+
+    /// Says whether a restore of this point that died had come as far as to make the VM: it has
+    /// one of the files that the restore made.
+    fn is_made(&self) -> bool {
+        let Some(session) = self
+            .session
+            .filter(|session| session.point == self.point.id)
+        else {
+            return false;
+        };
+        let has_file = |vm: &TargetVm| {
+            let mut files = session.files.values();
+            files.any(|file| vm.disks.iter().any(|(_, disk)| same(disk, file)))
+        };
+        let is_it = |vm: &&TargetVm| session.imported.as_deref() == Some(&*vm.identity);
+        let vms = &self.target.vms;
+        vms.iter().any(|vm| has_file(vm) || is_it(&vm))
+    }
+}
