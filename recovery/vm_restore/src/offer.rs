@@ -83,7 +83,8 @@ pub fn offers(point: &RestorePoint) -> Vec<Offer> {
         offer(
             "memory",
             memory,
-            "resumes on a like processor alone",
+            "if the VM was saved then: the state of one that ran holds none; resumes on a like \
+             processor alone",
             "the VM starts as after a power cut",
         ),
         offer(

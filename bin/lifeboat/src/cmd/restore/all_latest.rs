@@ -114,11 +114,17 @@ pub(super) fn run(invocation: &Invocation, args: &AllLatestArgs) -> Result<ExitC
     let host = args.way.open(&args.to)?;
     let host = host.as_restore_host()?;
     let request = args.request()?;
-    let items = match args.dry_run {
-        true => plan_all(ui, &repository, &catalog, host, &request)?,
-        false => restore_all(ui, &repository, &catalog, host, &request, args)?,
-    };
-    Ok(finish(ui, host.name(), &items, args.dry_run))
+    // The plans are shown in either case: what is found now concerns the VMs that will be back.
+    let planned = plan_all(ui, &repository, &catalog, host, &request)?;
+    if args.dry_run {
+        return Ok(finish(ui, host.name(), &planned, true));
+    }
+    let mut items = restore_all(ui, &repository, &catalog, host, &request, args)?;
+    for item in &mut items {
+        let mut own = planned.iter().filter(|own| own.identity == item.identity);
+        item.warned |= item.outcome == ItemOutcome::Restored && own.any(|own| own.warned);
+    }
+    Ok(finish(ui, host.name(), &items, false))
 }
 
 impl AllLatestArgs {
@@ -162,10 +168,14 @@ fn plan_all(
         let plan = plan_host_restore(repository, &point, host, request)?;
         ui.record("plan", json!({ "plan": plan }));
         let block = plan.block();
-        for finding in &plan.findings {
-            if finding.severity == Severity::Warn {
-                show_finding(ui, Some(&plan.vm), finding);
-            }
+        let warns = |finding: &&Finding| finding.severity == Severity::Warn;
+        // Of a VM that does not come back nothing else is worth a word.
+        let warnings: Vec<&Finding> = match block {
+            None => plan.findings.iter().filter(warns).collect(),
+            Some(_) => Vec::new(),
+        };
+        for finding in &warnings {
+            show_finding(ui, Some(&plan.vm), finding);
         }
         items.push(Item {
             vm: plan.vm.clone(),
@@ -174,7 +184,7 @@ fn plan_all(
             outcome: block.map_or(ItemOutcome::Planned, ItemOutcome::of_block),
             bytes: plan.write_bytes,
             text: block.map_or_else(String::new, |block| block.text.clone()),
-            warned: false,
+            warned: !warnings.is_empty(),
         });
     }
     Ok(items)
@@ -316,7 +326,9 @@ fn finish(ui: &Ui, host: &str, items: &[Item], dry_run: bool) -> ExitCode {
         count(back as u64, "VM"),
     ));
     let (outcome, code) = match (missing, cancelled) {
-        (0, _) if items.iter().any(|item| item.warned) => ("warning", ExitCode::Success),
+        (0, _) if !dry_run && items.iter().any(|item| item.warned) => {
+            ("warning", ExitCode::Success)
+        }
         (0, _) => ("success", ExitCode::Success),
         (_, 0) => ("partial", ExitCode::Partial),
         _ => ("cancelled", ExitCode::Cancelled),

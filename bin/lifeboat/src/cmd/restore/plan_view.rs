@@ -44,7 +44,7 @@ pub(super) fn show_plan(ui: &Ui, plan: &HostRestorePlan) {
             adapter.name
         ));
     }
-    for need in &plan.space {
+    for need in plan.space.iter().filter(|need| need.needed_bytes > 0) {
         ui.data(format!(
             "space        {} of {} that are free on {}",
             size(need.needed_bytes),
@@ -56,12 +56,14 @@ pub(super) fn show_plan(ui: &Ui, plan: &HostRestorePlan) {
         ui.data(format!("destroyed    {}", destroyed_text(destroyed)));
     }
     let bound = if plan.write_is_exact { "" } else { "at most " };
-    ui.data(format!(
-        "writes       {bound}{}, about {} at {}/s",
-        size(plan.write_bytes),
-        duration(Duration::from_secs(seconds)),
-        size(BYTES_PER_SECOND)
-    ));
+    if plan.write_bytes > 0 {
+        ui.data(format!(
+            "writes       {bound}{}, about {} at {}/s",
+            size(plan.write_bytes),
+            duration(Duration::from_secs(seconds)),
+            size(BYTES_PER_SECOND)
+        ));
+    }
     for finding in &plan.findings {
         show_finding(ui, Some(&plan.vm), finding);
     }
