@@ -18,8 +18,14 @@ const TEXTS: [&str; 8] = [
     "docs/operate",
 ];
 
-/// Options of other programs: systemctl, cargo, aws.
-const OTHERS: [&str; 4] = ["now", "lib", "bucket", "object-lock-enabled-for-bucket"];
+/// Options of other programs: systemctl, cargo, aws, dracut.
+const OTHERS: [&str; 5] = [
+    "now",
+    "lib",
+    "bucket",
+    "object-lock-enabled-for-bucket",
+    "no-hostonly",
+];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {

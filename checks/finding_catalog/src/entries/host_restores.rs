@@ -123,7 +123,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Block,
         means: "Files of the VM would go to a drive or share that this machine has no way to, or that the host does not have.",
         matters: "Nothing was written to the host.",
-        cure: "Name another folder with `--path`, or say with `--map-path` where the host's drives and shares are reached.",
+        cure: "Name another folder with `--path`, or say with `--host-files` where the host's drives and shares are reached.",
         ..BLANK
     },
     Explanation {
