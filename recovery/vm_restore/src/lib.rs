@@ -2,8 +2,8 @@
 //!
 //! A disk is copied from the repository into a new image; every chunk of it is authenticated and
 //! its name computed anew on the way. A VM is a plan first: which files it will make, and what is
-//! changed in the configuration. Nothing that exists is ever replaced, the configuration comes
-//! last, and what a failed restore made is removed again.
+//! changed in the configuration. Nothing that exists is replaced, but by a restore in place whose
+//! plan says so; the configuration comes last, and what a failed restore made is removed again.
 //!
 //! # A disk of a point
 //!
@@ -32,7 +32,15 @@
 //! place to the others, so that children find their parents, and the checkpoints' configurations
 //! in `Snapshots`. One name is not kept: what VSS has called `…-AutoRecovery.avhdx` becomes
 //! `…_<GUID>.avhdx` (requirement VSS-19), and the configurations name that.
-
+//!
+//! # To a host
+//!
+//! [`plan_host_restore`] makes a VM of a host of a point, through [`hyperv_host::RestoreHost`]: new,
+//! beside the one that is there, or in its place, where disks are written over where they differ.
+//! Parts of a point come back likewise ([`RestorePart`]), and all VMs at once
+//! ([`restore_all_latest`]). What a restore has begun is in a session on this machine, so that the
+//! same restore, asked for again, goes on; the module's page has the table of what a failure leaves.
+//!
 //! # For another hypervisor
 //!
 //! [`plan_elsewhere`] restores the disks alone, flat and in one format, and on demand a libvirt

@@ -8,6 +8,7 @@ mod counted;
 mod counted_disk;
 mod crash;
 mod damage;
+mod differing;
 mod domains;
 mod golden;
 mod golden_all;
