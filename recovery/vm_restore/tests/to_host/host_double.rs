@@ -194,9 +194,8 @@ impl HostDouble {
                 .filter(|(call, _)| *call == at)
                 .map(|(_, fault)| fault)
         };
-        match fault {
-            Some(Fault::Fail) => return Err(error(HostErrorKind::Refused, "asked to fail")),
-            _ => {}
+        if fault == Some(Fault::Fail) {
+            return Err(error(HostErrorKind::Refused, "asked to fail"));
         }
         let done = work();
         assert!(fault != Some(Fault::DieAfter), "the program dies");
