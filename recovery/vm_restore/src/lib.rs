@@ -37,8 +37,8 @@
 //!
 //! [`plan_host_restore`] makes a VM of a host of a point, through [`hyperv_host::RestoreHost`]: new,
 //! beside the one that is there, or in its place, where disks are written over where they differ.
-//! Parts of a point come back likewise ([`RestorePart`]), and all VMs at once
-//! ([`restore_all_latest`]). What a restore has begun is in a session on this machine, so that the
+//! Parts of a point come back likewise ([`RestorePart`]), and many VMs at once
+//! ([`restore_all_latest`], of those that [`NewestPoints`] chooses). What a restore has begun is in a session on this machine, so that the
 //! same restore, asked for again, goes on; the module's page has the table of what a failure leaves.
 //!
 //! # For another hypervisor
@@ -60,6 +60,7 @@ mod error;
 mod host_restore;
 mod image_names;
 mod new_files;
+mod newest_points;
 mod offer;
 mod point_disk;
 mod repository_image;
@@ -80,6 +81,7 @@ pub use host_restore::{
     PlannedStep, RestoreKind, RestorePart, SpaceNeed, VmOutcome, plan_host_restore,
     restore_all_latest,
 };
+pub use newest_points::{NewestPoints, VmFilter};
 pub use offer::{Needs, Offer, needs, offers};
 pub use point_disk::{PointDisk, check_tree, disk_count, open_disk};
 pub use vm_plan::{PlannedFile, VmRestorePlan, plan_vm_restore};

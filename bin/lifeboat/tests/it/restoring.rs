@@ -116,8 +116,10 @@ fn a_vm_of_one_host_runs_on_another() {
         "and says why it read all: {item}"
     );
 
-    // Once more: it is there, and nothing says that it gives way.
+    // Once more: it is there, and nothing says that it gives way. A plan alone says that as well.
     sandbox.fails(30, &to_b);
+    let plan = sandbox.fails(30, &[&to_b[..], &["--dry-run"]].concat());
+    assert!(plan.contains("POINT-SAME-VM"), "{plan}");
 }
 
 #[test]
@@ -208,6 +210,67 @@ fn all_vms_come_back_to_an_empty_host() {
 }
 
 #[test]
+fn vms_of_several_hosts_come_back_only_where_that_is_asked_for() {
+    let sandbox = Sandbox::with_repository();
+    for (host, name) in [("a", "DC01"), ("a", "SQL01"), ("b", "SQL01")] {
+        vm(&sandbox, host, name);
+    }
+    back_up(&sandbox, "a", &["--all"]);
+    back_up(&sandbox, "b", &["--all"]);
+    new_host(&sandbox, "c");
+    let to_c = [
+        "restore",
+        "all-latest",
+        "--to",
+        "sim:c",
+        "--path",
+        r"C:\VMs",
+    ];
+    let with = |more: &[&'static str]| [&to_c[..], more].concat();
+    for unclear in [&[][..], &["--dry-run"]] {
+        let text = sandbox.fails(2, &with(unclear));
+        assert!(text.contains("HV-a (2 VMs), HV-b (1 VM)"), "{text}");
+        assert!(text.contains("--from-host"), "{text}");
+        assert!(text.contains("--all-hosts"), "{text}");
+    }
+    let text = sandbox.fails(2, &with(&["--from-host", "HV-x"]));
+    assert!(text.contains("HV-a (2 VMs)"), "{text}");
+    sandbox.fails(2, &with(&["--vm", "SQL02"]));
+    let names = |more: &[&'static str]| {
+        let planned = last(&sandbox.ok(&with(&[more, &["-n", "--json"]].concat())));
+        let items = planned["items"].as_array().unwrap().iter();
+        let names = items.map(|item| item["vm"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["--from-host", "hv-A"]), ["DC01", "SQL01"]);
+    assert_eq!(names(&["--vm", "DC01"]), ["DC01"]);
+    assert_eq!(names(&["--vm", "SQL01", "--from-host", "HV-b"]), ["SQL01"]);
+
+    // Two of one name: each has a folder of its own, in the plan as on the host.
+    let planned = sandbox.ok(&with(&["--all-hosts", "-n", "--json"]));
+    let planned = disk_paths(json_lines(&planned).iter().map(|line| &line["plan"]));
+    assert_eq!(planned.len(), 3, "{planned:?}");
+    assert!(
+        planned
+            .iter()
+            .any(|path| path.starts_with(r"C:\VMs\SQL01 ("))
+    );
+    sandbox.ok(&with(&["--all-hosts"]));
+    let there = state(&sandbox, "c");
+    assert_eq!(disk_paths(there["vms"].as_array().unwrap().iter()), planned);
+}
+
+/// Returns the paths of the disks of plans, or of a simulated host's VMs, in order.
+fn disk_paths<'a>(of: impl Iterator<Item = &'a Value>) -> Vec<String> {
+    let disks = of.filter_map(|one| one["disks"].as_array()).flatten();
+    let mut paths: Vec<String> = disks
+        .map(|disk| disk["path"].as_str().unwrap().to_owned())
+        .collect();
+    paths.sort_unstable();
+    paths
+}
+
+#[test]
 fn parts_of_a_point_go_to_a_vm_that_is_there() {
     let sandbox = Sandbox::with_repository();
     let bytes = vm(&sandbox, "a", "SQL01");
@@ -254,7 +317,11 @@ fn parts_of_a_point_go_to_a_vm_that_is_there() {
         "sim:a",
         "--stop",
     ];
-    sandbox.fails(2, &config);
+    let text = sandbox.fails(2, &config);
+    assert!(
+        text.contains("--confirm") && !text.contains("--keep-old"),
+        "{text}"
+    );
     let done = last(&sandbox.ok(&[&config[..], &["--json", "--confirm", "SQL01"]].concat()));
     assert_eq!(done["report"]["kind"], "configuration", "{done}");
     assert!(

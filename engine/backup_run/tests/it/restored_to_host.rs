@@ -8,7 +8,7 @@ use repository::RestorePoint;
 use uuid::Uuid;
 use vm_restore::{
     Destination, DiskMethod, HostRestoreFailure, HostRestoreReport, HostRestoreRequest,
-    RestoreKind, RestorePart, plan_host_restore, restore_all_latest,
+    NewestPoints, RestoreKind, RestorePart, VmFilter, plan_host_restore, restore_all_latest,
 };
 
 use crate::on_simulated_host::{CHUNK, DISK_BYTES, Stage, full_disk, spec};
@@ -335,14 +335,15 @@ fn every_vm_comes_back_on_an_empty_host_but_the_one_that_cannot() {
     // One of them is there already.
     let taken = first.sim.find_vm("WEB01").unwrap();
     restore(&first, &second, taken, &request(&second)).unwrap();
+    let catalog = first.repository.catalog().unwrap();
     let outcomes = restore_all_latest(
         &first.repository,
         target(&second),
+        &NewestPoints::choose(&catalog, &VmFilter::default()),
         &request(&second),
         2,
         &(),
-    )
-    .unwrap();
+    );
     assert_eq!(outcomes.len(), 3);
     for outcome in outcomes {
         assert_eq!(

@@ -1,5 +1,6 @@
-//! The newest point of each VM, to one host.
+//! The newest points of many VMs, to one host.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use super::host_path::part_of_name;
 use super::planning::plan_host_restore;
 use super::report::{HostRestoreFailure, HostRestoreObserver, HostRestoreReport};
 use super::request::{Destination, HostRestoreRequest};
-use crate::RestoreError;
+use crate::{NewestPoints, RestoreError};
 
 /// The most VMs that are restored at once.
 const AT_ONCE_MAX: usize = 16;
@@ -28,39 +29,29 @@ pub struct VmOutcome {
     pub result: Result<HostRestoreReport, HostRestoreFailure>,
 }
 
-/// Restores the newest point of each VM, up to `at_once` at a time; one that fails does not keep
-/// the others from theirs. The request is each VM's: a folder gets one for each VM in it.
-///
-/// # Errors
-///
-/// `Failed` where the points cannot be listed.
+/// Restores the newest point of each chosen VM, up to `at_once` at a time; one that fails does not
+/// keep the others from theirs. Each is asked for as [`NewestPoints::request`] says.
 pub fn restore_all_latest(
     repository: &Repository,
     host: &dyn RestoreHost,
+    newest: &NewestPoints<'_>,
     request: &HostRestoreRequest,
     at_once: usize,
     observer: &dyn HostRestoreObserver,
-) -> Result<Vec<VmOutcome>, RestoreError> {
-    let catalog = repository.catalog().map_err(|error| {
-        RestoreError::new("cannot list the restore points".to_owned(), error.into())
-    })?;
-    let vms = catalog.vms();
-    let newest = vms.iter().filter_map(|(identity, _)| {
-        let points = catalog.of_vm(identity).map(|point| &point.summary);
-        points.max_by_key(|summary| summary.started)
-    });
-    let newest: Vec<&PointSummary> = newest.collect();
+) -> Vec<VmOutcome> {
+    let chosen = newest.chosen();
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..at_once.clamp(1, AT_ONCE_MAX).min(newest.len()) {
+        for _ in 0..at_once.clamp(1, AT_ONCE_MAX).min(chosen.len()) {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(summary) = newest.get(at) else {
+                    let Some(summary) = chosen.get(at) else {
                         return;
                     };
-                    let result = restore_one(repository, host, request, summary, observer);
+                    let request = newest.request(summary, request);
+                    let result = restore_one(repository, host, &request, summary, observer);
                     let outcome = VmOutcome {
                         identity: summary.vm.identity.clone(),
                         name: summary.vm.name.clone(),
@@ -77,7 +68,53 @@ pub fn restore_all_latest(
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     outcomes.sort_by_key(|(at, _)| *at);
-    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+impl NewestPoints<'_> {
+    /// Returns what is asked for one of the VMs where `request` is asked for all: a folder of the
+    /// host gets one for each VM in it.
+    pub fn request(
+        &self,
+        summary: &PointSummary,
+        request: &HostRestoreRequest,
+    ) -> HostRestoreRequest {
+        let mut request = request.clone();
+        // What the host has of one VM must not be taken for what it has of another.
+        request.run = format!("{}-{}", request.run, part_of_name(&summary.vm.identity));
+        if let Destination::Folder(folder) = &mut request.destination {
+            let name = self.folder_name(&summary.vm.identity);
+            *folder = format!("{}\\{name}", folder.trim_end_matches('\\'));
+        }
+        request
+    }
+
+    /// Returns the name of a VM's folder among those of all VMs of the repository: the VM's own,
+    /// with the beginning of its identity where another one has that already.
+    fn folder_name(&self, identity: &str) -> String {
+        let mut taken = HashSet::new();
+        for summary in &self.all {
+            let own = &summary.vm;
+            let id = part_of_name(&own.identity);
+            let name = part_of_name(&own.name);
+            let beginning: String = id.chars().take(8).collect();
+            // The last one is nobody else's, and a host does not tell names apart by case.
+            let names = [
+                name.clone(),
+                format!("{name} ({beginning})"),
+                format!("{name} ({id})"),
+            ];
+            let mut free = names
+                .into_iter()
+                .filter(|name| !taken.contains(&name.to_lowercase()));
+            let name = free.next().unwrap_or(id);
+            if own.identity == identity {
+                return name;
+            }
+            taken.insert(name.to_lowercase());
+        }
+        part_of_name(identity)
+    }
 }
 
 fn restore_one(
@@ -101,13 +138,6 @@ fn restore_one(
         let what = format!("cannot read point {} of {}", summary.id, summary.vm.name);
         nothing_done(RestoreError::new(what, error.into()))
     })?;
-    let mut request = request.clone();
-    // What the host has of one VM must not be taken for what it has of another.
-    request.run = format!("{}-{}", request.run, part_of_name(&point.vm.identity));
-    if let Destination::Folder(folder) = &mut request.destination {
-        let name = part_of_name(&point.vm.name);
-        *folder = format!("{}\\{name}", folder.trim_end_matches('\\'));
-    }
-    let plan = plan_host_restore(repository, &point, host, &request).map_err(nothing_done)?;
+    let plan = plan_host_restore(repository, &point, host, request).map_err(nothing_done)?;
     plan.execute(host, observer)
 }

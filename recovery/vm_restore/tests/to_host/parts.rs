@@ -1,7 +1,7 @@
 //! Parts of a point, and many points at once.
 
 use hyperv_host::PowerState;
-use vm_restore::{HostRestoreRequest, RestorePart, restore_all_latest};
+use vm_restore::{HostRestoreRequest, NewestPoints, RestorePart, VmFilter, restore_all_latest};
 
 use crate::world::{VM, World, configuration, path_of, read_disk, slot};
 
@@ -96,12 +96,16 @@ fn the_newest_point_of_each_vm_comes_back() {
     let world = World::new();
     world.host.forget_all();
     let request = world.request();
-    let outcomes = restore_all_latest(&world.repository, &world.host, &request, 4, &()).unwrap();
+    let catalog = world.repository.catalog().unwrap();
+    let newest = NewestPoints::choose(&catalog, &VmFilter::default());
+    let restore_all =
+        || restore_all_latest(&world.repository, &world.host, &newest, &request, 4, &());
+    let outcomes = restore_all();
     assert_eq!(outcomes.len(), 1);
     assert!(outcomes[0].result.is_ok(), "{outcomes:?}");
     world.check_content(VM);
     // It is there now, so another try says why it does nothing.
-    let outcomes = restore_all_latest(&world.repository, &world.host, &request, 4, &()).unwrap();
+    let outcomes = restore_all();
     let failure = outcomes[0].result.as_ref().unwrap_err();
     assert!(
         failure.to_string().starts_with("POINT-SAME-VM"),

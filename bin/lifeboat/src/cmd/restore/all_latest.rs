@@ -1,13 +1,15 @@
-//! `lifeboat restore all-latest`: every VM of a repository back on a host (requirement HOST-10).
+//! `lifeboat restore all-latest`: every VM of a lost host back on another (requirement HOST-10).
+
+use std::collections::BTreeMap;
 
 use clap::Args;
 use hyperv_host::{Finding, PowerState, RestoreHost, Severity};
-use repository::{Catalog, CatalogPoint, Repository, RestorePoint};
+use repository::{Catalog, Repository, RestorePoint};
 use serde::Serialize;
 use serde_json::json;
 use vm_restore::{
-    Destination, HostRestoreObserver, HostRestoreRequest, RestoreError, VmOutcome,
-    plan_host_restore, restore_all_latest,
+    Destination, HostRestoreObserver, HostRestoreRequest, NewestPoints, RestoreError, VmFilter,
+    VmOutcome, plan_host_restore, restore_all_latest,
 };
 
 use super::network_args::NetworkArgs;
@@ -22,16 +24,28 @@ use crate::ui::{Align, Progress, Table, Ui, count, size};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  lifeboat restore all-latest --to local --dry-run --repo E:\\Backup
-  lifeboat restore all-latest --to local --path D:\\VMs --start --repo E:\\Backup
+  lifeboat restore all-latest --to local --from-host HV1 --dry-run --repo E:\\Backup
+  lifeboat restore all-latest --to local --from-host HV1 --path D:\\VMs --start --repo E:\\Backup
+  lifeboat restore all-latest --to local --vm DC01 --start --repo E:\\Backup
   lifeboat restore all-latest --to local --at-once 4 --map-switch Prod=LAN --repo E:\\Backup
 
-The latest point of each VM comes back. A VM that the host has already is left as it is, so the same
-command, run again, brings back what is still missing.")]
+The latest point of each VM comes back. Where the repository has VMs of several hosts, say which with
+--from-host, --vm or --all-hosts; a VM that has moved belongs to the host of its latest point.
+A VM that the host has already is left as it is, so the same command, run again, brings back what is
+still missing.")]
 pub(crate) struct AllLatestArgs {
     /// The host: local, winrm://USER@HOST, sim:FOLDER, or a cluster: cluster:winrm://USER@NODE
     #[arg(long, value_name = "HOST")]
     to: String,
+    /// Only VMs whose latest point is of this host; may be given several times
+    #[arg(long, value_name = "NAME")]
+    from_host: Vec<String>,
+    /// Only this VM, by name or GUID; may be given several times
+    #[arg(long, value_name = "NAME")]
+    vm: Vec<String>,
+    /// VMs of all hosts that the repository has points of
+    #[arg(long, conflicts_with = "from_host")]
+    all_hosts: bool,
     /// Folder of the host, one below it for each VM; by default each goes where it was
     #[arg(long, value_name = "FOLDER")]
     path: Option<String>,
@@ -111,15 +125,16 @@ pub(super) fn run(invocation: &Invocation, args: &AllLatestArgs) -> Result<ExitC
     for error in &catalog.unreadable {
         ui.warning(&format!("a restore point cannot be read: {error}"));
     }
+    let newest = args.choose(&catalog)?;
     let host = args.way.open(&args.to)?;
     let host = host.as_restore_host()?;
     let request = args.request()?;
     // The plans are shown in either case: what is found now concerns the VMs that will be back.
-    let planned = plan_all(ui, &repository, &catalog, host, &request)?;
+    let planned = plan_all(ui, &repository, &newest, host, &request)?;
     if args.dry_run {
         return Ok(finish(ui, host.name(), &planned, true));
     }
-    let mut items = restore_all(ui, &repository, &catalog, host, &request, args)?;
+    let mut items = restore_all(ui, &repository, &newest, host, &request, args)?;
     for item in &mut items {
         let mut own = planned.iter().filter(|own| own.identity == item.identity);
         item.warned |= item.outcome == ItemOutcome::Restored && own.any(|own| own.warned);
@@ -128,6 +143,34 @@ pub(super) fn run(invocation: &Invocation, args: &AllLatestArgs) -> Result<ExitC
 }
 
 impl AllLatestArgs {
+    /// Chooses the VMs. Those of another host that lives would be there twice, so more than one host
+    /// has to be asked for.
+    fn choose<'a>(&self, catalog: &'a Catalog) -> Result<NewestPoints<'a>, CliError> {
+        let filter = VmFilter {
+            hosts: self.from_host.clone(),
+            vms: self.vm.clone(),
+        };
+        let newest = NewestPoints::choose(catalog, &filter);
+        let hosts = hosts_text(&newest.all_hosts());
+        if let Some(host) = self.from_host.iter().find(|host| !newest.knows_host(host)) {
+            let text = format!("no VM's latest point is of host {host:?}");
+            return Err(CliError::usage(text).hint(format!("the repository has {hosts}")));
+        }
+        if let Some(vm) = self.vm.iter().find(|vm| !newest.knows_vm(vm)) {
+            let text = format!("the repository has no VM {vm:?}");
+            return Err(CliError::usage(text).hint("`lifeboat point list` shows them"));
+        }
+        let is_filtered = self.all_hosts || filter != VmFilter::default();
+        if newest.hosts().len() > 1 && !is_filtered {
+            let text = format!("the repository has VMs of several hosts: {hosts}");
+            return Err(CliError::usage(text).hint(
+                "name the host that is lost with --from-host NAME, or single VMs with --vm NAME; \
+                 --all-hosts restores the VMs of all of them",
+            ));
+        }
+        Ok(newest)
+    }
+
     fn request(&self) -> Result<HostRestoreRequest, CliError> {
         let mut request = HostRestoreRequest {
             destination: self
@@ -143,29 +186,27 @@ impl AllLatestArgs {
     }
 }
 
-/// Returns the newest point of each VM, by name.
-fn newest(catalog: &Catalog) -> Vec<&CatalogPoint> {
-    let vms = catalog.vms();
-    let newest = vms.iter().filter_map(|(identity, _)| {
-        let points = catalog.points.iter();
-        let own = points.filter(|point| point.summary.vm.identity == *identity);
-        own.max_by_key(|point| point.summary.started)
-    });
-    newest.collect()
+/// Returns hosts as people read them: `HV1 (3 VMs), HV2 (1 VM)`.
+fn hosts_text(hosts: &BTreeMap<&str, usize>) -> String {
+    let hosts = hosts
+        .iter()
+        .map(|(host, vms)| format!("{host} ({})", count(*vms as u64, "VM")));
+    hosts.collect::<Vec<_>>().join(", ")
 }
 
 /// Says of each VM what would be done.
 fn plan_all(
     ui: &Ui,
     repository: &Repository,
-    catalog: &Catalog,
+    newest: &NewestPoints<'_>,
     host: &dyn RestoreHost,
     request: &HostRestoreRequest,
 ) -> Result<Vec<Item>, CliError> {
     let mut items = Vec::new();
-    for newest in newest(catalog) {
-        let point = repository.point_of(&newest.summary)?;
-        let plan = plan_host_restore(repository, &point, host, request)?;
+    for summary in newest.chosen() {
+        let point = repository.point_of(summary)?;
+        let request = newest.request(summary, request);
+        let plan = plan_host_restore(repository, &point, host, &request)?;
         ui.record("plan", json!({ "plan": plan }));
         let block = plan.block();
         let warns = |finding: &&Finding| finding.severity == Severity::Warn;
@@ -193,19 +234,18 @@ fn plan_all(
 fn restore_all(
     ui: &Ui,
     repository: &Repository,
-    catalog: &Catalog,
+    newest: &NewestPoints<'_>,
     host: &dyn RestoreHost,
     request: &HostRestoreRequest,
     args: &AllLatestArgs,
 ) -> Result<Vec<Item>, CliError> {
-    let newest = newest(catalog);
-    let total = newest.iter().map(|point| point.summary.size_bytes).sum();
+    let total = newest.chosen().iter().map(|point| point.size_bytes).sum();
     let progress = ui.progress("restore", None, total);
     let watching = Watching {
         ui,
         progress: &progress,
     };
-    let done = restore_all_latest(repository, host, request, args.at_once, &watching)?;
+    let done = restore_all_latest(repository, host, newest, request, args.at_once, &watching);
     progress.finish();
     let mut items: Vec<Item> = done.iter().map(|outcome| item(ui, outcome)).collect();
     for (item, done) in items.iter_mut().zip(&done).filter(|_| args.start) {

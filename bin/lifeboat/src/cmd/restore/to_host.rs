@@ -40,11 +40,12 @@ impl ToHost<'_> {
         let fields = json!({ "point": plan.point, "vm": plan.vm, "host": plan.host,
                              "kind": plan.kind, "dry_run": self.dry_run,
                              "needs_confirmation": plan.needs_confirmation() });
+        // Also for a plan alone: who asks whether it would work gets the answer of the real thing.
+        refuse_blocked(&plan)?;
         if self.dry_run {
             ui.summary("success", ExitCode::Success, fields);
             return Ok(ExitCode::Success);
         }
-        refuse_blocked(&plan)?;
         self.confirm(&plan)?;
         let report = execute(ui, &plan, self.host).map_err(|failure| {
             say_failure(ui, &failure);
@@ -70,9 +71,12 @@ impl ToHost<'_> {
             ))),
         }
         .map_err(|error| {
+            let otherwise = match plan.kind {
+                RestoreKind::InPlace => ", or keep what is there with --keep-old",
+                _ => "",
+            };
             error.hint(format!(
-                "look at the plan (--dry-run); then confirm it with --confirm {name:?}, or keep \
-                 what is there with --keep-old"
+                "look at the plan (--dry-run); then confirm it with --confirm {name:?}{otherwise}"
             ))
         })
     }
