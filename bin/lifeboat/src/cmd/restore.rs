@@ -3,6 +3,7 @@
 mod all_latest;
 mod attach;
 mod config;
+mod cure;
 mod disk;
 mod elsewhere;
 mod import_hint;

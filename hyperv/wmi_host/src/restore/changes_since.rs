@@ -17,7 +17,7 @@ use crate::facts::{DiskFacts, VmFacts};
 use crate::plan::{DiskNow, tracked_since};
 
 /// Says what changed on a VM's disk since the state that a cursor names. The VM must not run:
-/// while it does, the answer is old when it arrives.
+/// while it does, the answer is old when it arrives. Contract: 2.3 [M]
 pub(super) fn changes_since(
     host: &WmiHost,
     vm: &VmFacts,

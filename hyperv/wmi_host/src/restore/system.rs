@@ -17,7 +17,7 @@ const TRIES: u32 = 15;
 const TRY_EVERY: Duration = Duration::from_secs(2);
 
 /// `DestroySystem`, of a VM or a planned one. Whether a failure means that it is still there has to
-/// be looked at.
+/// be looked at. Disks stay. Contract: 4.1 [M]
 pub(super) fn destroy_system(link: &Link, system: &ObjectPath) -> Result<(), MethodError> {
     let parameters = [("AffectedSystem", Value::from(system.clone()))];
     link.call_patiently(MANAGEMENT_SERVICE, "DestroySystem", &parameters)?;

@@ -56,7 +56,7 @@ pub(super) fn run(invocation: &Invocation, args: &RestoreArgs) -> Result<ExitCod
                         ));
                     }
                     Err(error) => {
-                        report.add(None, node_not_looked(RestoreHost::name(&*node), &error))
+                        report.add(None, node_not_looked(RestoreHost::name(&*node), &error));
                     }
                 }
             }

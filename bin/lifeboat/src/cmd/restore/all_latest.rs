@@ -12,6 +12,7 @@ use vm_restore::{
     VmOutcome, plan_host_restore, restore_all_latest,
 };
 
+use super::cure::fit_cures_of_many;
 use super::network_args::NetworkArgs;
 use super::to_host::{Steps, say_failure, say_step};
 use crate::cli_error::CliError;
@@ -206,7 +207,8 @@ fn plan_all(
     for summary in newest.chosen() {
         let point = repository.point_of(summary)?;
         let request = newest.request(summary, request);
-        let plan = plan_host_restore(repository, &point, host, &request)?;
+        let mut plan = plan_host_restore(repository, &point, host, &request)?;
+        fit_cures_of_many(&mut plan);
         ui.record("plan", json!({ "plan": plan }));
         let block = plan.block();
         let warns = |finding: &&Finding| finding.severity == Severity::Warn;

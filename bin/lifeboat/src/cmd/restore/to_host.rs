@@ -8,6 +8,7 @@ use vm_restore::{
     HostRestoreRequest, RestoreKind, plan_host_restore,
 };
 
+use super::cure::fit_cures;
 use super::plan_view::show_plan;
 use super::say_skipped;
 use crate::cli_error::CliError;
@@ -35,7 +36,8 @@ impl ToHost<'_> {
     /// Plans, shows the plan, and does what it says once nothing stands in the way.
     pub(super) fn run(&self) -> Result<ExitCode, CliError> {
         let ui = &self.invocation.ui;
-        let plan = plan_host_restore(self.repository, self.point, self.host, &self.request)?;
+        let mut plan = plan_host_restore(self.repository, self.point, self.host, &self.request)?;
+        fit_cures(&mut plan, &self.request.part);
         show_plan(ui, &plan);
         let fields = json!({ "point": plan.point, "vm": plan.vm, "host": plan.host,
                              "kind": plan.kind, "dry_run": self.dry_run,

@@ -21,12 +21,15 @@ use crate::ui::{Align, Table, count, size};
 #[command(after_help = "Examples:
   lifeboat restore vm SQL01@latest --to local --dry-run --repo E:\\Backup
   lifeboat restore vm SQL01@latest~1 --to local --in-place --stop --confirm SQL01 --repo E:\\Backup
-  lifeboat restore vm SQL01@latest --to winrm://admin@hv2 --path D:\\VMs --map-switch Prod=Lab --repo /backup
+  lifeboat restore vm SQL01@latest --to winrm://admin@hv2 --host-files 'D:\\=/mnt/hv2-d' --path 'D:\\VMs' --map-switch Prod=Lab --repo /backup
   lifeboat restore vm SQL01@latest --path /srv/restored --repo /backup
   lifeboat restore vm SQL01@latest~1 --path D:\\Restored --dry-run --repo E:\\Backup
   lifeboat restore vm SQL01@latest --path /srv/sql01 --libvirt --repo /backup
   lifeboat restore vm SQL01@latest --path /srv/sql01 --libvirt --map-switch LAN=br0-net --repo /backup
   lifeboat restore vm SQL01@latest --path /srv/sql01 --format vmdk --repo /backup
+
+A VM that runs gives way to --in-place only with --stop, and stays off afterwards unless --start says
+otherwise.
 
 With --format or --libvirt the VM is made ready for another hypervisor: its disks come back flat and
 in one format, and no file of Hyper-V's own comes with them. --libvirt adds a domain for

@@ -19,7 +19,7 @@ pub(crate) struct ToHostArgs {
     /// The host that gets the VM: local, winrm://USER@HOST, sim:FOLDER, or a cluster: cluster:winrm://USER@NODE
     #[arg(long, value_name = "HOST")]
     pub(super) to: Option<String>,
-    /// The VM that is on the host gives way: only what differs is written into its disks
+    /// The VM that is on the host gives way: only what differs is written into its disks. One that runs needs --stop
     #[arg(long, requires = "to")]
     in_place: bool,
     /// With --in-place: the old VM stays, under another name, and what comes back is a new VM
@@ -46,13 +46,13 @@ pub(crate) struct ToHostArgs {
     /// Only these disks, by number; may be given several times
     #[arg(long, value_name = "N", requires = "to", value_delimiter = ',')]
     disks: Vec<u32>,
-    /// Make a new VM of the same settings, for a host that does not run the point's configuration version
+    /// Make a new VM of the same settings, for a host that does not run the point's configuration version; virtual TPM and Secure Boot template are lost
     #[arg(long, requires = "to", conflicts_with = "in_place")]
     as_new_vm: bool,
     /// Write disks whole, also where little of them differs
     #[arg(long, requires = "in_place")]
     full: bool,
-    /// Start the VM when it is back
+    /// Start the VM when it is back; else it stays off, also if it ran before
     #[arg(long, requires = "to")]
     start: bool,
     #[command(flatten)]
