@@ -31,7 +31,7 @@ pub(crate) enum RestoreCommand {
     Config(config::ConfigArgs),
     /// Bring a VM's network adapters back to the VM that is on a host
     Network(config::NetworkPartArgs),
-    /// Bring the latest point of every VM back to a host
+    /// Bring the VMs of a lost host back to another one, each as its latest point has it
     AllLatest(all_latest::AllLatestArgs),
 }
 
