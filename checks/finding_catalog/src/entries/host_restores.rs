@@ -166,4 +166,24 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Remove the checkpoints first, so that each disk is one file; or restore the whole VM.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-3386",
+        id: "POINT-RESTORE-DIED",
+        title: "another restore of the VM died while the VM was away from its host",
+        severity: Block,
+        means: "A restore in place had taken the VM from its host, and did not come to its end. What it noted is the only thing that knows how far the disks were written over, and where the copy of the VM's definition lies.",
+        matters: "Another restore of the VM would lose that. Nothing was done.",
+        cure: "Ask for the restore that died again: it goes on where it stopped, or puts the VM back. Once the VM and its disks are in order by other means, remove the file that the finding names.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-3387",
+        id: "POINT-DISK-IN-USE",
+        title: "a disk that would be written over is another VM's as well",
+        severity: Block,
+        means: "Another VM has the file as a disk, or has a differencing disk that is built upon it.",
+        matters: "Written over, the other VM's disk would hold something that it never held. Nothing was done.",
+        cure: "Set the VM aside with `--in-place --keep-old`, or restore it with `--new-identity`: both write new files.",
+        ..BLANK
+    },
 ];

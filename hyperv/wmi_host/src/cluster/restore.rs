@@ -118,20 +118,18 @@ impl RestoreHost for ClusterHost {
         hyperv_host::HypervHost::name(self)
     }
 
-    /// Reads what the node has that new VMs go to, and the VMs of all nodes that answer.
+    /// Reads what the node has that new VMs go to, and the VMs of all nodes. A node that runs VMs,
+    /// and does not answer, is an error: nobody could tell which files are in use.
     fn target(&self) -> Result<TargetHost, HostError> {
         let mut merged: Option<TargetHost> = None;
-        let mut failure = None;
-        for (node, host) in self.up()? {
-            let target = match host.target() {
-                Ok(target) => target,
-                Err(error) => {
-                    failure = Some(error);
-                    continue;
-                }
+        for node in &self.nodes.cluster()?.nodes {
+            let host = match (node.state, self.nodes.host(&node.name)) {
+                (NodeState::Down, _) => continue,
+                (_, host) => host?,
             };
+            let target = host.target()?;
             let vms = target.vms.iter().map(|vm| TargetVm {
-                node: Some(node.clone()),
+                node: Some(node.name.clone()),
                 ..vm.clone()
             });
             let vms: Vec<TargetVm> = vms.collect();
@@ -155,11 +153,7 @@ impl RestoreHost for ClusterHost {
             }
             merged.vms.extend(vms);
         }
-        match (merged, failure) {
-            (Some(merged), _) => Ok(merged),
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(missing(self, "no node is up")),
-        }
+        merged.ok_or_else(|| missing(self, "no node is up"))
     }
 
     /// Shared volumes and shares are the same on all nodes; of a drive it is not known whose.

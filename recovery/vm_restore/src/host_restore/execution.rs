@@ -1,6 +1,6 @@
 //! Carries a plan out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use block_io::{DiskError, DiskErrorKind};
 use hyperv_host::{Finding, PowerState, RestoreHost, StepObserver, TargetVm};
@@ -11,6 +11,7 @@ use super::host_path::{join, same};
 use super::plan::{HostRestorePlan, RestoreKind};
 use super::report::{HostRestoreFailure, HostRestoreObserver, HostRestoreReport};
 use super::session::{RestoreSession, SessionFile};
+use super::taking_back::STAGING;
 use crate::RestoreError;
 use crate::error::Cause;
 
@@ -82,42 +83,44 @@ impl<'a> Execution<'a> {
             .collect();
         let staging = join(
             &plan.configuration_folder,
-            &format!("lifeboat-restore-{}", plan.run),
+            &format!("{STAGING}{}", plan.run),
         )?;
-        let earlier = plan.session.clone();
         let mut notes = Vec::new();
-        let session = match earlier {
-            Some(session) if session.point == plan.point && session.kind == plan.kind => {
-                RestoreSession { files, ..session }
-            }
+        let session = match plan.session.clone() {
             Some(session) if plan.kind == RestoreKind::Finish => session,
-            earlier => {
-                let stale = earlier.as_ref();
-                if let Some(stale) = stale {
-                    clear(stale, host, &mut notes)?;
-                }
+            Some(session) => RestoreSession {
+                files,
+                remove: plan.remove.clone(),
+                ..session
+            },
+            None => {
+                notes.extend(plan.other.iter().flat_map(left_by));
                 RestoreSession {
                     version: 1,
+                    host: plan.session_host.clone(),
                     run: plan.run.clone(),
                     point: plan.point.clone(),
                     kind: plan.kind,
                     old: plan.old.clone(),
-                    staging: stale.map_or(staging, |stale| stale.staging.clone()),
+                    staging,
                     files,
+                    made: BTreeSet::new(),
                     folders: Vec::new(),
-                    kept: stale.and_then(|stale| stale.kept.clone()),
-                    leaving: stale.is_some_and(|stale| stale.leaving) && !plan.old_is_there,
+                    kept: None,
+                    leaving: false,
                     overwriting: false,
                     overwritten: false,
                     ranges: BTreeMap::new(),
                     imported: None,
                     remove: plan.remove.clone(),
+                    bases: BTreeMap::new(),
                 }
             }
         };
         let file = SessionFile::begin(
             &plan.request.session_folder,
             &plan.source.vm.identity,
+            plan.session.as_ref().or(plan.other.as_ref()),
             session,
         )?;
         let old = plan.old.as_ref();
@@ -219,26 +222,17 @@ impl<'a> Execution<'a> {
     }
 }
 
-/// Removes what a restore of something else has made and not used. What of the old VM it was about
-/// to remove stays, and is told.
-fn clear(
-    stale: &RestoreSession,
-    host: &dyn RestoreHost,
-    notes: &mut Vec<String>,
-) -> Result<(), Cause> {
-    let vms = host.target()?.vms;
-    let is_used = |path: &str| {
-        vms.iter()
-            .any(|vm| vm.disks.iter().any(|(_, disk)| same(disk, path)))
-    };
-    for path in stale.files.values().filter(|path| !is_used(path)) {
-        let local = host.local_path(path)?;
-        if local.symlink_metadata().is_ok() {
-            std::fs::remove_file(&local)
-                .map_err(|error| DiskError::io(path, "cannot remove this file", error))?;
-        }
-    }
-    let stays = stale.remove.iter().filter(|_| stale.imported.is_some());
-    notes.extend(stays.map(|path| format!("a restore that died has left {path}")));
-    Ok(())
+/// Says what another restore that died may have left: nobody knows any more whether it is of use, so
+/// all of it stays.
+fn left_by(other: &RestoreSession) -> Vec<String> {
+    let planned = other.files.values().chain(&other.remove);
+    let paths = planned.chain([&other.staging]);
+    paths
+        .map(|path| {
+            format!(
+                "a restore of point {} that died may have left {path}",
+                other.point
+            )
+        })
+        .collect()
 }

@@ -11,7 +11,7 @@ use repository::{Repository, Stream};
 use uuid::Uuid;
 use vm_config::DiskSlot;
 
-use super::host_path::{file_name, parent, same};
+use super::host_path::{file_name, parent};
 use super::plan::DiskMethod;
 use crate::point_disk::disk_id_of;
 
@@ -147,10 +147,4 @@ pub(crate) fn files_of(host: &dyn RestoreHost, leaf: &str) -> Vec<String> {
 fn is_of_checkpoint(path: &str) -> bool {
     let name = file_name(path).to_lowercase();
     name.ends_with(".avhdx") || name.ends_with(".avhd")
-}
-
-/// Says whether a VM besides `vm` has the file as a disk.
-pub(crate) fn used_by<'a>(vms: &'a [TargetVm], vm: &str, path: &str) -> Option<&'a TargetVm> {
-    let mut others = vms.iter().filter(|other| other.identity != vm);
-    others.find(|other| other.disks.iter().any(|(_, disk)| same(disk, path)))
 }

@@ -51,14 +51,7 @@ impl Facts<'_> {
     }
 
     pub(crate) fn makes_a_vm(&self) -> bool {
-        matches!(
-            self.kind,
-            RestoreKind::NewVm
-                | RestoreKind::FromConfiguration
-                | RestoreKind::Beside
-                | RestoreKind::InPlace
-                | RestoreKind::Configuration
-        )
+        self.kind.makes_a_vm()
     }
 
     fn version(&self) -> Option<Finding> {
@@ -157,8 +150,25 @@ impl Facts<'_> {
             self.kind,
             RestoreKind::InPlace | RestoreKind::Configuration | RestoreKind::Network
         );
-        let is_off = matches!(old.state, PowerState::Off | PowerState::Saved);
-        if is_off {
+        let loses_memory = matches!(self.kind, RestoreKind::Configuration | RestoreKind::Network);
+        if old.state == PowerState::Saved && loses_memory {
+            let text = format!(
+                "{:?} is saved, and its memory fits only what the VM is made of now",
+                old.name
+            );
+            let cure =
+                "start it and shut it down, or discard its saved state (Remove-VMSavedState)";
+            return Some(finding("POINT-VM-RUNNING", Severity::Block, text, cure));
+        }
+        if old.state == PowerState::Saved && self.kind == RestoreKind::InPlace {
+            let text = format!(
+                "{:?} is saved: its memory goes with it, and what the guest had not written is lost",
+                old.name
+            );
+            let cure = "start it and shut it down first, where that matters";
+            return Some(finding("POINT-VM-RUNNING", Severity::Warn, text, cure));
+        }
+        if matches!(old.state, PowerState::Off | PowerState::Saved) {
             return None;
         }
         if self.kind == RestoreKind::Beside {

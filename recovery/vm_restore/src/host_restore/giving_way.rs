@@ -1,16 +1,20 @@
 //! The VM that gives way: it is taken from the host, and its disks are written over.
 
+use std::collections::BTreeMap;
+
 use block_io::ByteRanges;
 use hyperv_host::{Finding, Severity, TargetVm};
 
 use super::disk_source::DiskContent;
 use super::execution::Execution;
-use super::existing_disk::changed_ranges;
+use super::existing_disk::{changed_ranges, files_of};
+use super::file_users::FileUsers;
 use super::host_path::join;
 use super::in_place_disk::InPlaceDisk;
 use super::making_vm::report_of;
 use super::old_definition::keep;
 use super::plan::{DiskMethod, PlannedDisk};
+use super::taking_back::BESIDE_A_DISK;
 use crate::error::Cause;
 
 impl Execution<'_> {
@@ -21,6 +25,7 @@ impl Execution<'_> {
             return Ok(());
         }
         self.stop(old)?;
+        self.look_again(old)?;
         if !self.file.session.leaving {
             self.step("keeping a copy of the old definition")?;
             let kept = keep(self.host, old, &join(&self.file.session.staging, "old")?)?;
@@ -28,15 +33,48 @@ impl Execution<'_> {
             if self.stopped {
                 stopped.state = hyperv_host::PowerState::Off;
             }
+            let mut bases = BTreeMap::new();
+            for (_, leaf) in old.disks.iter().filter(|_| old.checkpoints > 0) {
+                let base = files_of(self.host, leaf).pop();
+                bases.extend(base.map(|base| (leaf.clone(), base)));
+            }
             self.file.note(|session| {
                 session.kept = Some(kept);
                 session.old = Some(stopped);
+                session.bases = bases;
             })?;
         }
         self.note_ranges(old)?;
         self.step("taking the old VM from the host")?;
         self.file.note(|session| session.leaving = true)?;
         self.host.unregister(&old.identity, &self.heard)?;
+        Ok(())
+    }
+
+    /// Looks, now that the VM is off, whether it is as it was when this was planned: nothing has
+    /// been changed yet.
+    fn look_again(&self, old: &TargetVm) -> Result<(), Cause> {
+        let target = self.host.target()?;
+        let mut vms = target.vms.iter();
+        let now = vms.find(|vm| vm.identity == old.identity);
+        let is_same =
+            |now: &&TargetVm| now.disks == old.disks && now.checkpoints == old.checkpoints;
+        if now.filter(is_same).is_none() {
+            let text = format!(
+                "{:?} has other disks or checkpoints than when this was planned: ask for the \
+                 restore again",
+                old.name
+            );
+            return Err(text.into());
+        }
+        let users = FileUsers::of(self.host, &target.vms);
+        for disk in self.plan.disks.iter().filter(|disk| disk.is_overwritten()) {
+            if let Some(user) = users.user_of(self.host, &disk.path, Some(&old.identity)) {
+                return Err(format!("{} is used by {user:?} as well", disk.path).into());
+            }
+            let local = self.host.local_path(&disk.path)?;
+            self.in_place(disk, &local)?.must_fit()?;
+        }
         Ok(())
     }
 
@@ -83,6 +121,9 @@ impl Execution<'_> {
             return Ok(());
         }
         self.file.note(|session| session.overwriting = true)?;
+        for (disk, _) in &pending {
+            self.forget_tracking(disk)?;
+        }
         for (disk, (ranges, mut report)) in pending {
             self.step(&format!("writing over {}", disk.path))?;
             let local = self.host.local_path(&disk.path)?;
@@ -92,6 +133,21 @@ impl Execution<'_> {
             self.add(report);
         }
         self.file.note(|session| session.overwritten = true)?;
+        Ok(())
+    }
+
+    /// Removes what the host has noted of a disk's changes: it does not hear of ours.
+    fn forget_tracking(&self, disk: &PlannedDisk) -> Result<(), Cause> {
+        for suffix in BESIDE_A_DISK
+            .into_iter()
+            .filter(|suffix| !suffix.is_empty())
+        {
+            let local = self.host.local_path(&format!("{}{suffix}", disk.path))?;
+            match std::fs::remove_file(&local) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                result => result?,
+            }
+        }
         Ok(())
     }
 

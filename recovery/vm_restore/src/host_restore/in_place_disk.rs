@@ -37,6 +37,19 @@ pub(crate) struct InPlaceDisk<'a> {
 }
 
 impl InPlaceDisk<'_> {
+    /// Fails where the file cannot be written over by what the point has.
+    pub(crate) fn must_fit(&self) -> Result<(), Cause> {
+        let image = open_beside(self.local)?;
+        let Some(why) = unfit(&image, self.stream) else {
+            return Ok(());
+        };
+        let what = format!("this disk cannot be written over: {why}");
+        Err(DiskError::new(DiskErrorKind::Unsupported, what)
+            .in_file(&self.local.display().to_string())
+            .hint("restore with all disks written anew (`--full`)")
+            .into())
+    }
+
     /// Finds what differs: the host's ranges, once some of the rest was found to be the same, or
     /// what a comparison of the whole disk shows. Nothing is written.
     pub(crate) fn differences(
@@ -44,14 +57,8 @@ impl InPlaceDisk<'_> {
         ranges: Option<ByteRanges>,
         observer: &dyn StreamObserver,
     ) -> Result<(ByteRanges, Comparison), Cause> {
+        self.must_fit()?;
         let image = open_beside(self.local)?;
-        if let Some(why) = unfit(&image, self.stream) {
-            let what = format!("this disk cannot be written over: {why}");
-            return Err(DiskError::new(DiskErrorKind::Unsupported, what)
-                .in_file(&self.local.display().to_string())
-                .hint("restore with all disks written anew (`--full`)")
-                .into());
-        }
         let mut done = Comparison::default();
         let compare = |within: Option<&ByteRanges>| {
             self.repository

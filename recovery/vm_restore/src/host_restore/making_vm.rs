@@ -32,7 +32,8 @@ impl Execution<'_> {
                 self.file.note(|session| session.folders.extend(made))?;
             }
             let mut report = report_of(disk);
-            let is_done = plan.resumes && local.symlink_metadata().is_ok();
+            let is_made = self.file.session.made.contains(&disk.path);
+            let is_done = is_made && local.symlink_metadata().is_ok();
             if is_done {
                 CopyObserver::advanced(&self.heard, disk.size_bytes);
             } else {
@@ -42,6 +43,10 @@ impl Execution<'_> {
                     content.write(&plan.repository, &plan.source, &local, anew, &self.heard)?;
                 report.read_bytes = copy.bytes_read;
                 report.written_bytes = copy.bytes_written;
+                let path = disk.path.clone();
+                self.file.note(|session| {
+                    session.made.insert(path);
+                })?;
             }
             self.add(report);
         }

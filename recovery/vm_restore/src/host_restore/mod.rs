@@ -31,6 +31,7 @@
 mod disk_source;
 mod execution;
 mod existing_disk;
+mod file_users;
 mod findings;
 mod fixed_vhd;
 mod giving_way;

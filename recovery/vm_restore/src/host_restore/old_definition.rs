@@ -10,6 +10,7 @@ use vm_config::VmConfiguration;
 
 use super::host_path::join;
 use super::network::as_it_was;
+use super::session::RestoreSession;
 use crate::error::Cause;
 use crate::new_files::make_folder;
 
@@ -71,24 +72,32 @@ pub(crate) fn keep(host: &dyn RestoreHost, vm: &TargetVm, folder: &str) -> Resul
 /// Registers a VM again from the copy that [`keep`] made.
 pub(crate) fn order_to_bring_back(
     host: &dyn RestoreHost,
+    session: &RestoreSession,
     vm: &TargetVm,
-    definition: &str,
-    folder: &str,
-    run: &str,
+    (definition, folder): (&str, &str),
 ) -> Result<ImportOrder, Cause> {
+    let run = session.run.as_str();
     let local = host.local_path(definition)?;
     let name = local.display().to_string();
     let configuration = VmConfiguration::from_bytes(&name, &fs::read(&local)?)?;
     let snapshots = join(folder, SNAPSHOTS)?;
     let mut disks: Vec<PlacedDisk> = Vec::new();
-    for (slot, path) in &vm.disks {
+    // Taking a VM from its host merges what its checkpoints had apart: then its bases are its disks.
+    let mut is_merged = false;
+    for (slot, leaf) in &vm.disks {
+        let base = session.bases.get(leaf);
+        let is_gone = host.local_path(leaf)?.symlink_metadata().is_err();
+        is_merged |= is_gone && base.is_some();
         disks.push(PlacedDisk {
             checkpoint: None,
             slot: *slot,
-            path: path.clone(),
+            path: base.filter(|_| is_gone).unwrap_or(leaf).clone(),
         });
     }
-    let checkpoints = definitions(&host.local_path(&snapshots)?);
+    let mut checkpoints = definitions(&host.local_path(&snapshots)?);
+    if is_merged {
+        checkpoints.clear();
+    }
     for file in &checkpoints {
         let id = file
             .file_stem()

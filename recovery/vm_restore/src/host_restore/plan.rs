@@ -34,6 +34,20 @@ pub enum RestoreKind {
     Finish,
 }
 
+impl RestoreKind {
+    /// Says whether a VM is made, or made anew.
+    pub(crate) fn makes_a_vm(self) -> bool {
+        matches!(
+            self,
+            Self::NewVm
+                | Self::FromConfiguration
+                | Self::Beside
+                | Self::InPlace
+                | Self::Configuration
+        )
+    }
+}
+
 /// A step, in the order in which they are done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedStep {
@@ -176,8 +190,15 @@ pub struct HostRestorePlan {
     pub(crate) old: Option<TargetVm>,
     #[serde(skip)]
     pub(crate) remove: Vec<String>,
+    /// What sessions know the host by.
+    #[serde(skip)]
+    pub(crate) session_host: String,
+    /// The session of the same restore, which died.
     #[serde(skip)]
     pub(crate) session: Option<RestoreSession>,
+    /// The session of another restore of the VM, which died.
+    #[serde(skip)]
+    pub(crate) other: Option<RestoreSession>,
     /// The checkpoints that come back.
     #[serde(skip)]
     pub(crate) tree: Option<CheckpointTree>,

@@ -1,12 +1,12 @@
 //! What a restore to a host has begun, on disk, so that another can go on with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use block_io::{DiskError, DiskErrorKind, OsFile, flush_folder};
-use hyperv_host::TargetVm;
+use hyperv_host::{TargetHost, TargetVm};
 use serde::{Deserialize, Serialize};
 
 use super::host_path::part_of_name;
@@ -16,7 +16,8 @@ use crate::new_files::make_folder;
 /// A session that is larger is none of ours.
 const BYTES_MAX: u64 = 256 << 20;
 
-/// What a restore to a host has begun. It is written before what it tells of is done.
+/// What a restore to a host has begun. It is written before what it tells of is done, in a file of
+/// its own for each host and VM.
 ///
 /// ```text
 ///   files planned ─► kept ─► leaving ─► overwriting ─► overwritten ─► imported ─► (removed)
@@ -24,9 +25,11 @@ const BYTES_MAX: u64 = 256 << 20;
 ///                    of the   VM may be  stay are       whole again    is there
 ///                    old VM   gone       being written
 /// ```
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RestoreSession {
     pub(crate) version: u32,
+    /// The host, as [`session_host`] names it.
+    pub(crate) host: String,
     /// Id of the restore.
     pub(crate) run: String,
     /// Id of the point.
@@ -36,9 +39,11 @@ pub(crate) struct RestoreSession {
     pub(crate) old: Option<TargetVm>,
     /// The folder on the host for what is there for a time.
     pub(crate) staging: String,
-    /// New files of disks by what they hold; none of them was there before. What has its name is
-    /// whole.
+    /// Where new files of disks go, by what they hold.
     pub(crate) files: BTreeMap<String, String>,
+    /// Those that the restore has made, and that are whole.
+    #[serde(default)]
+    pub(crate) made: BTreeSet<String>,
     /// Folders of this machine that were made for them.
     pub(crate) folders: Vec<PathBuf>,
     /// The old VM's definition was kept: the copy, as the host names it.
@@ -55,6 +60,10 @@ pub(crate) struct RestoreSession {
     pub(crate) imported: Option<String>,
     /// Files of the old VM that go at the end, as the host names them.
     pub(crate) remove: Vec<String>,
+    /// The bases of the old VM's disks that checkpoints have files above, by the leaf: taking the VM
+    /// from its host may merge these.
+    #[serde(default)]
+    pub(crate) bases: BTreeMap<String, String>,
 }
 
 /// A session in its file.
@@ -66,18 +75,36 @@ pub(crate) struct SessionFile {
     pub(crate) session: RestoreSession,
 }
 
-fn file_of(folder: &Path, vm: &str) -> PathBuf {
-    folder.join(format!("{}.json", part_of_name(vm)))
+/// Returns what sessions know a host by: its own name, or the cluster's.
+pub(crate) fn session_host(name: &str, target: &TargetHost) -> String {
+    let own = match target.is_cluster || target.computer.is_empty() {
+        true => name,
+        false => &target.computer,
+    };
+    own.to_lowercase()
 }
 
-/// Reads the session of a VM; `None` where no restore of it has died.
-pub(crate) fn read_session(folder: &Path, vm: &str) -> Result<Option<RestoreSession>, DiskError> {
-    let path = file_of(folder, vm);
+/// Returns the file of the session of a VM on a host.
+pub(crate) fn session_file(folder: &Path, host: &str, vm: &str) -> PathBuf {
+    let (host, vm) = (part_of_name(host), part_of_name(vm));
+    folder.join(format!("{vm} on {host}.json"))
+}
+
+/// Reads the session of a VM on a host; `None` where no restore of it has died.
+pub(crate) fn read_session(
+    folder: &Path,
+    host: &str,
+    vm: &str,
+) -> Result<Option<RestoreSession>, DiskError> {
+    read(&session_file(folder, host, vm))
+}
+
+fn read(path: &Path) -> Result<Option<RestoreSession>, DiskError> {
     let name = path.display().to_string();
-    let bytes = match fs::metadata(&path) {
+    let bytes = match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Ok(metadata) if metadata.len() > BYTES_MAX => Vec::new(),
-        _ => fs::read(&path)
+        _ => fs::read(path)
             .map_err(|error| DiskError::io(&name, "cannot read what a restore has begun", error))?,
     };
     let unreadable = |why: String| {
@@ -109,15 +136,27 @@ fn locked(path: &Path) -> Result<OsFile, DiskError> {
 }
 
 impl SessionFile {
-    /// Writes a session for the first time, or takes over that of a restore that died.
+    /// Writes a session for the first time, or takes over that of a restore that died, which is
+    /// `planned_with`.
+    ///
+    /// # Errors
+    ///
+    /// `InUse` where another restore of the VM is at work, or has been since this one was planned.
     pub(crate) fn begin(
         folder: &Path,
         vm: &str,
+        planned_with: Option<&RestoreSession>,
         session: RestoreSession,
     ) -> Result<Self, DiskError> {
         make_folder(folder, &mut Vec::new())?;
-        let path = file_of(folder, vm);
+        let path = session_file(folder, &session.host, vm);
         let lock = locked(&path.with_extension("lock"))?;
+        if read(&path)?.as_ref() != planned_with {
+            let what = "another restore of this VM was at work since this one was planned";
+            return Err(DiskError::new(DiskErrorKind::InUse, what)
+                .in_file(&path.display().to_string())
+                .hint("ask for the restore again: it is planned anew"));
+        }
         let file = Self {
             path,
             _lock: lock,

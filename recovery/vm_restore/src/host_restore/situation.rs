@@ -15,8 +15,10 @@ pub(crate) struct Situation<'a> {
     pub(crate) there: Option<&'a TargetVm>,
     /// That, or the one that a restore which died has taken from the host.
     pub(crate) old: Option<&'a TargetVm>,
-    /// A session of the same restore.
+    /// The session of the same restore, which died.
     pub(crate) session: Option<&'a RestoreSession>,
+    /// The session of another restore of the VM, which died.
+    pub(crate) other: Option<&'a RestoreSession>,
 }
 
 /// A request without what contradicts itself.
@@ -67,14 +69,18 @@ impl<'a> Situation<'a> {
         let old = there.or_else(|| gone.and_then(|session| session.old.as_ref()));
         let kind = seen.kind(old.is_some());
         // Another restore's plans say nothing about this one.
-        let session = session.filter(|session| {
-            session.point == point.id && (session.kind == kind || kind == RestoreKind::Finish)
-        });
+        let is_same = |session: &RestoreSession| {
+            let to = |vm: Option<&TargetVm>| vm.map(|vm| vm.identity.clone());
+            session.point == point.id
+                && (session.kind == kind || kind == RestoreKind::Finish)
+                && (kind != RestoreKind::Disks || to(session.old.as_ref()) == to(there))
+        };
         Self {
             kind,
             there,
             old,
-            session,
+            session: session.filter(|session| is_same(session)),
+            other: session.filter(|session| !is_same(session)),
         }
     }
 }
@@ -119,12 +125,12 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Says whether a restore of this point that died had come as far as to make the VM: it has
-    /// one of the files that the restore made.
+    /// Says whether a restore of this point that died had come as far as to make the VM: it is the
+    /// one that the session names, or it has the VM's identity or name and a file of the restore.
     fn is_made(&self) -> bool {
         let Some(session) = self
             .session
-            .filter(|session| session.point == self.point.id)
+            .filter(|session| session.point == self.point.id && session.kind.makes_a_vm())
         else {
             return false;
         };
@@ -132,8 +138,11 @@ impl<'a> Seen<'a> {
             let mut files = session.files.values();
             files.any(|file| vm.disks.iter().any(|(_, disk)| same(disk, file)))
         };
-        let is_it = |vm: &&TargetVm| session.imported.as_deref() == Some(&*vm.identity);
-        let vms = &self.target.vms;
-        vms.iter().any(|vm| has_file(vm) || is_it(&vm))
+        let name = self.request.name.as_deref();
+        let name = name.unwrap_or(&self.point.vm.name);
+        let is_called = |vm: &TargetVm| vm.identity == self.point.vm.identity || vm.name == name;
+        let is_it = |vm: &TargetVm| session.imported.as_deref() == Some(&*vm.identity);
+        let mut vms = self.target.vms.iter();
+        vms.any(|vm| is_it(vm) || is_called(vm) && has_file(vm))
     }
 }

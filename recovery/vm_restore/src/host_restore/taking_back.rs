@@ -6,21 +6,33 @@ use std::fs;
 use hyperv_host::{PowerState, TargetVm};
 
 use super::execution::Execution;
-use super::host_path::{join, same};
+use super::file_users::FileUsers;
+use super::host_path::{file_name, join, same};
 use super::old_definition::order_to_bring_back;
 use super::plan::RestoreKind;
 use super::report::HostRestoreFailure;
 use crate::RestoreError;
 use crate::error::Cause;
 
+/// What the name of the folder begins with in which a restore keeps what is there for a time.
+pub(crate) const STAGING: &str = "lifeboat-restore-";
+
 /// What lies beside a disk and is of no use without it: Hyper-V's records of what changed.
-const BESIDE_A_DISK: [&str; 3] = ["", ".rct", ".mrt"];
+pub(crate) const BESIDE_A_DISK: [&str; 3] = ["", ".rct", ".mrt"];
 
 impl Execution<'_> {
     /// Removes what is not needed once the restore is done: nothing of that can fail it.
     pub(crate) fn put_in_order(&mut self) {
         let files = self.file.session.remove.clone();
+        // A checkpoint, or another VM, may have come to build upon one of them.
+        let users = FileUsers::read(self.host);
         for path in files {
+            let is_free = |users: &FileUsers| users.user_of(self.host, &path, None).is_none();
+            if !users.as_ref().is_ok_and(is_free) {
+                let note = format!("{path} stays: a VM uses it, or the host does not say");
+                self.report.notes.push(note);
+                continue;
+            }
             self.heard
                 .observer
                 .step(self.heard.vm, &format!("removing {path}"));
@@ -60,6 +72,11 @@ impl Execution<'_> {
 
     fn remove_staging(&self, left: &mut Vec<String>) {
         let staging = &self.file.session.staging;
+        // A session's text alone is no reason to remove a folder.
+        if !file_name(staging).starts_with(STAGING) {
+            left.push(format!("{staging} is no folder of a restore, and stays"));
+            return;
+        }
         let removed = self
             .host
             .local_path(staging)
@@ -193,8 +210,10 @@ impl Execution<'_> {
                 .as_deref()
                 .ok_or("its definition was not kept")?;
             let folder = join(&session.staging, "old")?;
-            let order = order_to_bring_back(self.host, old, kept, &folder, &session.run)?;
-            self.host.import(&order, &self.heard)?;
+            let order = order_to_bring_back(self.host, session, old, (kept, &folder))?;
+            let back = self.host.import(&order, &self.heard)?;
+            let found = back.findings.into_iter();
+            failure.left.extend(found.map(|finding| finding.text));
             failure
                 .undone
                 .push(format!("{:?} is on the host again", old.name));
@@ -230,10 +249,17 @@ impl Execution<'_> {
 
     /// Removes the new files, and folders that were made for them and are empty.
     fn remove_made(&self, failure: &mut HostRestoreFailure) {
-        for path in self.file.session.files.values() {
+        let users = FileUsers::read(self.host);
+        for path in &self.file.session.made {
             let Ok(local) = self.host.local_path(path) else {
                 continue;
             };
+            let is_free = |users: &FileUsers| users.user_of(self.host, path, None).is_none();
+            if !users.as_ref().is_ok_and(is_free) {
+                let text = format!("{path} stays: a VM uses it, or the host does not say");
+                failure.left.push(text);
+                continue;
+            }
             match fs::remove_file(&local) {
                 Ok(()) => failure.undone.push(format!("{path} was removed")),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

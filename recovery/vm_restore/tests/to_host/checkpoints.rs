@@ -52,6 +52,7 @@ fn point(world: &World, folder: &Path) -> (repository::Repository, RestorePoint)
         Stream {
             parent: parent.map(str::to_owned),
             format: Some("vhdx".to_owned()),
+            disk_id: Some(uuid::Uuid::from_u128(1).to_string()),
             source_path: disk(name).configured_path,
             ..store(&run, StreamRole::Image, name, bytes)
         }

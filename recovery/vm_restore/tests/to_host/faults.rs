@@ -161,3 +161,77 @@ fn what_dies_at_any_step_is_ended_by_the_same_restore() {
         }
     }
 }
+
+/// A world in which a restore in place died while the VM was away.
+fn world_of_the_dead() -> World {
+    for at in 1..MOST {
+        let world = world();
+        let request = KINDS[2].1(&world);
+        assert!(dies(&world, &request, (at, None)), "it never leaves");
+        if world.host.vm(VM).is_none() {
+            return world;
+        }
+    }
+    panic!("no restore takes the VM away");
+}
+
+#[test]
+fn what_died_with_the_vm_away_stands_in_the_way_of_any_other_restore() {
+    let world = world_of_the_dead();
+    let before = world.host.ledger();
+    let mut other = world.point.clone();
+    other.id = repository::RestorePoint::new_id().unwrap();
+    for (name, ask) in KINDS {
+        let request = ask(&world);
+        let plan = vm_restore::plan_host_restore(&world.repository, &other, &world.host, &request);
+        let plan = plan.unwrap();
+        let died = |finding: &&hyperv_host::Finding| finding.id == "POINT-RESTORE-DIED";
+        assert!(plan.findings.iter().find(died).is_some(), "{name}");
+        plan.execute(&world.host, &()).unwrap_err();
+        assert_eq!(world.host.ledger(), before, "{name}");
+    }
+    // The same one goes on.
+    world.run(&KINDS[2].1(&world)).unwrap();
+    world.check_content(VM);
+    world.check_nothing_left();
+}
+
+#[test]
+fn what_died_on_one_host_is_nothing_to_another() {
+    let world = world_of_the_dead();
+    let here = world.host.facts.lock().unwrap().computer.clone();
+    "HV2".clone_into(&mut world.host.facts.lock().unwrap().computer);
+    let plan = world.plan(&KINDS[0].1(&world));
+    assert!(!plan.resumes && plan.block().is_none(), "{plan:?}");
+    plan.execute(&world.host, &()).unwrap();
+    world.host.facts.lock().unwrap().computer = here;
+    let plan = world.plan(&KINDS[2].1(&world));
+    assert!(plan.resumes);
+    plan.execute(&world.host, &()).unwrap();
+    world.check_content(VM);
+}
+
+#[test]
+fn a_file_that_came_meanwhile_is_neither_used_nor_removed() {
+    let world = World::new();
+    let plan = world.plan(&KINDS[0].1(&world));
+    let path = world.host.local(&plan.disks[0].path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, b"somebody else's").unwrap();
+    plan.execute(&world.host, &()).unwrap_err();
+    assert_eq!(std::fs::read(&path).unwrap(), b"somebody else's");
+}
+
+#[test]
+fn two_plans_of_one_vm_are_not_both_carried_out() {
+    let world = world();
+    let first = world.plan(&KINDS[2].1(&world));
+    assert!(dies(&world, &KINDS[2].1(&world), (3, None)));
+    let failure = first.execute(&world.host, &()).unwrap_err();
+    assert!(
+        failure.error.to_string().contains("cannot restore"),
+        "{failure:?}"
+    );
+    world.run(&KINDS[2].1(&world)).unwrap();
+    world.check_content(VM);
+}

@@ -149,6 +149,10 @@ impl HostDouble {
         fs::create_dir_all(self.root.join("C")).unwrap();
     }
 
+    pub(crate) fn put_vm(&self, id: &str, vm: DoubleVm) {
+        lock(&self.state).vms.insert(id.to_owned(), vm);
+    }
+
     pub(crate) fn change_vm(&self, id: &str, change: impl FnOnce(&mut DoubleVm)) {
         change(lock(&self.state).vms.get_mut(id).unwrap());
     }

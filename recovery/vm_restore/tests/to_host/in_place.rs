@@ -91,10 +91,10 @@ fn a_host_that_is_wrong_about_what_changed_is_not_believed() {
 #[test]
 fn a_disk_that_does_not_fit_is_written_anew_and_the_old_one_goes() {
     let world = World::new();
-    // Another virtual disk stands where the first one was.
+    // The disk was made larger meanwhile.
     let local = world.host.local(&path_of(0));
     std::fs::remove_file(&local).unwrap();
-    crate::world::make_vhdx(&local, &[7; 1 << 20], 99, disk_image::ImageFormat::Vhdx);
+    crate::world::make_vhdx(&local, &[7; 64 << 20], 1, disk_image::ImageFormat::Vhdx);
     std::fs::write(local.with_extension("vhdx.rct"), b"tracking").unwrap();
     let plan = world.plan(&in_place(&world));
     let methods: Vec<DiskMethod> = plan.disks.iter().map(|disk| disk.method).collect();
@@ -109,6 +109,59 @@ fn a_disk_that_does_not_fit_is_written_anew_and_the_old_one_goes() {
     assert!(!local.with_extension("vhdx.rct").exists());
     world.check_content(VM);
     world.check_nothing_left();
+}
+
+#[test]
+fn a_disk_that_is_another_one_stays_where_it_is() {
+    let world = World::new();
+    let local = world.host.local(&path_of(0));
+    std::fs::remove_file(&local).unwrap();
+    crate::world::make_vhdx(&local, &[7; 1 << 20], 99, disk_image::ImageFormat::Vhdx);
+    let another = std::fs::read(&local).unwrap();
+    let plan = world.plan(&in_place(&world));
+    let stays = |finding: &&hyperv_host::Finding| finding.id == "POINT-DISK-STAYS";
+    assert!(plan.findings.iter().find(stays).is_some(), "{plan:?}");
+    let report = plan.execute(&world.host, &()).unwrap();
+    assert_eq!(report.removed, Vec::<String>::new());
+    assert!(std::fs::read(&local).unwrap() == another);
+    world.check_content(VM);
+    world.check_nothing_left();
+}
+
+/// Adds a VM that is off, with one disk.
+fn add_vm(world: &World, id: &str, disk: &str) {
+    let template = world.host.vm(VM).unwrap();
+    let vm = crate::host_double::DoubleVm {
+        name: "other".to_owned(),
+        disks: [(slot(0), disk.to_owned())].into(),
+        ..template
+    };
+    world.host.put_vm(id, vm);
+}
+
+#[test]
+fn what_another_vm_is_built_upon_is_neither_written_over_nor_removed() {
+    const OTHER: &str = "11112222-0000-0000-0000-00000000000f";
+    let world = World::new();
+    world.guest_goes_on();
+    let base = world.host.local(&path_of(0));
+    let child = base.with_file_name("child.vhdx");
+    let options = disk_image::DifferencingOptions::default();
+    let image = disk_image::create_differencing(&child, &base, &options).unwrap();
+    block_io::NewImage::finish(Box::new(image)).unwrap();
+    let path = path_of(0).replace("web.vhdx", "child.vhdx");
+    add_vm(&world, OTHER, &path);
+    let before = std::fs::read(&base).unwrap();
+    let plan = world.plan(&in_place(&world));
+    assert_eq!(plan.block().unwrap().id, "POINT-DISK-IN-USE");
+    let full = HostRestoreRequest {
+        full: true,
+        ..in_place(&world)
+    };
+    let report = world.run(&full).unwrap();
+    assert!(!report.removed.contains(&path_of(0)), "{report:?}");
+    assert!(std::fs::read(&base).unwrap() == before);
+    world.check_content(VM);
 }
 
 #[test]
