@@ -20,6 +20,8 @@ pub(crate) struct Overwrite {
     pub(crate) method: DiskMethod,
     pub(crate) write_bytes: u64,
     pub(crate) is_exact: bool,
+    /// By how much the file may grow: by what the point has more than the file has room for now.
+    pub(crate) grow_bytes: u64,
 }
 
 /// Returns the file of the VM's disk at a slot.
@@ -79,6 +81,9 @@ pub(crate) fn overwrite(
         Err(error) if matches!(error.kind(), DiskErrorKind::InUse) => {}
         Err(_) => return None,
     }
+    let data_bytes = stream.statistics.data_bytes;
+    let has_bytes = local.metadata().map_or(0, |file| file.len());
+    let grow_bytes = data_bytes.saturating_sub(has_bytes);
     let tracked = changed_ranges(repository, host, vm, slot, stream, is_there);
     Some(match tracked {
         Some(ranges) => Overwrite {
@@ -87,11 +92,13 @@ pub(crate) fn overwrite(
             },
             write_bytes: ranges.total_bytes(),
             is_exact: true,
+            grow_bytes: grow_bytes.min(ranges.total_bytes()),
         },
         None => Overwrite {
             method: DiskMethod::Compared,
-            write_bytes: stream.statistics.data_bytes + stream.statistics.zero_bytes,
+            write_bytes: data_bytes + stream.statistics.zero_bytes,
             is_exact: false,
+            grow_bytes,
         },
     })
 }

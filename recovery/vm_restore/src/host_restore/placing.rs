@@ -112,6 +112,7 @@ impl<'a> Placing<'a> {
             size_bytes: facts.size_bytes,
             write_bytes: 0,
             is_exact: true,
+            grow_bytes: 0,
             content: DiskContent::Nothing,
         })
     }
@@ -151,6 +152,7 @@ impl<'a> Placing<'a> {
             size_bytes: facts.size_bytes,
             write_bytes,
             is_exact,
+            grow_bytes: way.grow_bytes,
             content: DiskContent::Disk(facts.number),
         })
     }
@@ -169,6 +171,7 @@ impl<'a> Placing<'a> {
             size_bytes: facts.size_bytes,
             write_bytes: facts.data_bytes,
             is_exact: false,
+            grow_bytes: 0,
             content,
         }
     }
@@ -280,6 +283,7 @@ impl<'a> Placing<'a> {
                 size_bytes: image.size_bytes,
                 write_bytes: image.statistics.data_bytes,
                 is_exact: false,
+                grow_bytes: 0,
                 content,
             });
         }

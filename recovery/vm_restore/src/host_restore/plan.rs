@@ -121,6 +121,9 @@ pub struct PlannedDisk {
     pub write_bytes: u64,
     /// It is exactly these; otherwise at most.
     pub is_exact: bool,
+    /// By how much a file that is there may grow, in bytes.
+    #[serde(skip)]
+    pub(crate) grow_bytes: u64,
     #[serde(skip)]
     pub(crate) content: DiskContent,
 }

@@ -408,6 +408,7 @@ fn kept_disks(old: Option<&TargetVm>) -> Vec<PlannedDisk> {
         size_bytes: 0,
         write_bytes: 0,
         is_exact: true,
+        grow_bytes: 0,
         content: super::disk_source::DiskContent::Nothing,
     });
     disks.collect()

@@ -17,14 +17,17 @@ pub(crate) fn space(
     target: &TargetHost,
 ) -> (Vec<SpaceNeed>, Vec<Finding>) {
     let mut needs: BTreeMap<&str, u64> = BTreeMap::new();
-    let new = disks.iter().filter_map(|disk| match disk.method {
+    let grown = disks.iter().filter_map(|disk| match disk.method {
         DiskMethod::NewFile | DiskMethod::Image => {
             Some((&*disk.path, disk.write_bytes.saturating_add(OVERHEAD_BYTES)))
         }
-        // Most of it is written where data was.
-        DiskMethod::ChangedRanges { .. } | DiskMethod::Compared | DiskMethod::Kept => None,
+        // Most of it is written where data was; a file that was compacted since grows again.
+        DiskMethod::ChangedRanges { .. } | DiskMethod::Compared => {
+            Some((&*disk.path, disk.grow_bytes))
+        }
+        DiskMethod::Kept => None,
     });
-    for (path, bytes) in new.chain([extra]) {
+    for (path, bytes) in grown.chain([extra]) {
         let volumes = target.volumes.iter();
         let volume = volumes
             .filter(|volume| lies_in(path, &volume.mount))
