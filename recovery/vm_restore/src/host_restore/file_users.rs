@@ -56,6 +56,17 @@ impl FileUsers {
     }
 }
 
+/// Says why a file is not removed; `None`: it may be, since no VM uses it.
+pub(crate) fn why_it_stays(
+    host: &dyn RestoreHost,
+    users: &Result<FileUsers, HostError>,
+    path: &str,
+) -> Option<String> {
+    let is_free = |users: &FileUsers| users.user_of(host, path, None).is_none();
+    let is_free = users.as_ref().is_ok_and(is_free);
+    (!is_free).then(|| format!("{path} stays: a VM uses it, or the host does not say"))
+}
+
 fn key(host: &dyn RestoreHost, path: &str) -> PathBuf {
     match host.local_path(path) {
         Ok(local) => resolved(&local),

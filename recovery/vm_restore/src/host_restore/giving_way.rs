@@ -14,7 +14,7 @@ use super::in_place_disk::InPlaceDisk;
 use super::making_vm::report_of;
 use super::old_definition::keep;
 use super::plan::{DiskMethod, PlannedDisk};
-use super::taking_back::BESIDE_A_DISK;
+use super::taking_back::TRACKING;
 use crate::error::Cause;
 
 impl Execution<'_> {
@@ -122,7 +122,8 @@ impl Execution<'_> {
         }
         self.file.note(|session| session.overwriting = true)?;
         for (disk, _) in &pending {
-            self.forget_tracking(disk)?;
+            // The host does not hear of ours.
+            self.remove_files(&disk.path, &TRACKING)?;
         }
         for (disk, (ranges, mut report)) in pending {
             self.step(&format!("writing over {}", disk.path))?;
@@ -133,21 +134,6 @@ impl Execution<'_> {
             self.add(report);
         }
         self.file.note(|session| session.overwritten = true)?;
-        Ok(())
-    }
-
-    /// Removes what the host has noted of a disk's changes: it does not hear of ours.
-    fn forget_tracking(&self, disk: &PlannedDisk) -> Result<(), Cause> {
-        for suffix in BESIDE_A_DISK
-            .into_iter()
-            .filter(|suffix| !suffix.is_empty())
-        {
-            let local = self.host.local_path(&format!("{}{suffix}", disk.path))?;
-            match std::fs::remove_file(&local) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                result => result?,
-            }
-        }
         Ok(())
     }
 

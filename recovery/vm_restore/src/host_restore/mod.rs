@@ -43,6 +43,7 @@ mod making_vm;
 mod many;
 mod network;
 mod old_definition;
+mod old_disks;
 mod parts;
 mod placing;
 mod plan;

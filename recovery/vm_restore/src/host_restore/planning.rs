@@ -7,23 +7,20 @@ use hyperv_host::{
 };
 use jiff::Timestamp;
 use repository::{Repository, RestorePoint, StreamRole};
-use vm_config::{DiskSlot, VmConfiguration};
+use vm_config::VmConfiguration;
 
-use super::existing_disk::{files_of, open_beside};
 use super::file_users::FileUsers;
 use super::findings::Facts;
 use super::guest_disk::guest_disks;
-use super::host_path::same;
 use super::network::adapters;
 use super::placing::Placing;
 use super::plan::{DiskMethod, HostRestorePlan, PlannedDisk, RestoreKind};
 use super::request::{HostRestoreRequest, RestorePart};
-use super::session::{RestoreSession, read_session, session_file, session_host};
+use super::session::{RestoreSession, read_session, session_host};
 use super::situation::{Situation, as_it_can_be};
 use super::space::space;
 use super::steps::{destroyed, steps};
 use crate::new_files::read_configuration;
-use crate::point_disk::{disk_id_of, slot_of};
 use crate::{RestoreError, checkpoint_tree};
 
 /// What stands between the name of a VM that is set aside and the time of that.
@@ -69,15 +66,15 @@ pub fn plan_host_restore(
     planning.plan()
 }
 
-struct Planning<'a> {
+pub(super) struct Planning<'a> {
     repository: &'a Repository,
-    point: &'a RestorePoint,
-    host: &'a dyn RestoreHost,
+    pub(super) point: &'a RestorePoint,
+    pub(super) host: &'a dyn RestoreHost,
     target: &'a TargetHost,
-    request: &'a HostRestoreRequest,
+    pub(super) request: &'a HostRestoreRequest,
     session: Option<&'a RestoreSession>,
-    session_host: String,
-    users: FileUsers,
+    pub(super) session_host: String,
+    pub(super) users: FileUsers,
     tree: Option<CheckpointTree>,
 }
 
@@ -279,113 +276,6 @@ impl Planning<'_> {
                     .cure("`lifeboat point show` lists its disks")
             })
             .collect()
-    }
-
-    /// Another restore that died with the VM away from its host has the only copy of the VM's
-    /// definition, and knows how far its disks were written over.
-    fn died(&self, other: &RestoreSession) -> Option<Finding> {
-        if !other.leaving || other.imported.is_some() {
-            return None;
-        }
-        let name = other
-            .old
-            .as_ref()
-            .map_or(&*self.point.vm.name, |old| &*old.name);
-        let file = session_file(
-            &self.request.session_folder,
-            &self.session_host,
-            &self.point.vm.identity,
-        );
-        let text = format!(
-            "a restore of {name:?} from point {} died when the VM was away from {}",
-            other.point,
-            self.host.name()
-        );
-        let cure = format!(
-            "ask for that restore again: it goes on, or puts the VM back; or, once the VM and its \
-             disks are in order, remove {}",
-            file.display()
-        );
-        Some(Finding::new("POINT-RESTORE-DIED", Severity::Block, text).cure(cure))
-    }
-
-    /// Nothing is written over that another VM uses, as a disk or as the parent of one.
-    fn in_use(&self, old: Option<&TargetVm>, disks: &[PlannedDisk]) -> Vec<Finding> {
-        let except = old.map(|old| &*old.identity);
-        let over = disks.iter().filter(|disk| disk.is_overwritten());
-        over.filter_map(|disk| {
-            let user = self.users.user_of(self.host, &disk.path, except)?;
-            let text = format!(
-                "{} is a disk of {user:?} as well, or what a disk of it is built upon",
-                disk.path
-            );
-            let cure = "set the VM aside (`--in-place --keep-old`), or restore with a new identity \
-                        (`--new-identity`)";
-            Some(Finding::new("POINT-DISK-IN-USE", Severity::Block, text).cure(cure))
-        })
-        .collect()
-    }
-
-    /// Returns the files of the old VM that are not needed once the restored one is there, and what
-    /// of its disks stays all the same: what another VM uses, and what is not the point's disk.
-    fn removed(
-        &self,
-        old: &TargetVm,
-        disks: &[PlannedDisk],
-        tree: Option<&CheckpointTree>,
-    ) -> (Vec<String>, Vec<Finding>) {
-        let replaced = |slot| match tree {
-            Some(tree) => tree.active.iter().any(|disk| disk.slot == Some(slot)),
-            None => disks
-                .iter()
-                .any(|disk| disk.slot == Some(slot) && disk.method == DiskMethod::NewFile),
-        };
-        let (mut files, mut stay) = (Vec::new(), Vec::new());
-        for (slot, leaf) in old.disks.iter().filter(|(slot, _)| replaced(*slot)) {
-            let except = Some(&*old.identity);
-            let own = files_of(self.host, leaf);
-            let is_used = |path: &String| self.users.user_of(self.host, path, except).is_some();
-            if own.iter().any(is_used) || !self.is_the_points(*slot, leaf, tree) {
-                let text = format!(
-                    "{leaf} is not the disk that the point has there, or another VM uses it: the \
-                     file stays, and is no disk of the restored VM"
-                );
-                let cure = "attach it again, or remove it, once the VM is as it should be";
-                let finding = Finding::new("POINT-DISK-STAYS", Severity::Warn, text);
-                stay.push(finding.cure(cure));
-                continue;
-            }
-            let own = own.into_iter();
-            files.extend(own.filter(|path| !disks.iter().any(|disk| same(&disk.path, path))));
-        }
-        files.sort_unstable();
-        files.dedup();
-        (files, stay)
-    }
-
-    /// Says whether the old VM's disk at a slot is the disk that the point has there: by the virtual
-    /// disk's own id, or where there is none to be read, by its path.
-    fn is_the_points(&self, slot: DiskSlot, leaf: &str, tree: Option<&CheckpointTree>) -> bool {
-        let mut active = tree.iter().flat_map(|tree| &tree.active);
-        let stream = match active.find(|disk| disk.slot == Some(slot)) {
-            Some(disk) => {
-                let mut images = self.point.images.iter();
-                images.find(|image| image.name == disk.image)
-            }
-            None => self
-                .point
-                .disks()
-                .find(|stream| slot_of(stream) == Some(slot)),
-        };
-        let Some(stream) = stream else {
-            return false;
-        };
-        let local = self.host.local_path(leaf).ok();
-        let image = local.and_then(|local| open_beside(&local).ok());
-        match (image.and_then(|image| image.disk_id()), disk_id_of(stream)) {
-            (Some(there), Some(of_point)) => there == of_point,
-            _ => same(leaf, &stream.source_path),
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use hyperv_host::{PowerState, TargetVm};
 
 use super::execution::Execution;
-use super::file_users::FileUsers;
+use super::file_users::{FileUsers, why_it_stays};
 use super::host_path::{file_name, join, same};
 use super::old_definition::order_to_bring_back;
 use super::plan::RestoreKind;
@@ -17,8 +17,8 @@ use crate::error::Cause;
 /// What the name of the folder begins with in which a restore keeps what is there for a time.
 pub(crate) const STAGING: &str = "lifeboat-restore-";
 
-/// What lies beside a disk and is of no use without it: Hyper-V's records of what changed.
-pub(crate) const BESIDE_A_DISK: [&str; 3] = ["", ".rct", ".mrt"];
+/// What Hyper-V keeps beside a disk: its records of what changed.
+pub(crate) const TRACKING: [&str; 2] = [".rct", ".mrt"];
 
 impl Execution<'_> {
     /// Removes what is not needed once the restore is done: nothing of that can fail it.
@@ -27,16 +27,14 @@ impl Execution<'_> {
         // A checkpoint, or another VM, may have come to build upon one of them.
         let users = FileUsers::read(self.host);
         for path in files {
-            let is_free = |users: &FileUsers| users.user_of(self.host, &path, None).is_none();
-            if !users.as_ref().is_ok_and(is_free) {
-                let note = format!("{path} stays: a VM uses it, or the host does not say");
-                self.report.notes.push(note);
+            if let Some(why) = why_it_stays(self.host, &users, &path) {
+                self.report.notes.push(why);
                 continue;
             }
             self.heard
                 .observer
                 .step(self.heard.vm, &format!("removing {path}"));
-            match self.remove_disk(&path) {
+            match self.remove_files(&path, &["", TRACKING[0], TRACKING[1]]) {
                 Ok(()) => self.report.removed.push(path),
                 Err(error) => {
                     let note = format!("{path} could not be removed, and is not needed: {error}");
@@ -58,8 +56,9 @@ impl Execution<'_> {
         }
     }
 
-    fn remove_disk(&self, path: &str) -> Result<(), Cause> {
-        for suffix in BESIDE_A_DISK {
+    /// Removes the files of a path with each of these at its end, where they are there.
+    pub(crate) fn remove_files(&self, path: &str, ends: &[&str]) -> Result<(), Cause> {
+        for suffix in ends {
             let local = self.host.local_path(&format!("{path}{suffix}"))?;
             match fs::remove_file(&local) {
                 // A restore that died may have removed it.
@@ -254,10 +253,8 @@ impl Execution<'_> {
             let Ok(local) = self.host.local_path(path) else {
                 continue;
             };
-            let is_free = |users: &FileUsers| users.user_of(self.host, path, None).is_none();
-            if !users.as_ref().is_ok_and(is_free) {
-                let text = format!("{path} stays: a VM uses it, or the host does not say");
-                failure.left.push(text);
+            if let Some(why) = why_it_stays(self.host, &users, path) {
+                failure.left.push(why);
                 continue;
             }
             match fs::remove_file(&local) {

@@ -8,20 +8,20 @@ use repository::{Catalog, Repository, RestorePoint};
 use serde::Serialize;
 use serde_json::json;
 use vm_restore::{
-    Destination, HostRestoreObserver, HostRestoreRequest, NewestPoints, RestoreError, VmFilter,
-    VmOutcome, plan_host_restore, restore_all_latest,
+    Destination, HostRestoreRequest, NewestPoints, RestoreError, VmFilter, VmOutcome,
+    plan_host_restore, restore_all_latest,
 };
 
 use super::cure::fit_cures_of_many;
 use super::network_args::NetworkArgs;
-use super::to_host::{Steps, say_failure, say_step};
+use super::to_host::{Steps, Watching, say_failure};
 use crate::cli_error::CliError;
 use crate::cmd::vm::show_finding;
 use crate::exit_code::ExitCode;
 use crate::host_choice::WayArgs;
 use crate::interrupt;
 use crate::invocation::Invocation;
-use crate::ui::{Align, Progress, Table, Ui, count, size};
+use crate::ui::{Align, Table, Ui, count, size};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -309,26 +309,6 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         }
     }
     text
-}
-
-/// Shows how several restores get on together.
-struct Watching<'a> {
-    ui: &'a Ui,
-    progress: &'a Progress,
-}
-
-impl HostRestoreObserver for Watching<'_> {
-    fn step(&self, vm: &str, text: &str) {
-        say_step(self.ui, vm, text);
-    }
-
-    fn advanced(&self, _vm: &str, bytes: u64) {
-        self.progress.advance(bytes, 0);
-    }
-
-    fn cancelled(&self) -> bool {
-        interrupt::asked()
-    }
 }
 
 /// Says which VMs came back.

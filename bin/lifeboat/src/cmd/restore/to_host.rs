@@ -210,10 +210,10 @@ pub(super) fn report_line(plan: &HostRestorePlan, report: &HostRestoreReport) ->
     )
 }
 
-/// Shows how a restore gets on.
-struct Watching<'a> {
-    ui: &'a Ui,
-    progress: &'a Progress,
+/// Shows how a restore gets on, or several together.
+pub(super) struct Watching<'a> {
+    pub(super) ui: &'a Ui,
+    pub(super) progress: &'a Progress,
 }
 
 impl HostRestoreObserver for Watching<'_> {
@@ -231,7 +231,7 @@ impl HostRestoreObserver for Watching<'_> {
 }
 
 /// Says that a step begins.
-pub(super) fn say_step(ui: &Ui, vm: &str, text: &str) {
+fn say_step(ui: &Ui, vm: &str, text: &str) {
     ui.record("step", json!({ "vm": vm, "text": text }));
     if ui.is_verbose() {
         ui.message(format!("{vm}: {text}"));
