@@ -1,0 +1,87 @@
+//! Names of files.
+
+use std::fmt;
+
+/// The name of a file in its folder: bytes without a slash or a NUL, never empty, `.` or `..`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileName(Box<[u8]>);
+
+impl FileName {
+    /// Takes a name as it is stored; `None` for what no folder may hold, which is how a hostile
+    /// volume would lead out of a folder that files are written into.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        let forbidden = matches!(bytes, b"" | b"." | b"..")
+            || bytes.iter().any(|byte| matches!(byte, b'/' | 0));
+        (!forbidden).then(|| Self(bytes.into()))
+    }
+
+    /// Takes a name in UTF-16; a lone surrogate is kept as its three bytes.
+    pub fn from_utf16(units: impl IntoIterator<Item = u16>) -> Option<Self> {
+        let mut bytes = Vec::new();
+        for unit in char::decode_utf16(units) {
+            match unit {
+                Ok(letter) => bytes.extend(letter.encode_utf8(&mut [0; 4]).bytes()),
+                Err(lone) => {
+                    let unit = lone.unpaired_surrogate();
+                    let [high, low] = unit.to_be_bytes();
+                    // 1110xxxx 10xxxxxx 10xxxxxx of the 16 bits.
+                    bytes.push(0xE0 | (high >> 4));
+                    bytes.push(0x80 | ((high & 0x0F) << 2) | (low >> 6));
+                    bytes.push(0x80 | (low & 0x3F));
+                }
+            }
+        }
+        Self::new(&bytes)
+    }
+
+    /// Returns the bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for FileName {
+    /// Writes the name for people: what is no text as `\x` and two digits, control characters too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.0.utf8_chunks() {
+            for letter in part.valid().chars() {
+                if letter.is_control() {
+                    write!(f, "{}", letter.escape_default())?;
+                } else {
+                    write!(f, "{letter}")?;
+                }
+            }
+            for byte in part.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_none() {
+        for bad in ["", ".", "..", "a/b", "/", "a\0"] {
+            assert_eq!(FileName::new(bad.as_bytes()), None, "{bad:?}");
+        }
+        assert!(FileName::new(b"...").is_some());
+    }
+
+    #[test]
+    fn utf16_becomes_utf8_and_a_lone_surrogate_three_bytes() {
+        let name = FileName::from_utf16("ä日🙂".encode_utf16()).unwrap();
+        assert_eq!(name.as_bytes(), "ä日🙂".as_bytes());
+        let lone = FileName::from_utf16([0xD83D, 0x61]).unwrap();
+        assert_eq!(lone.as_bytes(), b"\xED\xA0\xBDa");
+    }
+
+    #[test]
+    fn what_is_no_text_is_shown_in_digits() {
+        let name = FileName::new(b"a\xFF\x1Bb").unwrap();
+        assert_eq!(name.to_string(), "a\\xff\\u{1b}b");
+    }
+}

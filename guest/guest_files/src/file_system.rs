@@ -1,0 +1,151 @@
+//! What every file system can be asked.
+
+use std::ops::ControlFlow;
+
+use volume_map::Content;
+
+use crate::{Attribute, FileError, FileName, Link, Node, NodeId, Stream};
+
+/// What is known of an open file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Which file system.
+    pub content: Content,
+    /// Its name for people; empty where it has none.
+    pub label: String,
+    /// The id that its system knows it by (`blkid`'s UUID); empty where it has none.
+    pub uuid: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// How many of them are in use, where that is known without reading all.
+    pub used_bytes: Option<u64>,
+    /// Whether what is shown is the last state.
+    pub state: State,
+    /// Whether names are told apart by case.
+    pub is_case_sensitive: bool,
+}
+
+/// Whether what is shown is the last state of the volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It was left in order.
+    Clean,
+    /// Its journal held work, which was done in memory: this is what its own system would show.
+    Replayed,
+    /// What is shown may be older than what was written last; the text says why, and by how much.
+    Behind(String),
+}
+
+/// Called for each entry of a folder: go on, or stop.
+pub type Visit<'a> = dyn FnMut(FileName, NodeId) -> ControlFlow<()> + 'a;
+
+/// A file system inside a guest's volume. Several threads may read it at once.
+///
+/// Nothing here follows a link: a path is resolved by the caller, name by name.
+pub trait GuestFileSystem: Send + Sync {
+    /// Says what it is.
+    fn about(&self) -> &About;
+
+    /// Returns the top folder.
+    fn root(&self) -> NodeId;
+
+    /// Reads what is said of one node.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for an id that stands for nothing, `Corrupt`, `Unreadable`, `Disk`.
+    fn node(&self, id: NodeId) -> Result<Node, FileError>;
+
+    /// Calls `visit` for each entry of a folder in the order of the file system, without `.`, `..`
+    /// and the file system's own metadata files. Names that no folder may hold are passed over.
+    ///
+    /// # Errors
+    ///
+    /// `WrongKind` for what is no folder, and those of [`GuestFileSystem::node`].
+    fn list(&self, folder: NodeId, visit: &mut Visit<'_>) -> Result<(), FileError>;
+
+    /// Finds an entry by its name, as the guest would: by case or not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`GuestFileSystem::list`].
+    fn find(&self, folder: NodeId, name: &FileName) -> Result<Option<NodeId>, FileError>;
+
+    /// Opens a file's content, or one of its named streams.
+    ///
+    /// # Errors
+    ///
+    /// `WrongKind` for what has no content, `Unreadable` for an encrypted or deduplicated file.
+    fn open<'a>(
+        &'a self,
+        file: NodeId,
+        stream: Option<&FileName>,
+    ) -> Result<Box<dyn GuestFile + 'a>, FileError>;
+
+    /// Says where a link leads.
+    ///
+    /// # Errors
+    ///
+    /// `WrongKind` for what is no link.
+    fn link(&self, link: NodeId) -> Result<Link, FileError>;
+
+    /// Returns the named streams; none where the file system has no such thing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`GuestFileSystem::node`].
+    fn streams(&self, _node: NodeId) -> Result<Vec<Stream>, FileError> {
+        Ok(Vec::new())
+    }
+
+    /// Returns the extended attributes, POSIX ACLs among them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`GuestFileSystem::node`].
+    fn attributes(&self, _node: NodeId) -> Result<Vec<Attribute>, FileError> {
+        Ok(Vec::new())
+    }
+
+    /// Returns the self-relative security descriptor (MS-DTYP 2.4.6), where there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`GuestFileSystem::node`].
+    fn security_descriptor(&self, _node: NodeId) -> Result<Option<Vec<u8>>, FileError> {
+        Ok(None)
+    }
+}
+
+/// The content of a file, or of a named stream.
+pub trait GuestFile: Send + Sync {
+    /// Returns its length in bytes.
+    fn size_bytes(&self) -> u64;
+
+    /// Fills `buf` from `offset`, holes and what is beyond the valid length with zeros. Returns how
+    /// many bytes there were: less than asked for at the end alone.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, `Unreadable`, `Disk`.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError>;
+
+    /// Says where its bytes lie on the volume, in order, at most `max` places; holes have none. A
+    /// file whose bytes lie inside the metadata has no places.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`GuestFile::read_at`].
+    fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError>;
+}
+
+/// A part of a file, and where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileExtent {
+    /// Where in the file, in bytes.
+    pub file_offset: u64,
+    /// Where on the volume, in bytes.
+    pub volume_offset: u64,
+    /// How many bytes of the volume; fewer than of the file where it is compressed.
+    pub len_bytes: u64,
+}

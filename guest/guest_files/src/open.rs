@@ -1,0 +1,30 @@
+//! From a volume to its file system.
+
+use std::sync::Arc;
+
+use block_io::BlockDevice;
+use volume_map::Content;
+
+use crate::{FileError, FileErrorKind, GuestFileSystem};
+
+/// How to open a file system.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct OpenOptions {}
+
+/// Opens the file system of a volume for reading.
+///
+/// # Errors
+///
+/// `Unreadable` where there is no reader for what the volume holds, `Corrupt` where it is not what it
+/// says, `Disk`.
+pub fn open_file_system(
+    _volume: Arc<dyn BlockDevice>,
+    content: Content,
+    _options: OpenOptions,
+) -> Result<Box<dyn GuestFileSystem>, FileError> {
+    Err(FileError::new(
+        FileErrorKind::Unreadable,
+        format!("there is no reader for {}", content.name()),
+    ))
+}
