@@ -19,6 +19,15 @@ pub enum Content {
     Lvm,
     Luks,
     Swap,
+    Bcache,
+    Zfs,
+    Vmfs,
+    Apfs,
+    Iso9660,
+    SquashFs,
+    StorageSpaces,
+    /// A member of a Linux software array (md).
+    MdMember,
     /// None of these.
     Unknown,
 }
@@ -40,6 +49,14 @@ impl Content {
             Self::Lvm => "LVM",
             Self::Luks => "LUKS",
             Self::Swap => "swap",
+            Self::Bcache => "bcache",
+            Self::Zfs => "ZFS",
+            Self::Vmfs => "VMFS",
+            Self::Apfs => "APFS",
+            Self::Iso9660 => "ISO 9660",
+            Self::SquashFs => "SquashFS",
+            Self::StorageSpaces => "Storage Spaces",
+            Self::MdMember => "Linux software RAID",
             Self::Unknown => "unknown",
         }
     }
@@ -54,6 +71,11 @@ impl Content {
 pub(crate) const BTRFS_MAGIC_OFFSET: u64 = 0x1_0040;
 pub(crate) const BTRFS_MAGIC: &[u8] = b"_BHRfS_M";
 
+/// BitLocker's GUID 4967d63b-2e29-4ad8-8399-f6a339e3d001, as it is stored.
+const BITLOCKER_TO_GO: [u8; 16] = [
+    0x3B, 0xD6, 0x67, 0x49, 0x29, 0x2E, 0xD8, 0x4A, 0x83, 0x99, 0xF6, 0xA3, 0x39, 0xE3, 0xD0, 0x01,
+];
+
 /// Looks at the first 4 KiB of a volume.
 pub(crate) fn of(bytes: &[u8]) -> Content {
     match &bytes_at::<8>(bytes, 3) {
@@ -61,6 +83,8 @@ pub(crate) fn of(bytes: &[u8]) -> Content {
         b"EXFAT   " => return Content::ExFat,
         b"ReFS\0\0\0\0" => return Content::Refs,
         b"-FVE-FS-" => return Content::BitLocker,
+        // What BitLocker makes of FAT on a stick: a boot sector of FAT with its own mark in it.
+        b"MSWIN4.1" if bytes_at(bytes, 424) == BITLOCKER_TO_GO => return Content::BitLocker,
         _ => {}
     }
     if bytes.starts_with(b"XFSB") {

@@ -5,7 +5,7 @@ use block_io::{BlockDevice, DiskError};
 use crate::Partition;
 
 /// Most bytes of one read.
-const READ_MAX_BYTES: usize = 64 << 10;
+pub(crate) const READ_MAX_BYTES: usize = 64 << 10;
 
 /// Reads a disk within its bounds.
 pub(crate) struct Reader<'a> {

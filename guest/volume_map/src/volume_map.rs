@@ -3,13 +3,13 @@
 use block_io::{BlockDevice, DiskError};
 
 use crate::content::{self, Content};
+use crate::partition_table::PartitionTable;
 use crate::reader::Reader;
-use crate::{gpt, mbr};
 
 /// Most partitions that are looked into.
 pub const PARTITIONS_MAX: usize = 128;
-/// Most reads of one disk: the table, the chain of an extended partition, and two for each partition.
-pub const READS_MAX: usize = 4 + 3 * PARTITIONS_MAX;
+/// Most reads of one disk: the tables, the chain of an extended partition, and two for each partition.
+pub const READS_MAX: usize = 16 + 3 * PARTITIONS_MAX;
 
 /// What lies where on a disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,18 +77,13 @@ impl VolumeMap {
 /// Those of the device alone.
 pub fn volume_map(disk: &dyn BlockDevice) -> Result<VolumeMap, DiskError> {
     let reader = Reader::new(disk);
-    let first = reader.read(0, 4096)?;
-    let (scheme, mut partitions) = match mbr::entries(&first) {
-        Some(entries) if mbr::is_protective(&entries) => match gpt::partitions(&reader)? {
-            Some(partitions) => (Scheme::Gpt, partitions),
-            None => (Scheme::Unknown, Vec::new()),
-        },
-        // A boot sector of a volume ends like a table.
-        Some(entries) if content::of(&first) == Content::Unknown => {
-            (Scheme::Mbr, mbr::partitions(&entries, &reader)?)
-        }
-        _ => return whole_disk(&reader),
-    };
+    let table = PartitionTable::read(&reader)?;
+    let scheme = table.scheme;
+    if matches!(scheme, Scheme::None | Scheme::Unknown) {
+        return whole_disk(&reader);
+    }
+    let listed = table.entries.into_iter();
+    let mut partitions: Vec<Partition> = listed.map(|listed| listed.partition).collect();
     partitions.truncate(PARTITIONS_MAX);
     partitions.retain_mut(|partition| reader.fit(partition));
     for partition in &mut partitions {
