@@ -30,10 +30,12 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod ext;
 mod file_name;
 mod file_system;
 mod node;
 mod open;
+mod posix;
 
 pub use error::{FileError, FileErrorKind};
 pub use file_name::FileName;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use block_io::BlockDevice;
 use volume_map::Content;
 
+use crate::ext::ExtFileSystem;
 use crate::{FileError, FileErrorKind, GuestFileSystem};
 
 /// How to open a file system.
@@ -19,12 +20,17 @@ pub struct OpenOptions {}
 /// `Unreadable` where there is no reader for what the volume holds, `Corrupt` where it is not what it
 /// says, `Disk`.
 pub fn open_file_system(
-    _volume: Arc<dyn BlockDevice>,
+    volume: Arc<dyn BlockDevice>,
     content: Content,
     _options: OpenOptions,
 ) -> Result<Box<dyn GuestFileSystem>, FileError> {
-    Err(FileError::new(
-        FileErrorKind::Unreadable,
-        format!("there is no reader for {}", content.name()),
-    ))
+    Ok(match content {
+        Content::Ext => Box::new(ExtFileSystem::open(volume)?),
+        _ => {
+            return Err(FileError::new(
+                FileErrorKind::Unreadable,
+                format!("there is no reader for {}", content.name()),
+            ));
+        }
+    })
 }
