@@ -4,9 +4,10 @@ use std::error::Error;
 use std::fmt;
 
 use block_io::DiskError;
+use serde::{Deserialize, Serialize};
 
 /// What sort of failure this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum FileErrorKind {
     /// There is no such file, folder or stream.

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The name of a file in its folder: bytes without a slash or a NUL, never empty, `.` or `..`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
 pub struct FileName(Box<[u8]>);
 
 impl FileName {
@@ -37,6 +40,20 @@ impl FileName {
     /// Returns the bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl From<FileName> for Vec<u8> {
+    fn from(name: FileName) -> Self {
+        name.0.into_vec()
+    }
+}
+
+impl TryFrom<Vec<u8>> for FileName {
+    type Error = &'static str;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        Self::new(&bytes).ok_or("a name that no folder may hold")
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
 use volume_map::Content;
 
 use crate::{Attribute, FileError, FileName, Link, Node, NodeId, Stream};
 
 /// What is known of an open file system.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// Which file system.
     pub content: Content,
@@ -26,7 +27,7 @@ pub struct About {
 }
 
 /// Whether what is shown is the last state of the volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// It was left in order.
     Clean,
@@ -140,7 +141,7 @@ pub trait GuestFile: Send + Sync {
 }
 
 /// A part of a file, and where it lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileExtent {
     /// Where in the file, in bytes.
     pub file_offset: u64,

@@ -1,9 +1,11 @@
 //! What a file system says of a file or folder.
 
+use serde::{Deserialize, Serialize};
+
 use crate::FileName;
 
 /// One file or folder of an open file system: valid there alone, and for as long as it is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId {
     /// Which tree of the file system: a subvolume of Btrfs, zero elsewhere.
     pub tree: u64,
@@ -13,7 +15,7 @@ pub struct NodeId {
 }
 
 /// A file, folder or other thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// Which one.
     pub id: NodeId,
@@ -30,7 +32,7 @@ pub struct Node {
 }
 
 /// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodeKind {
     /// A file.
     File,
@@ -43,7 +45,7 @@ pub enum NodeKind {
 }
 
 /// A moment, since 1970-01-01 00:00 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Time {
     /// Seconds; negative before 1970.
     pub seconds: i64,
@@ -53,7 +55,7 @@ pub struct Time {
 
 /// The times of a node; `None` where the file system has none. FAT's are local times of the guest,
 /// taken as if they were UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Times {
     /// When its content changed last.
     pub modified: Option<Time>,
@@ -66,7 +68,7 @@ pub struct Times {
 }
 
 /// Whose a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Owner {
     /// As POSIX has it.
     Unix {
@@ -85,7 +87,7 @@ pub enum Owner {
 }
 
 /// Where a link leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// What sort of link.
     pub kind: LinkKind,
@@ -94,7 +96,7 @@ pub struct Link {
 }
 
 /// What sort of link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LinkKind {
     /// A symbolic link.
     Symbolic,
@@ -103,7 +105,7 @@ pub enum LinkKind {
 }
 
 /// A named stream of NTFS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     /// Its name, without colons.
     pub name: FileName,
@@ -112,7 +114,7 @@ pub struct Stream {
 }
 
 /// An extended attribute, such as `user.note` or `system.posix_acl_access`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribute {
     /// Its name with its name space, as Linux has it.
     pub name: Vec<u8>,

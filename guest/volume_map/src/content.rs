@@ -1,9 +1,11 @@
 //! What a volume is, by its first bytes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::reader::{bytes_at, u16_at, u32_at};
 
 /// What a volume is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the file systems' own")]
 pub enum Content {
     Ntfs,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use block_io::BlockDevice;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{Content, Obstacle, Role, Scheme};
@@ -65,7 +66,7 @@ pub struct GuestVolume {
 }
 
 /// Where a volume comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// A whole disk without a table.
     Disk {
@@ -106,7 +107,7 @@ pub enum Origin {
         /// Its name.
         volume: String,
         /// What it is made as: `simple`, `spanned`, `striped`, `mirrored`, `RAID-5`.
-        layout: &'static str,
+        layout: String,
         /// The drive letter that its makers had in mind (`E:`); the guest may have given it another.
         drive_hint: String,
     },
@@ -126,7 +127,7 @@ pub enum Origin {
 }
 
 /// What `MountedDevices` in Windows' registry refers to a volume by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WindowsId {
     /// A partition of a master boot record: 12 bytes there.
     Mbr {

@@ -4,11 +4,12 @@ use std::error::Error;
 use std::fmt;
 
 use block_io::DiskError;
+use serde::{Deserialize, Serialize};
 
 use crate::Content;
 
 /// What stands between a person and the files of a volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obstacle {
     /// What sort.
     pub kind: ObstacleKind,
@@ -19,7 +20,7 @@ pub struct Obstacle {
 }
 
 /// What sort of obstacle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ObstacleKind {
     /// The volume is encrypted: it takes a key.
     Encrypted,

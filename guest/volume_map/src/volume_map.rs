@@ -1,6 +1,7 @@
 //! The map of a disk.
 
 use block_io::{BlockDevice, DiskError};
+use serde::{Deserialize, Serialize};
 
 use crate::content::{self, Content};
 use crate::partition_table::PartitionTable;
@@ -47,7 +48,7 @@ pub struct Partition {
 }
 
 /// What the table says that a partition is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Data of a system, or a system.
     Data,

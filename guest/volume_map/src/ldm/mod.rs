@@ -120,7 +120,7 @@ fn add_volumes(search: &mut Search, database: &Database, present: &[Present]) {
         let origin = Origin::Ldm {
             group: database.group_name.clone(),
             volume: volume.name.clone(),
-            layout,
+            layout: layout.to_owned(),
             drive_hint: volume.drive_hint.clone(),
         };
         let made = Made {
