@@ -72,6 +72,12 @@ impl From<DiskError> for FileError {
     }
 }
 
+impl From<ntfs_format::Malformed> for FileError {
+    fn from(malformed: ntfs_format::Malformed) -> Self {
+        Self::new(FileErrorKind::Corrupt, malformed.what())
+    }
+}
+
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.what)?;

@@ -20,21 +20,7 @@ impl FileName {
 
     /// Takes a name in UTF-16; a lone surrogate is kept as its three bytes.
     pub fn from_utf16(units: impl IntoIterator<Item = u16>) -> Option<Self> {
-        let mut bytes = Vec::new();
-        for unit in char::decode_utf16(units) {
-            match unit {
-                Ok(letter) => bytes.extend(letter.encode_utf8(&mut [0; 4]).bytes()),
-                Err(lone) => {
-                    let unit = lone.unpaired_surrogate();
-                    let [high, low] = unit.to_be_bytes();
-                    // 1110xxxx 10xxxxxx 10xxxxxx of the 16 bits.
-                    bytes.push(0xE0 | (high >> 4));
-                    bytes.push(0x80 | ((high & 0x0F) << 2) | (low >> 6));
-                    bytes.push(0x80 | (low & 0x3F));
-                }
-            }
-        }
-        Self::new(&bytes)
+        Self::new(&wtf8(units))
     }
 
     /// Returns the bytes.
@@ -76,6 +62,53 @@ impl fmt::Display for FileName {
     }
 }
 
+/// Turns UTF-16 into UTF-8; a lone surrogate is kept as its three bytes.
+pub(crate) fn wtf8(units: impl IntoIterator<Item = u16>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for unit in char::decode_utf16(units) {
+        match unit {
+            Ok(letter) => bytes.extend(letter.encode_utf8(&mut [0; 4]).bytes()),
+            Err(lone) => {
+                let unit = lone.unpaired_surrogate();
+                let [high, low] = unit.to_be_bytes();
+                // 1110xxxx 10xxxxxx 10xxxxxx of the 16 bits.
+                bytes.push(0xE0 | (high >> 4));
+                bytes.push(0x80 | ((high & 0x0F) << 2) | (low >> 6));
+                bytes.push(0x80 | (low & 0x3F));
+            }
+        }
+    }
+    bytes
+}
+
+/// Returns the units of UTF-16 in little-endian bytes.
+pub(crate) fn utf16_units(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    let units = bytes.as_chunks::<2>().0.iter();
+    units.map(|unit| u16::from_le_bytes(*unit))
+}
+
+/// Turns a name back into the little-endian bytes of its UTF-16; `None` where it never was UTF-16.
+pub(crate) fn from_wtf8(name: &FileName) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = name.as_bytes();
+    while let Some(part) = rest.utf8_chunks().next() {
+        for unit in part.valid().encode_utf16() {
+            bytes.extend(unit.to_le_bytes());
+        }
+        rest = match rest.get(part.valid().len()..) {
+            // A lone surrogate.
+            Some([0xED, high @ 0xA0..=0xBF, low @ 0x80..=0xBF, behind @ ..]) => {
+                let unit = 0xD000 | u16::from(high & 0x3F) << 6 | u16::from(low & 0x3F);
+                bytes.extend(unit.to_le_bytes());
+                behind
+            }
+            Some([]) | None => break,
+            Some(_) => return None,
+        };
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +127,11 @@ mod tests {
         assert_eq!(name.as_bytes(), "ä日🙂".as_bytes());
         let lone = FileName::from_utf16([0xD83D, 0x61]).unwrap();
         assert_eq!(lone.as_bytes(), b"\xED\xA0\xBDa");
+        for name in [name, lone] {
+            let back = from_wtf8(&name).unwrap();
+            assert_eq!(FileName::from_utf16(utf16_units(&back)), Some(name));
+        }
+        assert_eq!(from_wtf8(&FileName::new(b"a\xFF").unwrap()), None);
     }
 
     #[test]

@@ -34,8 +34,10 @@ mod ext;
 mod file_name;
 mod file_system;
 mod node;
+mod ntfs;
 mod open;
 mod posix;
+mod volume;
 
 pub use error::{FileError, FileErrorKind};
 pub use file_name::FileName;

@@ -6,12 +6,16 @@ use block_io::BlockDevice;
 use volume_map::Content;
 
 use crate::ext::ExtFileSystem;
+use crate::ntfs::Ntfs;
 use crate::{FileError, FileErrorKind, GuestFileSystem};
 
 /// How to open a file system.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
-pub struct OpenOptions {}
+pub struct OpenOptions {
+    /// Count what is in use also where all of a bitmap must be read for it: 8 MiB of 256 GiB.
+    pub count_used: bool,
+}
 
 /// Opens the file system of a volume for reading.
 ///
@@ -22,11 +26,12 @@ pub struct OpenOptions {}
 pub fn open_file_system(
     volume: Arc<dyn BlockDevice>,
     content: Content,
-    _options: OpenOptions,
+    options: OpenOptions,
 ) -> Result<Box<dyn GuestFileSystem>, FileError> {
     Ok(match content {
         Content::Ext => Box::new(ExtFileSystem::open(volume)?),
-        _ => {
+        Content::Ntfs => Box::new(Ntfs::open(volume, options)?),
+        content => {
             return Err(FileError::new(
                 FileErrorKind::Unreadable,
                 format!("there is no reader for {}", content.name()),

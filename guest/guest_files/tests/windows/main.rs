@@ -1,0 +1,12 @@
+//! Volumes as Windows has them, read here and by others.
+
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test that cannot do its work fails the test"
+)]
+
+mod images;
+mod mounted;
+mod ntfs;
+mod walk;

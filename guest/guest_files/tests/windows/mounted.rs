@@ -1,0 +1,121 @@
+//! Images that are mounted, by drivers in user space alone.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use disk_model::independent_tools::skip;
+
+use crate::images::Image;
+
+/// A mounted image, for as long as this lives.
+pub(crate) struct Mounted {
+    pub(crate) path: PathBuf,
+    driver: Child,
+}
+
+impl Mounted {
+    /// Mounts by `driver`, which `arguments` tell to stay in the foreground. `None`: it is not
+    /// installed, or nothing can be mounted here, and the test is skipped.
+    pub(crate) fn new(image: &Image, driver: &str, arguments: &[&str]) -> Option<Self> {
+        let path = image.folder.path().join("mounted");
+        fs::create_dir_all(&path).unwrap();
+        let device = fs::metadata(&path).unwrap().dev();
+        let mut command = Command::new(driver);
+        command.args(arguments).arg(image.path()).arg(&path);
+        let Ok(mut child) = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn() else {
+            skip(&format!("{driver} is not installed"));
+            return None;
+        };
+        while fs::metadata(&path).is_ok_and(|about| about.dev() == device) {
+            if child.try_wait().unwrap().is_some() {
+                let mut why = String::new();
+                child
+                    .stderr
+                    .take()
+                    .unwrap()
+                    .read_to_string(&mut why)
+                    .unwrap();
+                skip(&format!("{driver} cannot mount here: {why}"));
+                return None;
+            }
+            std::thread::yield_now();
+        }
+        // What it says is of no use, but it must not wait for somebody who reads it.
+        let mut said = child.stderr.take().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Some(Self {
+            path,
+            driver: child,
+        })
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let unmounted = ["fusermount3", "fusermount", "umount"]
+            .iter()
+            .any(|program| {
+                let mut command = Command::new(program);
+                if *program != "umount" {
+                    command.arg("-u");
+                }
+                let status = command.arg(&self.path).stderr(Stdio::null()).status();
+                status.is_ok_and(|status| status.success())
+            });
+        if !unmounted {
+            drop(self.driver.kill());
+        }
+        // It writes what it holds before it ends.
+        drop(self.driver.wait());
+    }
+}
+
+/// What a driver shows of a file.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) link: Option<PathBuf>,
+    pub(crate) is_folder: bool,
+    pub(crate) size_bytes: u64,
+    /// Seconds and nanoseconds.
+    pub(crate) modified: (i64, i64),
+    pub(crate) accessed: (i64, i64),
+    pub(crate) links: u64,
+}
+
+/// Reads everything below a folder.
+pub(crate) fn shown(root: &Path) -> BTreeMap<String, Shown> {
+    let mut found = BTreeMap::new();
+    let mut todo = vec![root.to_owned()];
+    while let Some(folder) = todo.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let about = fs::symlink_metadata(&path).unwrap();
+            let kind = about.file_type();
+            assert!(!kind.is_socket() && !kind.is_block_device());
+            if kind.is_dir() {
+                todo.push(path.clone());
+            }
+            let shown = Shown {
+                bytes: if kind.is_file() {
+                    fs::read(&path).unwrap()
+                } else {
+                    Vec::new()
+                },
+                link: kind.is_symlink().then(|| fs::read_link(&path).unwrap()),
+                is_folder: kind.is_dir(),
+                size_bytes: about.len(),
+                modified: (about.mtime(), about.mtime_nsec()),
+                accessed: (about.atime(), about.atime_nsec()),
+                links: about.nlink(),
+            };
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+            found.insert(format!("/{name}"), shown);
+        }
+    }
+    found
+}
