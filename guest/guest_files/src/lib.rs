@@ -38,6 +38,7 @@ mod ntfs;
 mod open;
 mod posix;
 mod volume;
+mod xfs;
 
 pub use error::{FileError, FileErrorKind};
 pub use file_name::FileName;

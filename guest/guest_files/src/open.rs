@@ -7,6 +7,7 @@ use volume_map::Content;
 
 use crate::ext::ExtFileSystem;
 use crate::ntfs::Ntfs;
+use crate::xfs::XfsFileSystem;
 use crate::{FileError, FileErrorKind, GuestFileSystem};
 
 /// How to open a file system.
@@ -31,6 +32,7 @@ pub fn open_file_system(
     Ok(match content {
         Content::Ext => Box::new(ExtFileSystem::open(volume)?),
         Content::Ntfs => Box::new(Ntfs::open(volume, options)?),
+        Content::Xfs => Box::new(XfsFileSystem::open(volume)?),
         content => {
             return Err(FileError::new(
                 FileErrorKind::Unreadable,

@@ -4,6 +4,7 @@ use super::block_map::run_at;
 use super::inode::{INLINE, Inode};
 use super::{Volume, inline_data};
 use crate::posix::fields::index;
+use crate::posix::mapped_content::{MappedContent, Place};
 use crate::{FileError, FileExtent, GuestFile};
 
 /// An open file.
@@ -24,27 +25,10 @@ impl GuestFile for ExtFile<'_> {
 
     /// Where they will lie: what waits in a journal of data is said to be in its place already.
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
-        let mut found: Vec<FileExtent> = Vec::new();
         if self.inode.flags & INLINE != 0 {
-            return Ok(found);
+            return Ok(Vec::new());
         }
-        let block_bytes = u64::from(self.volume.superblock.block_bytes);
-        let blocks = self.inode.size_bytes.div_ceil(block_bytes);
-        let mut block = 0;
-        while block < blocks && found.len() < max {
-            let run = run_at(self.volume, &self.inode, block)?;
-            if let Some(first) = run.block {
-                let file_offset = block * block_bytes;
-                let len = run.blocks.saturating_mul(block_bytes);
-                found.push(FileExtent {
-                    file_offset,
-                    volume_offset: self.volume.superblock.block_offset(first)?,
-                    len_bytes: len.min(self.inode.size_bytes - file_offset),
-                });
-            }
-            block = block.saturating_add(run.blocks);
-        }
-        Ok(found)
+        mapped(self.volume, &self.inode).extents(max)
     }
 }
 
@@ -55,31 +39,36 @@ pub(super) fn read(
     offset: u64,
     buf: &mut [u8],
 ) -> Result<usize, FileError> {
+    if inode.flags & INLINE == 0 {
+        return mapped(volume, inode).read(offset, buf);
+    }
     let left = inode.size_bytes.saturating_sub(offset);
     let len = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-    let buf = buf.get_mut(..len).unwrap_or_default();
-    if inode.flags & INLINE != 0 {
-        return inline(volume, inode, offset, buf);
+    inline(
+        volume,
+        inode,
+        offset,
+        buf.get_mut(..len).unwrap_or_default(),
+    )
+}
+
+fn mapped<'a>(
+    volume: &'a Volume,
+    inode: &'a Inode,
+) -> MappedContent<'a, impl Fn(u64) -> Result<Place, FileError> + 'a> {
+    MappedContent {
+        reader: &volume.reader,
+        block_bytes: u64::from(volume.superblock.block_bytes),
+        size_bytes: inode.size_bytes,
+        place_of: |block| {
+            let run = run_at(volume, inode, block)?;
+            let offset = run.block.map(|block| volume.superblock.block_offset(block));
+            Ok(Place {
+                offset: offset.transpose()?,
+                blocks: run.blocks,
+            })
+        },
     }
-    let block_bytes = u64::from(volume.superblock.block_bytes);
-    let mut done = 0;
-    while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        let at = offset + u64::try_from(done).unwrap_or(0);
-        let (block, skip) = (at / block_bytes, at % block_bytes);
-        let run = run_at(volume, inode, block)?;
-        let there = run.blocks.saturating_mul(block_bytes).saturating_sub(skip);
-        let take = rest.len().min(usize::try_from(there).unwrap_or(usize::MAX));
-        let target = rest.get_mut(..take).unwrap_or_default();
-        match run.block {
-            Some(first) => {
-                let start = volume.superblock.block_offset(first)?;
-                volume.reader.read(start.saturating_add(skip), target)?;
-            }
-            None => target.fill(0),
-        }
-        done += take.max(1);
-    }
-    Ok(len)
 }
 
 fn inline(volume: &Volume, inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {

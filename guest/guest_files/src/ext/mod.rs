@@ -40,6 +40,8 @@ use superblock::Superblock;
 
 /// The top folder's inode.
 const ROOT: u64 = 2;
+/// Sixty-four inodes of the usual size.
+const PAGE_BYTES: usize = 16 << 10;
 /// No path of Linux is longer.
 const MOST_TARGET_BYTES: u64 = 4096;
 
@@ -71,7 +73,7 @@ pub(crate) struct ExtFileSystem {
 impl ExtFileSystem {
     /// Opens one, its journal's work done in memory.
     pub(crate) fn open(device: Arc<dyn BlockDevice>) -> Result<Self, FileError> {
-        let reader = VolumeReader::new(device);
+        let reader = VolumeReader::new(device, PAGE_BYTES);
         let superblock = Superblock::read(&reader)?;
         let mut volume = Volume { reader, superblock };
         let state = if !volume.superblock.has_journal() {

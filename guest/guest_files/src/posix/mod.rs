@@ -2,6 +2,8 @@
 
 pub(crate) mod acl;
 pub(crate) mod fields;
+pub(crate) mod foreign_reader;
+pub(crate) mod mapped_content;
 pub(crate) mod mode;
 pub(crate) mod volume_reader;
 

@@ -8,11 +8,8 @@ use block_io::BlockDevice;
 use super::corrupt;
 use crate::FileError;
 
-/// What is fetched at once. Small enough that a listing reads little, large enough that a table's
-/// neighbors come along.
-const PAGE_BYTES: u64 = 16 << 10;
-/// 8 MiB of pages.
-const MOST_PAGES: usize = 512;
+/// What the cache holds at most.
+const CACHE_BYTES: usize = 8 << 20;
 /// From this length on a read goes past the cache.
 const LARGE_BYTES: usize = 16 << 10;
 
@@ -41,6 +38,7 @@ pub(crate) struct BlockChecksum {
 /// A volume, and what a journal says of it.
 pub(crate) struct VolumeReader {
     device: Arc<dyn BlockDevice>,
+    page_bytes: usize,
     moved: BTreeMap<u64, MovedBlock>,
     moved_bytes: u32,
     pages: Mutex<Pages>,
@@ -53,9 +51,12 @@ struct Pages {
 }
 
 impl VolumeReader {
-    pub(crate) fn new(device: Arc<dyn BlockDevice>) -> Self {
+    /// Reads through pages of `page_bytes`, which is what is fetched at once: small enough that a
+    /// listing reads little, large enough that a table's neighbors come along.
+    pub(crate) fn new(device: Arc<dyn BlockDevice>, page_bytes: usize) -> Self {
         Self {
             device,
+            page_bytes,
             moved: BTreeMap::new(),
             moved_bytes: 0,
             pages: Mutex::default(),
@@ -68,6 +69,7 @@ impl VolumeReader {
             moved,
             moved_bytes: block_bytes,
             pages: Mutex::default(),
+            page_bytes: self.page_bytes,
             device: self.device,
         }
     }
@@ -85,7 +87,7 @@ impl VolumeReader {
         let mut done = 0;
         while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
             let at = offset + u64::try_from(done).unwrap_or(u64::MAX);
-            let start = at - at % PAGE_BYTES;
+            let start = at - at % self.page_len();
             let page = self.page(start)?;
             let skip = usize::try_from(at - start).unwrap_or(usize::MAX);
             let found = page.get(skip..).unwrap_or_default();
@@ -126,7 +128,7 @@ impl VolumeReader {
         if let Some(page) = self.lock().by_offset.get(&start) {
             return Ok(page.clone());
         }
-        let len = PAGE_BYTES.min(self.device.size_bytes() - start);
+        let len = self.page_len().min(self.device.size_bytes() - start);
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
         self.read_past_cache(start, &mut bytes)?;
         let page: Arc<[u8]> = bytes.into();
@@ -134,7 +136,7 @@ impl VolumeReader {
         if pages.by_offset.insert(start, page.clone()).is_none() {
             pages.order.push_back(start);
         }
-        while pages.order.len() > MOST_PAGES {
+        while pages.order.len() > CACHE_BYTES / self.page_bytes {
             if let Some(oldest) = pages.order.pop_front() {
                 pages.by_offset.remove(&oldest);
             }
@@ -181,6 +183,10 @@ impl VolumeReader {
         Ok(bytes)
     }
 
+    fn page_len(&self) -> u64 {
+        u64::try_from(self.page_bytes).unwrap_or(1)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Pages> {
         // Pages are put in whole: one that panicked left nothing half done.
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
@@ -195,7 +201,7 @@ mod tests {
 
     fn counting(len: usize) -> VolumeReader {
         let bytes: Vec<u8> = (0..len).map(|at| (at % 251).try_into().unwrap()).collect();
-        VolumeReader::new(Arc::new(MemoryDisk::new(bytes)))
+        VolumeReader::new(Arc::new(MemoryDisk::new(bytes)), 16 << 10)
     }
 
     #[test]

@@ -9,9 +9,12 @@ use std::path::Path;
 
 use block_io::BlockDevice;
 use guest_files::{
-    FileName, GuestFile, GuestFileSystem, LinkKind, Node, NodeId, NodeKind, Owner, Time,
+    FileName, GuestFile, GuestFileSystem, LinkKind, Node, NodeId, NodeKind, Owner, State, Time,
 };
 use rustix::fs::{AtFlags, CWD, StatxFlags};
+use volume_map::Content;
+
+use crate::image::Image;
 
 /// What the other side can be asked.
 #[derive(Clone, Copy)]
@@ -65,6 +68,33 @@ pub(crate) fn compare(
     comparison.done
 }
 
+/// Compares with what the kernel shows of a copy once it has mounted it. `None`: it may not.
+pub(crate) fn judged_by_the_kernel(
+    image: &Image,
+    content: Content,
+    state: &State,
+    judge: Judge,
+) -> Option<Compared> {
+    let ours = image.open(content);
+    assert_eq!(ours.about().state, *state);
+    let copy = image.copy();
+    let mounted = copy.mount("noatime")?;
+    Some(compare(
+        ours.as_ref(),
+        image.disk().as_ref(),
+        mounted.path(),
+        judge,
+    ))
+}
+
+/// Sees that something was compared.
+pub(crate) fn check(name: &str, compared: Option<Compared>) {
+    if let Some(compared) = compared {
+        eprintln!("{name}: {compared:?}");
+        assert!(compared.nodes > 2500, "{compared:?}");
+    }
+}
+
 /// Returns the entries of a folder of ours.
 pub(crate) fn entries(ours: &dyn GuestFileSystem, folder: NodeId) -> BTreeMap<Vec<u8>, NodeId> {
     let mut found = BTreeMap::new();
@@ -114,7 +144,8 @@ impl Comparison<'_> {
 
     fn node(&mut self, id: NodeId, path: &Path) {
         let ours = self.ours.node(id).unwrap();
-        let theirs = fs::symlink_metadata(path).unwrap();
+        let theirs = fs::symlink_metadata(path);
+        let theirs = theirs.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         self.done.nodes += 1;
         self.facts(&ours, &theirs, path);
         self.attributes(id, path);

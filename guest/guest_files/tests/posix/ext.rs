@@ -7,7 +7,7 @@ use std::sync::Arc;
 use guest_files::{OpenOptions, State, open_file_system};
 use volume_map::Content;
 
-use crate::compare::{Compared, Judge, compare, entries};
+use crate::compare::{Compared, Judge, check, compare, entries, judged_by_the_kernel};
 use crate::counted_disk::CountedDisk;
 use crate::image::Image;
 use crate::tree::{Can, content, fill};
@@ -19,27 +19,7 @@ fn filled_by_the_kernel(command: &[&str], options: &str, can: Can) -> Option<Com
         let mounted = image.mount(options)?;
         fill(mounted.path(), can);
     }
-    judged_by_the_kernel(&image, State::Clean, Judge::KERNEL)
-}
-
-fn judged_by_the_kernel(image: &Image, state: State, judge: Judge) -> Option<Compared> {
-    let ours = image.open(Content::Ext);
-    assert_eq!(ours.about().state, state);
-    let copy = image.copy();
-    let mounted = copy.mount("noatime")?;
-    Some(compare(
-        ours.as_ref(),
-        image.disk().as_ref(),
-        mounted.path(),
-        judge,
-    ))
-}
-
-fn check(name: &str, compared: Option<Compared>) {
-    if let Some(compared) = compared {
-        eprintln!("{name}: {compared:?}");
-        assert!(compared.nodes > 2500, "{compared:?}");
-    }
+    judged_by_the_kernel(&image, Content::Ext, &State::Clean, Judge::KERNEL)
 }
 
 #[test]
@@ -269,7 +249,7 @@ fn dirty(command: &[&str], options: &str) -> Option<()> {
         has_plain_extents: !options.contains("data=journal"),
         ..Judge::KERNEL
     };
-    let compared = judged_by_the_kernel(&copy, State::Replayed, judge)?;
+    let compared = judged_by_the_kernel(&copy, Content::Ext, &State::Replayed, judge)?;
     eprintln!("{} in use ({options}): {compared:?}", command.join(" "));
     assert!(compared.nodes > 250, "{compared:?}");
     let names = entries(

@@ -14,3 +14,4 @@ mod counted_disk;
 mod ext;
 mod image;
 mod tree;
+mod xfs;

@@ -1,0 +1,52 @@
+//! A volume as the crates for XFS and Btrfs want one, and what they do when they fail.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::corrupt;
+use super::volume_reader::VolumeReader;
+use crate::{FileError, FileErrorKind};
+
+/// A volume for a crate that reads through `fs_core`.
+pub(crate) struct ForeignReader(pub(crate) Arc<VolumeReader>);
+
+impl fs_core::BlockRead for ForeignReader {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> fs_core::Result<()> {
+        self.0.read(offset, buf).map_err(|error| {
+            let kind = match error.kind() {
+                FileErrorKind::Disk => std::io::ErrorKind::Other,
+                _ => std::io::ErrorKind::InvalidData,
+            };
+            fs_core::Error::Io(std::io::Error::new(kind, error.to_string()))
+        })
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+}
+
+/// Takes what a crate says of a read that failed, which has become text on the way.
+pub(crate) fn failed_read(text: &str) -> FileError {
+    let kind = if text.contains("beyond its volume") {
+        FileErrorKind::Corrupt
+    } else {
+        FileErrorKind::Disk
+    };
+    FileError::new(kind, text)
+}
+
+/// Calls a crate that is not ours. Where it panics at what it read, that is damage; what it leaves
+/// locked fails from then on, likewise.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no reason");
+        Err(corrupt(format!(
+            "its reader gave up at what it read ({text})"
+        )))
+    })
+}
