@@ -109,6 +109,29 @@ pub(crate) fn from_wtf8(name: &FileName) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Says whether two names differ at most in large and small letters, by Unicode's simple rules.
+pub(crate) fn is_same_letters(one: &[u8], other: &[u8]) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
+    match (str::from_utf8(one), str::from_utf8(other)) {
+        (Ok(one), Ok(other)) => {
+            let large = |text: &str| -> Vec<char> { text.chars().map(large).collect() };
+            large(one) == large(other)
+        }
+        _ => one == other,
+    }
+}
+
+/// Returns the large letter, where it is one alone.
+fn large(letter: char) -> char {
+    let mut large = letter.to_uppercase();
+    match (large.next(), large.next()) {
+        (Some(one), None) => one,
+        _ => letter,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

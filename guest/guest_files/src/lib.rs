@@ -29,8 +29,12 @@
 
 #![forbid(unsafe_code)]
 
+mod cluster_chain;
+mod cluster_file;
+mod dos_time;
 mod error;
 mod ext;
+mod fat;
 mod file_name;
 mod file_system;
 mod node;

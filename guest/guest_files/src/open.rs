@@ -6,6 +6,7 @@ use block_io::BlockDevice;
 use volume_map::Content;
 
 use crate::ext::ExtFileSystem;
+use crate::fat::Fat;
 use crate::ntfs::Ntfs;
 use crate::xfs::XfsFileSystem;
 use crate::{FileError, FileErrorKind, GuestFileSystem};
@@ -31,6 +32,7 @@ pub fn open_file_system(
 ) -> Result<Box<dyn GuestFileSystem>, FileError> {
     Ok(match content {
         Content::Ext => Box::new(ExtFileSystem::open(volume)?),
+        Content::Fat12 | Content::Fat16 | Content::Fat32 => Box::new(Fat::open(volume, options)?),
         Content::Ntfs => Box::new(Ntfs::open(volume, options)?),
         Content::Xfs => Box::new(XfsFileSystem::open(volume)?),
         content => {

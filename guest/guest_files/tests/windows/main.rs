@@ -6,6 +6,7 @@
     reason = "a helper of a test that cannot do its work fails the test"
 )]
 
+mod fat;
 mod images;
 mod mounted;
 mod ntfs;

@@ -1,0 +1,101 @@
+//! Content that lies in clusters, as FAT and exFAT have it.
+
+use crate::cluster_chain::Place;
+use crate::volume::Volume;
+use crate::{FileError, FileErrorKind, FileExtent, GuestFile};
+
+/// Where clusters are on a volume.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClusterArea {
+    /// Where cluster 2 begins, in bytes.
+    pub(crate) offset: u64,
+    pub(crate) cluster_bytes: u64,
+    /// How many there are.
+    pub(crate) clusters: u32,
+}
+
+impl ClusterArea {
+    /// Returns whether there is such a cluster.
+    pub(crate) fn has(&self, cluster: u32) -> bool {
+        cluster >= 2 && cluster - 2 < self.clusters
+    }
+
+    /// Returns where a cluster begins, in bytes of the volume.
+    pub(crate) fn place(&self, cluster: u32) -> u64 {
+        let before = u64::from(cluster.saturating_sub(2));
+        self.offset
+            .saturating_add(before.saturating_mul(self.cluster_bytes))
+    }
+
+    /// Returns which cluster an offset of the volume is in.
+    pub(crate) fn cluster_at(&self, offset: u64) -> Option<u32> {
+        let before = offset.checked_sub(self.offset)? / self.cluster_bytes;
+        let cluster = u32::try_from(before).ok()?.checked_add(2)?;
+        self.has(cluster).then_some(cluster)
+    }
+
+    /// Returns where places are, in order: `(offset in the file, offset on the volume, length)`.
+    pub(crate) fn extents<'a>(
+        &'a self,
+        places: &'a [Place],
+    ) -> impl Iterator<Item = FileExtent> + 'a {
+        let mut file_offset = 0;
+        places.iter().map(move |place| {
+            let len_bytes = u64::from(place.count) * self.cluster_bytes;
+            let extent = FileExtent {
+                file_offset,
+                volume_offset: self.place(place.first),
+                len_bytes,
+            };
+            file_offset += len_bytes;
+            extent
+        })
+    }
+}
+
+/// A file in clusters.
+pub(crate) struct ClusterFile<'a> {
+    pub(crate) volume: &'a Volume,
+    pub(crate) extents: Vec<FileExtent>,
+    pub(crate) size_bytes: u64,
+    /// What was ever written; the rest reads as zero.
+    pub(crate) valid_bytes: u64,
+}
+
+impl GuestFile for ClusterFile<'_> {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
+        let within = |end: u64, len: usize| {
+            usize::try_from(end.saturating_sub(offset)).map_or(len, |left| left.min(len))
+        };
+        let len = within(self.size_bytes, buf.len());
+        let (buf, _) = buf.split_at_mut(len);
+        let (mut rest, never_written) = buf.split_at_mut(within(self.valid_bytes, len));
+        never_written.fill(0);
+        let mut at = offset;
+        while !rest.is_empty() {
+            let end = |extent: &FileExtent| extent.file_offset + extent.len_bytes;
+            let found = self.extents.partition_point(|extent| end(extent) <= at);
+            let extent = self.extents.get(found).ok_or_else(|| {
+                FileError::new(
+                    FileErrorKind::Corrupt,
+                    "a file's chain of clusters is shorter than the file",
+                )
+            })?;
+            let left = usize::try_from(end(extent) - at).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at_mut(left.min(rest.len()));
+            let place = extent.volume_offset + (at - extent.file_offset);
+            self.volume.read_content(place, now)?;
+            at += u64::try_from(now.len()).unwrap_or(0);
+            rest = later;
+        }
+        Ok(len)
+    }
+
+    fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
+        Ok(self.extents.iter().copied().take(max).collect())
+    }
+}
