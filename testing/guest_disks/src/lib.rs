@@ -95,7 +95,7 @@ impl Guests {
 
 /// Returns the package of Debian's kernel for clouds, which starts faster than the one for all
 /// machines, from the cache or from Debian's archive.
-fn kernel_package(cache: &Path) -> Option<PathBuf> {
+pub fn kernel_package(cache: &Path) -> Option<PathBuf> {
     let in_cache = || {
         let entries = fs::read_dir(cache).ok()?;
         let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));

@@ -55,7 +55,9 @@ pub(crate) fn assemble(search: &mut Search) {
             groups.insert(group.id.clone(), group.clone());
         }
     }
-    for group in groups.into_values() {
+    let mut groups: Vec<VolumeGroup> = groups.into_values().collect();
+    groups.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+    for group in groups {
         for member in group.physical.values() {
             if let Some(name) = names.get(&member.id) {
                 search.mark_used(name, format!("volume group {}", group.name));
@@ -63,17 +65,24 @@ pub(crate) fn assemble(search: &mut Search) {
         }
         add_volumes(search, &group, &physical);
     }
+    for found in search.found_mut() {
+        if found.physical.is_some() && !found.taken && found.volume.obstacle.is_none() {
+            let what = "the physical volume of LVM is in no volume group that is described here";
+            found.volume.obstacle = Some(Obstacle::missing(what));
+        }
+    }
 }
 
 fn add_volumes(search: &mut Search, group: &VolumeGroup, physical: &Physical) {
     let mapper = Mapper::new(group, physical);
-    for volume in group.volumes.values().filter(|volume| volume.is_visible) {
+    let volumes = group.volumes.iter();
+    for (key, volume) in volumes.filter(|(_, volume)| volume.is_visible) {
         let origin = Origin::Lvm {
             group: group.name.clone(),
             volume: volume.name.clone(),
         };
         let made = Made::new(origin).named(mapper_name(&group.name, &volume.name));
-        match mapper.device(&volume.name) {
+        match mapper.device(key) {
             Ok(device) => {
                 search.add(made, &device);
             }

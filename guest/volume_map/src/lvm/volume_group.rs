@@ -131,8 +131,12 @@ impl LogicalVolume {
             .filter_map(|(_, node)| Segment::of(node.section()?))
             .collect();
         segments.sort_by_key(|segment| segment.start_extent);
+        // What people call a snapshot is the hidden volume that holds its blocks.
+        let blocks = section.values().filter_map(Node::section);
+        let blocks = blocks.filter_map(|segment| segment.get("cow_store"));
+        let name_for_people = blocks.filter_map(Node::text).next();
         Self {
-            name: name.to_owned(),
+            name: name_for_people.unwrap_or(name).to_owned(),
             is_visible: status.iter().any(|flag| flag.text() == Some("VISIBLE")),
             segments,
         }

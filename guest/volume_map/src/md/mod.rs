@@ -15,7 +15,6 @@ mod superblock_v0;
 mod superblock_v1;
 mod zones;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use block_io::{BlockDevice, DiskError};
@@ -63,7 +62,8 @@ pub(crate) fn is_whole_disk(
 
 /// Puts together all arrays of members that nobody has asked for yet.
 pub(crate) fn assemble(search: &mut Search) {
-    let mut arrays: BTreeMap<[u8; 16], Vec<Member>> = BTreeMap::new();
+    // In the order of their first members.
+    let mut arrays: Vec<Vec<Member>> = Vec::new();
     for found in search.found_mut() {
         let (Some(superblock), false) = (&found.md, found.taken) else {
             continue;
@@ -72,13 +72,21 @@ pub(crate) fn assemble(search: &mut Search) {
             continue;
         };
         found.taken = true;
-        arrays.entry(superblock.array_id).or_default().push(Member {
+        let member = Member {
             superblock: superblock.clone(),
             device: Arc::clone(device),
             volume: found.volume.name.clone(),
-        });
+        };
+        let id = |members: &Vec<Member>| members.first().map(|it| it.superblock.array_id);
+        match arrays
+            .iter_mut()
+            .find(|members| id(members) == Some(superblock.array_id))
+        {
+            Some(members) => members.push(member),
+            None => arrays.push(vec![member]),
+        }
     }
-    for members in arrays.into_values() {
+    for members in arrays {
         add_array(search, members);
     }
 }

@@ -1,51 +1,15 @@
 //! What is found on disks: of tools that others wrote, and of bytes that nobody meant.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "tests; what is skipped is told"
-)]
-
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use block_io::{BlockDevice, DiskError, Extent, MemoryDisk};
+use block_io::MemoryDisk;
 use proptest::prelude::*;
 use volume_map::{Content, READS_MAX, Role, Scheme, volume_map};
 
+use crate::disks::Counted;
+
 const MIB: usize = 1 << 20;
-
-/// Counts what is read of a disk.
-struct Counted {
-    disk: MemoryDisk,
-    reads: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Counted {
-    fn new(bytes: &[u8]) -> Self {
-        Self {
-            disk: MemoryDisk::new(bytes.to_vec()),
-            reads: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
-        }
-    }
-}
-
-impl BlockDevice for Counted {
-    fn size_bytes(&self) -> u64 {
-        self.disk.size_bytes()
-    }
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(buf.len(), Ordering::Relaxed);
-        self.disk.read_at(offset, buf)
-    }
-    fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
-        self.disk.extent_at(offset, max_bytes)
-    }
-}
 
 /// A disk with a master boot record: type, first sector, sectors.
 fn mbr(entries: &[(u8, u32, u32)]) -> Vec<u8> {
@@ -85,9 +49,9 @@ fn gpt(sector_bytes: usize, kinds: &[&str]) -> Vec<u8> {
 }
 
 fn found(disk: &[u8]) -> (Scheme, Vec<(Role, Content)>) {
-    let counted = Counted::new(disk);
+    let counted = Counted::new(MemoryDisk::new(disk.to_vec()));
     let map = volume_map(&counted).unwrap();
-    assert!(counted.reads.load(Ordering::Relaxed) <= READS_MAX);
+    assert!(counted.reads() <= READS_MAX);
     let parts = map.partitions.iter();
     (
         map.scheme,
