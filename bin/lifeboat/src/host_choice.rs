@@ -13,7 +13,9 @@ use wmi_host::{ClusterHost, WmiHost, WmiHostOptions};
 
 use host_files::HostFiles;
 use remote::Remote;
-pub(crate) use simulated::{open_cluster as open_sim_cluster, open_sim};
+pub(crate) use simulated::{
+    connect_simulated as connect_sim, open_cluster as open_sim_cluster, open_sim,
+};
 
 use crate::cli_error::CliError;
 #[cfg(not(windows))]

@@ -45,7 +45,7 @@ impl Explanation {
         }
         match self.code.as_bytes().get(3..5) {
             Some([b'1', _]) => Area::Host,
-            Some([b'3', b'1'..=b'3']) => Area::Restore,
+            Some([b'3', b'1'..=b'4']) => Area::Restore,
             Some([b'4', _]) => Area::Guest,
             Some([b'5', _]) => Area::Repository,
             _ => Area::Vm,

@@ -8,6 +8,7 @@ mod host_restores;
 mod hosts;
 mod made_vms;
 mod moving_vms;
+mod other_machines;
 mod repositories;
 mod residue;
 mod restores;
@@ -33,6 +34,7 @@ pub(crate) const ALL: &[&[Explanation]] = &[
     restores::PAGES,
     host_restores::PAGES,
     made_vms::PAGES,
+    other_machines::PAGES,
     guests::PAGES,
     repositories::PAGES,
 ];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use block_io::BlockDevice;
 use disk_image::OpenOptions;
-use uuid::Uuid;
+use uuid::{Uuid, uuid};
 use vm_config::{ControllerKind, DiskSlot, Memory, NetworkAdapter};
 
 use crate::drive::{file_name, parent_folder};
@@ -15,6 +15,9 @@ use crate::{
     DataRoots, DiskContent, DiskFile, DiskKind, DiskSpec, GuestPlan, PowerState, Replication,
     SimError, SimErrorKind, SimHost, Vm, VmDisk, VmSpec,
 };
+
+/// The template of Secure Boot that new VMs get: `MicrosoftWindows`.
+const WINDOWS_TEMPLATE: Uuid = uuid!("1734c6e8-3154-4dda-ba5f-a874cc483422");
 
 impl SimHost {
     /// Adds a VM; returns its GUID. Names need not be unique.
@@ -124,6 +127,7 @@ impl HostState {
             files: BTreeMap::new(),
             has_tpm: spec.has_tpm,
             secure_boot: spec.generation == 2,
+            secure_boot_template: (spec.generation == 2).then_some(WINDOWS_TEMPLATE),
             config_root: folder
                 .unwrap_or_else(|| format!("C:\\Hyper-V\\{}", plain_name(&spec.name))),
             data_roots: DataRoots::default(),

@@ -158,6 +158,7 @@ impl Vm {
                 .has_tpm
                 .then(|| format!("{}\\Virtual Machines\\{stem}.vmgs", self.config_root)),
             secure_boot: self.secure_boot,
+            secure_boot_template: self.secure_boot_template,
         }
     }
 }

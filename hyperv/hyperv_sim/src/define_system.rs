@@ -22,6 +22,7 @@ pub(crate) struct SystemChange {
     pub(crate) swap_file_root: Option<String>,
     pub(crate) suspend_root: Option<String>,
     pub(crate) secure_boot: Option<bool>,
+    pub(crate) secure_boot_template: Option<Uuid>,
     pub(crate) user_snapshot_type: Option<u16>,
     pub(crate) automatic_snapshots: Option<bool>,
 }
@@ -152,6 +153,7 @@ impl crate::Vm {
             }
         }
         take(&mut self.secure_boot, change.secure_boot.as_ref());
+        self.secure_boot_template = change.secure_boot_template.or(self.secure_boot_template);
         let kind = change.user_snapshot_type.as_ref();
         take(&mut self.user_snapshot_type, kind);
         let automatic = change.automatic_snapshots.as_ref();

@@ -238,6 +238,7 @@ fn take_configuration(vm: &mut Vm, configuration: VmConfiguration) {
     vm.memory = configuration.memory;
     vm.network_adapters = configuration.network_adapters;
     vm.secure_boot = configuration.secure_boot;
+    vm.secure_boot_template = configuration.secure_boot_template;
     vm.disks = configuration.disks.iter().map(running_disk).collect();
 }
 

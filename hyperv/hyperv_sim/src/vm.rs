@@ -61,6 +61,9 @@ pub struct Vm {
     pub has_tpm: bool,
     /// Secure Boot is on.
     pub secure_boot: bool,
+    /// GUID of Secure Boot's template.
+    #[serde(default)]
+    pub secure_boot_template: Option<Uuid>,
     /// `ConfigurationDataRoot`, and where the others are unless said otherwise.
     pub config_root: String,
     /// Where other data are than the configuration.

@@ -30,6 +30,10 @@ pub struct VmConfiguration {
     pub guest_state_file: Option<String>,
     /// Secure Boot is on (generation 2).
     pub secure_boot: bool,
+    /// GUID of the template that says whose signatures Secure Boot trusts; `None` where the file
+    /// does not tell, as hosts before 2016 do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secure_boot_template: Option<Uuid>,
 }
 
 /// A VM's memory, in MiB.

@@ -106,6 +106,13 @@ fn reading(tree: &Tree) -> Result<Reading, ConfigError> {
         secure_boot: keys
             .bool(&format!("{}/secure_boot_enabled", instance_name(FIRMWARE)))?
             .unwrap_or(false),
+        // VMs of generation 1 have the nil GUID there.
+        secure_boot_template: keys
+            .guid(&format!(
+                "{}/secure_boot_template_id",
+                instance_name(FIRMWARE)
+            ))?
+            .filter(|template| !template.is_nil()),
     };
     Ok(Reading {
         configuration,

@@ -21,11 +21,12 @@ impl VmConfiguration {
     /// no adapter tells its guest's addresses, and numbers are within what Hyper-V itself permits.
     pub fn to_tree(&self) -> Tree {
         let mut devices = Devices::default();
-        devices.single(
-            FIRMWARE,
-            "Microsoft Virtual BIOS",
-            vec![Node::bool("secure_boot_enabled", self.secure_boot)],
+        let mut firmware = vec![Node::bool("secure_boot_enabled", self.secure_boot)];
+        firmware.extend(
+            self.secure_boot_template
+                .map(|template| Node::text("secure_boot_template_id", guid_text(template))),
         );
+        devices.single(FIRMWARE, "Microsoft Virtual BIOS", firmware);
         if let Some(path) = &self.guest_state_file {
             let state = vec![Node::text("StateFilePath", path)];
             devices.single(GUEST_STATE, "Microsoft Guest Runtime State", state);

@@ -102,6 +102,7 @@ fn a_full_configuration_reads_as_written() {
         }],
         guest_state_file: Some(r"C:\m.vmgs".into()),
         secure_boot: false,
+        secure_boot_template: Some(Uuid::from_u128(9)),
     };
     let tree = vm.to_tree();
     assert_eq!(VmConfiguration::from_tree(&tree).unwrap(), vm);

@@ -37,6 +37,7 @@ fn vm() -> VmConfiguration {
         checkpoints: Vec::new(),
         guest_state_file: None,
         secure_boot: false,
+        secure_boot_template: None,
     }
 }
 

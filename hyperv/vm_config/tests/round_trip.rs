@@ -99,6 +99,7 @@ fn configuration() -> impl Strategy<Value = VmConfiguration> {
         vec(checkpoint, 0..4),
         proptest::option::of("[a-z]{1,9}"),
         any::<bool>(),
+        proptest::option::of((1_u128..).prop_map(Uuid::from_u128)),
     );
     (first, second, third).prop_map(|(first, second, third)| VmConfiguration {
         name: first.0,
@@ -113,6 +114,7 @@ fn configuration() -> impl Strategy<Value = VmConfiguration> {
         checkpoints: third.0,
         guest_state_file: third.1,
         secure_boot: third.2,
+        secure_boot_template: third.3,
     })
 }
 

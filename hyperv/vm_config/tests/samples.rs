@@ -73,6 +73,7 @@ fn generation_1_of_a_2019_host() {
     assert_eq!(vm.network_adapters[0].switch_name, "");
     assert_eq!(vm.checkpoints, []);
     assert!(!vm.secure_boot);
+    assert_eq!(vm.secure_boot_template, None);
     assert!(vm.guest_state_file.unwrap().ends_with(".vmgs"));
 }
 
@@ -93,6 +94,10 @@ fn generation_2_with_children_before_their_parents() {
     );
     assert_eq!(vm.network_adapters.len(), 1);
     assert!(vm.secure_boot);
+    let template = vm.secure_boot_template.map(|id| id.to_string());
+    // That of Windows.
+    let windows = "1734c6e8-3154-4dda-ba5f-a874cc483422";
+    assert_eq!(template.as_deref(), Some(windows));
     // A reader that hangs what comes too early under the root finds more than one child there.
     assert_eq!(read_vmcx(GEN2, &bytes).unwrap().children.len(), 1);
 }

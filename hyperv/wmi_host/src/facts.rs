@@ -51,7 +51,7 @@ pub(crate) use settings_facts::{CheckpointSetting, ConfigurationVersion, Setting
 pub(crate) use shadow_storage::{ShadowStorage, read_shadow_storage};
 pub(crate) use shared_volume::{SharedVolume, shared_volumes};
 pub(crate) use snapshot_facts::{SnapshotFacts, SnapshotKind};
-pub(crate) use switches::read_switches;
+pub(crate) use switches::{is_host_port, read_switches};
 pub(crate) use vm_facts::{UnreadVm, VmFacts};
 pub(crate) use vm_state::VmOperation;
 pub(crate) use volume::{VolumeFacts, volume_of};

@@ -53,6 +53,7 @@ fn vm(generation: u32, slots: &[DiskSlot]) -> VmConfiguration {
         checkpoints: Vec::new(),
         guest_state_file: Some("a.vmgs".to_owned()),
         secure_boot: true,
+        secure_boot_template: None,
     }
 }
 

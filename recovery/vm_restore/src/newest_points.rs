@@ -62,6 +62,12 @@ impl<'a> NewestPoints<'a> {
         count_hosts(&self.all)
     }
 
+    /// Returns the chosen points of VMs of this name or identity.
+    pub fn named(&self, vm: &str) -> Vec<&'a PointSummary> {
+        let chosen = self.chosen.iter().copied();
+        chosen.filter(|summary| is_named(summary, vm)).collect()
+    }
+
     /// Says whether the repository has a VM of this name or identity.
     pub fn knows_vm(&self, vm: &str) -> bool {
         self.all.iter().any(|summary| is_named(summary, vm))

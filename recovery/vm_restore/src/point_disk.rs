@@ -57,11 +57,16 @@ pub fn open_disk(
             open_chain(repository, point, number, disk.slot, &disk.image)
         }
         (None, None) => open_flat(repository, point, number),
-        (None, Some(_)) => Err(RestoreError::Checkpoint {
-            what: "the restore point holds the latest state alone, and no checkpoints; mode \
-                   all-checkpoints keeps them"
-                .to_owned(),
-        }),
+        (None, Some(_)) => Err(no_checkpoints()),
+    }
+}
+
+/// Says that a point has no checkpoint that could be asked for.
+pub(crate) fn no_checkpoints() -> RestoreError {
+    RestoreError::Checkpoint {
+        what: "the restore point holds the latest state alone, and no checkpoints; mode \
+               all-checkpoints keeps them"
+            .to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod proof;
 mod scene;
 mod story;
+mod to_host;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

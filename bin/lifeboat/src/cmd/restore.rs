@@ -9,6 +9,7 @@ mod elsewhere;
 mod import_hint;
 mod network_args;
 mod plan_view;
+mod start_args;
 mod to_host;
 mod vm;
 mod vm_to_host;

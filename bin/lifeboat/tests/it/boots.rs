@@ -56,6 +56,7 @@ fn backed_up(name: &str, generation: u32, guest: &Path) -> Sandbox {
         checkpoints: Vec::new(),
         guest_state_file: None,
         secure_boot: false,
+        secure_boot_template: None,
     };
     let bytes = write_vmcx(&configuration.to_tree()).unwrap();
     sandbox.raw(&format!("{name}/Virtual Machines/{id}.vmcx"), &bytes);

@@ -151,6 +151,8 @@ fn in_place_needs_the_name_and_writes_what_differs() {
     assert_eq!(done["report"]["kind"], "in-place", "{done}");
     let written = done["report"]["written_bytes"].as_u64().unwrap();
     assert!(written < 1 << 20, "only what differs: {done}");
+    assert_eq!(done["started"], true, "{done}");
+    assert_eq!(state(&sandbox, "a")["vms"][0]["power"], "running");
     assert_eq!(vm_names(&sandbox, "a"), ["SQL01"]);
     assert!(disk_now(&sandbox, "a", "SQL01").1 == bytes);
 }
@@ -245,6 +247,13 @@ fn vms_of_several_hosts_come_back_only_where_that_is_asked_for() {
     assert_eq!(names(&["--from-host", "hv-A"]), ["DC01", "SQL01"]);
     assert_eq!(names(&["--vm", "DC01"]), ["DC01"]);
     assert_eq!(names(&["--vm", "SQL01", "--from-host", "HV-b"]), ["SQL01"]);
+    let text = sandbox.fails(2, &with(&["--vm", "SQL01"]));
+    assert!(
+        text.contains("SQL01 of HV-a") && text.contains("SQL01 of HV-b"),
+        "{text}"
+    );
+    assert!(text.contains("--from-host NAME"), "{text}");
+    assert_eq!(names(&["--vm", "SQL01", "--all-hosts"]), ["SQL01", "SQL01"]);
 
     // Two of one name: each has a folder of its own, in the plan as on the host.
     let planned = sandbox.ok(&with(&["--all-hosts", "-n", "--json"]));
@@ -306,7 +315,10 @@ fn parts_of_a_point_go_to_a_vm_that_is_there() {
         "sim:a",
         "--stop",
     ];
-    let done = last(&sandbox.ok(&[&network[..], &["--json", "--confirm", "SQL01"]].concat()));
+    sandbox.fails(2, &network);
+    let plan = sandbox.ok(&[&network[..], &["--dry-run"]].concat());
+    assert!(plan.contains("as it ran before"), "{plan}");
+    let done = last(&sandbox.ok(&[&network[..], &["--json", "--yes"]].concat()));
     assert_eq!(done["kind"], Value::Null, "{done}");
     assert_eq!(done["report"]["kind"], "network", "{done}");
     let config = [
@@ -322,8 +334,11 @@ fn parts_of_a_point_go_to_a_vm_that_is_there() {
         text.contains("--confirm") && !text.contains("--keep-old"),
         "{text}"
     );
-    let done = last(&sandbox.ok(&[&config[..], &["--json", "--confirm", "SQL01"]].concat()));
+    let config = [&config[..], &["--json", "--confirm", "SQL01", "--no-start"]].concat();
+    let done = last(&sandbox.ok(&config));
     assert_eq!(done["report"]["kind"], "configuration", "{done}");
+    assert_eq!(done["started"], false, "{done}");
+    sandbox.ok(&["sim", "start", "a", "SQL01"]);
     assert!(
         disk_now(&sandbox, "a", "SQL01").1 == bytes,
         "its disks stay as they are"

@@ -144,6 +144,7 @@ impl Sandbox {
             checkpoints: Vec::new(),
             guest_state_file: None,
             secure_boot: true,
+            secure_boot_template: None,
         };
         let bytes = write_vmcx(&configuration.to_tree()).unwrap();
         self.raw(&format!("{name}/Virtual Machines/{id}.vmcx"), &bytes);

@@ -96,4 +96,14 @@ pub(super) const PAGES: &[Explanation] = &[
         cure: "Restore it to a cluster shared volume or a share, or move its storage there.",
         ..BLANK
     },
+    Explanation {
+        code: "LB-3399",
+        id: "POINT-NOT-STARTED",
+        title: "a restored VM did not start",
+        severity: Warn,
+        means: "All of the VM is back, and the host refused to start it, or the restore was cancelled before.",
+        matters: "Nothing was taken back: the VM is there, and off.",
+        cure: "Read the host's own words in the finding: too little memory, a missing switch or image. Then start the VM by hand.",
+        ..BLANK
+    },
 ];

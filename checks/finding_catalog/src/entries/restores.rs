@@ -75,7 +75,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Info,
         means: "The VM was saved, or its checkpoints have memory. Memory resumes on a processor like the one that it was saved on, and nowhere else.",
         matters: "On another host the VM may not resume: \"cannot be restored because the saved state is not compatible with the processor\".",
-        cure: "Restore without memory for another host, or delete the saved state there (Remove-VMSavedState): the VM then starts as after a power cut.",
+        cure: "Restore without memory for another host, which is what happens unless `--memory` asks for it. Where a VM was imported with its memory and does not resume: turn it off, do not shut it down (Stop-VM -TurnOff, \"Turn Off\" in Hyper-V Manager). To shut down is asked of the guest, which does not run and cannot answer. Turning off discards the memory (as does Remove-VMSavedState), and the VM then starts as after a power cut.",
         phrases: &[
             "does not resume from ram state",
             "saved state … processor",

@@ -8,7 +8,8 @@ use repository::RestorePoint;
 use uuid::Uuid;
 use vm_restore::{
     Destination, DiskMethod, HostRestoreFailure, HostRestoreReport, HostRestoreRequest,
-    NewestPoints, RestoreKind, RestorePart, VmFilter, plan_host_restore, restore_all_latest,
+    NewestPoints, RestoreKind, RestorePart, VmFilter, plan_all_latest, plan_host_restore,
+    restore_all_latest,
 };
 
 use crate::on_simulated_host::{CHUNK, DISK_BYTES, Stage, full_disk, spec};
@@ -336,14 +337,10 @@ fn every_vm_comes_back_on_an_empty_host_but_the_one_that_cannot() {
     let taken = first.sim.find_vm("WEB01").unwrap();
     restore(&first, &second, taken, &request(&second)).unwrap();
     let catalog = first.repository.catalog().unwrap();
-    let outcomes = restore_all_latest(
-        &first.repository,
-        target(&second),
-        &NewestPoints::choose(&catalog, &VmFilter::default()),
-        &request(&second),
-        2,
-        &(),
-    );
+    let newest = NewestPoints::choose(&catalog, &VmFilter::default());
+    let asked = request(&second);
+    let plans = plan_all_latest(&first.repository, target(&second), &newest, &asked).unwrap();
+    let outcomes = restore_all_latest(target(&second), plans, 2, &());
     assert_eq!(outcomes.len(), 3);
     for outcome in outcomes {
         assert_eq!(

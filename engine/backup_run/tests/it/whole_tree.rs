@@ -71,6 +71,7 @@ fn configuration(id: u128, name: &str, leaf: &str) -> VmConfiguration {
         checkpoints: Vec::new(),
         guest_state_file: None,
         secure_boot: false,
+        secure_boot_template: None,
     }
 }
 

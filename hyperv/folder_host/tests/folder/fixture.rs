@@ -111,6 +111,7 @@ pub(crate) fn vm(id: u128, name: &str, disks: &[&str]) -> VmConfiguration {
         checkpoints: Vec::new(),
         guest_state_file: None,
         secure_boot: true,
+        secure_boot_template: None,
     }
 }
 

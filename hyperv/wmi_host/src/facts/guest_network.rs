@@ -223,6 +223,7 @@ mod tests {
             checkpoints: Vec::new(),
             guest_state_file: None,
             secure_boot: true,
+            secure_boot_template: None,
         };
         let read = with_guest_network(&told, VM.parse().unwrap(), configuration);
         let vlans: Vec<_> = read.network_adapters.iter().map(|own| own.vlan).collect();

@@ -136,6 +136,11 @@ fn leads_to(port: &Instance) -> Option<End> {
         .then_some(End::Host)
 }
 
+/// Says whether a port is the one that leads from a switch to its host. Contract: 1.4 [M]
+pub(crate) fn is_host_port(port: &Instance, switch: Uuid) -> bool {
+    is_port_of(port, switch) && matches!(leads_to(port), Some(End::Host))
+}
+
 /// Returns the switch that settings are of: they name its GUID, or carry it in their id.
 /// Contract: 1.4 [M]
 fn settings_owner(settings: &Instance) -> Option<Uuid> {

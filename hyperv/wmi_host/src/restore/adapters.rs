@@ -10,7 +10,7 @@ use super::features::set_vlan;
 use super::findings;
 use super::planned_vm::resources_of;
 use super::switches::switch_named;
-use crate::backup::link::Link;
+use crate::backup::link::{Link, MANAGEMENT_SERVICE};
 use crate::backup::refusal::{is_answer, method_failure};
 use crate::facts::parent_of;
 use crate::host_failure::host_failure;
@@ -214,7 +214,7 @@ impl Wiring<'_> {
             (None, None, None) => return Ok(findings),
             (None, ..) => self.new_connection(adapter, switch.as_ref())?,
         };
-        match set_vlan(link, &connection, order.vlan) {
+        match set_vlan(link, MANAGEMENT_SERVICE, &connection, order.vlan) {
             Ok(()) => {}
             Err(error) if is_answer(&error) || is_unknown(&error) => {
                 findings.push(findings::vlan_not_set(&order.name, order.vlan, &error));

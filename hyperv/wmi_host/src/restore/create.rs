@@ -134,6 +134,10 @@ impl Making<'_> {
         }
         if generation == 2 {
             settings = settings.with("SecureBootEnabled", CimType::Boolean, wanted.secure_boot);
+            let template = wanted.secure_boot_template.map(template_text);
+            if let Some(template) = template {
+                settings = settings.with("SecureBootTemplateId", CimType::String, template);
+            }
         }
         settings.to_xml()
     }
@@ -200,4 +204,10 @@ impl Making<'_> {
         self.observer.step(text);
         stop_if_cancelled(self.observer)
     }
+}
+
+/// Writes the GUID of a template of Secure Boot as `SecureBootTemplateId` has it: in upper case,
+/// without braces, as configuration files have it. Contract: 1.2 [M]
+fn template_text(template: Uuid) -> String {
+    template.to_string().to_uppercase()
 }

@@ -5,16 +5,18 @@ use wmi::{
 };
 
 use super::changed_settings::unasked;
-use crate::backup::link::{Link, MANAGEMENT_SERVICE};
+use crate::backup::link::Link;
 
 const VLAN: &str = "Msvm_EthernetSwitchPortVlanSettingData";
 /// `OperationMode`: the port is in one VLAN.
 const ACCESS: u32 = 1;
 
-/// Sets the VLAN of a connection, or takes it away. Nothing is asked where it is so already.
+/// Sets the VLAN of a connection, or takes it away, through the service whose port it is. Nothing
+/// is asked where it is so already.
 /// Contract: 1.4 [M]
 pub(super) fn set_vlan(
     link: &Link,
+    service: &'static str,
     connection: &Instance,
     vlan: Option<u16>,
 ) -> Result<(), MethodError> {
@@ -32,14 +34,14 @@ pub(super) fn set_vlan(
             let text = feature(vlan).with("InstanceID", CimType::String, id);
             let parameters = [("FeatureSettings", Value::from(vec![text.to_xml()]))];
             let method = "ModifyFeatureSettings";
-            link.call_patiently(MANAGEMENT_SERVICE, method, &parameters)
+            link.call_patiently(service, method, &parameters)
                 .map(|_| ())
         }
         (Some(own), None) => {
             let path = own.object_path(VIRTUALIZATION).map_err(failed)?;
             let parameters = [("FeatureSettings", Value::from(vec![path]))];
             let method = "RemoveFeatureSettings";
-            link.call_patiently(MANAGEMENT_SERVICE, method, &parameters)
+            link.call_patiently(service, method, &parameters)
                 .map(|_| ())
         }
         (None, Some(vlan)) => {
@@ -49,7 +51,7 @@ pub(super) fn set_vlan(
                 ("FeatureSettings", Value::from(vec![feature(vlan).to_xml()])),
             ];
             let method = "AddFeatureSettings";
-            link.call_patiently(MANAGEMENT_SERVICE, method, &parameters)
+            link.call_patiently(service, method, &parameters)
                 .map(|_| ())
         }
     }

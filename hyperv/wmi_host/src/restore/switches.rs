@@ -1,14 +1,19 @@
 //! Virtual switches: found by name, made (contract 1.4).
 
+use std::fmt::Display;
+
 use hyperv_host::{Finding, HostError, HostErrorKind, SwitchKind, SwitchSettings};
+use uuid::Uuid;
 use wmi::{
     CimType, EmbeddedInstance, Instance, ObjectPath, VIRTUALIZATION, Value, WmiError, quote,
 };
 
 use super::changed_settings::reference_text;
+use super::features::set_vlan;
 use super::findings;
 use crate::backup::link::Link;
 use crate::backup::refusal::{is_answer, method_failure};
+use crate::facts::is_host_port;
 use crate::host_failure::host_failure;
 
 /// `DefineSystem` of switches.
@@ -57,24 +62,41 @@ pub(super) fn create_switch(
             return Err(method_failure(link.host(), &doing, error));
         }
     }
-    Ok(vlan_of_host(switch))
+    Ok(vlan_of_host(link, switch).into_iter().collect())
 }
 
-/// The VLAN of the host's own port is a feature of a port that the host makes up with the switch.
-/// Which one it is cannot be told from the answer, so it is left to people.
-fn vlan_of_host(switch: &SwitchSettings) -> Vec<Finding> {
+/// Sets the VLAN of the host's own port, which the host makes up with the switch. The switch is
+/// there, so that it cannot be set is no failure.
+fn vlan_of_host(link: &Link, switch: &SwitchSettings) -> Option<Finding> {
     let vlan = match &switch.kind {
-        SwitchKind::Internal { vlan } | SwitchKind::External { vlan, .. } => *vlan,
-        SwitchKind::Private => None,
+        SwitchKind::Internal { vlan } | SwitchKind::External { vlan, .. } => (*vlan)?,
+        SwitchKind::Private => return None,
     };
-    let finding = vlan.map(|vlan| {
-        let what = format!(
-            "the VLAN {vlan} of the host's own port at the switch {}",
-            switch.name
-        );
-        findings::not_made(&what, &"set it with Set-VMNetworkAdapterVlan -ManagementOS")
-    });
-    finding.into_iter().collect()
+    let failed = |why: &dyn Display| {
+        let name = &switch.name;
+        let what = format!("the VLAN {vlan} of the host's own port at the switch {name}");
+        let why = format!("{why}; set it with Set-VMNetworkAdapterVlan -ManagementOS");
+        Some(findings::not_made(&what, &why))
+    };
+    let port = match link.look_for(|_| host_port(link, &switch.name)) {
+        Ok(Some(port)) => port,
+        Ok(None) => return failed(&"the host does not show that port"),
+        Err(error) => return failed(&error),
+    };
+    let set = set_vlan(link, SWITCH_SERVICE, &port, Some(vlan));
+    set.err().and_then(|error| failed(&error))
+}
+
+/// Finds the port of a switch that leads to its host. Contract: 1.4 [M]
+fn host_port(link: &Link, switch: &str) -> Result<Option<Instance>, WmiError> {
+    let id = switch_named(link, switch)?;
+    let id = id.as_ref().and_then(|path| path.key("Name"));
+    let Some(id) = id.and_then(|id| Uuid::parse_str(id).ok()) else {
+        return Ok(None);
+    };
+    let wql = "SELECT * FROM Msvm_EthernetPortAllocationSettingData";
+    let ports = link.patiently(|| link.session.query_all(VIRTUALIZATION, wql))?;
+    Ok(ports.into_iter().find(|port| is_host_port(port, id)))
 }
 
 /// Writes the ports of a new switch: one that leads to an adapter of the host, one to the host

@@ -75,7 +75,7 @@ fn a_vm_gets_another_name_and_other_networks() {
     let lab = SwitchSettings {
         name: "Lab".to_owned(),
         id: String::new(),
-        kind: SwitchKind::Internal { vlan: None },
+        kind: SwitchKind::Internal { vlan: Some(4) },
         notes: "for tests".to_owned(),
     };
     assert_eq!(host.create_switch(&lab).unwrap(), []);

@@ -2,6 +2,7 @@
 
 use hyperv_host::{AdapterOrder, HostErrorKind, NewVmOrder, PlacedDisk, RestoreHost as _};
 use hyperv_sim::{PowerState, Profile};
+use uuid::Uuid;
 use vm_config::VmConfiguration;
 use wmi_host::WmiHost;
 
@@ -20,6 +21,8 @@ fn order(stage: &Stage, host: &WmiHost, generation: u32) -> NewVmOrder {
     configuration.notes = "of old".to_owned();
     configuration.processors = 3;
     configuration.memory.startup_mib = 1536;
+    // That of Linux guests.
+    configuration.secure_boot_template = (generation == 2).then(|| Uuid::from_u128(0x272E_7447));
     NewVmOrder {
         configuration,
         name: "web made".to_owned(),
@@ -46,6 +49,8 @@ fn a_vm_is_made_of_either_generation() {
         assert_eq!((vm.generation, vm.processors), (generation, 3));
         assert_eq!(vm.memory.startup_mib, 1536);
         assert_eq!(vm.notes, "of old");
+        let template = order.configuration.secure_boot_template;
+        assert_eq!(vm.secure_boot_template, template);
         assert_eq!(vm.config_root, RESTORED);
         assert_eq!(vm.power, PowerState::Off);
         let disks = vm.disks.iter().map(|disk| PlacedDisk {

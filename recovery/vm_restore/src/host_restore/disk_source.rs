@@ -32,11 +32,12 @@ impl DiskContent {
         }
     }
 
-    /// Writes it into a new file. `new_identity`: the virtual disk is not the one that it was.
+    /// Writes it into a new file, as it was at a checkpoint where one is named. `new_identity`: the
+    /// virtual disk is not the one that it was.
     pub(crate) fn write(
         self,
         repository: &Repository,
-        point: &RestorePoint,
+        (point, checkpoint): (&RestorePoint, Option<&str>),
         out: &Path,
         new_identity: bool,
         observer: &dyn CopyObserver,
@@ -44,7 +45,7 @@ impl DiskContent {
         let done = match self {
             Self::Nothing => return Ok(CopyReport::default()),
             Self::Disk(number) => {
-                let mut disk = open_disk(repository, point, number, None)?;
+                let mut disk = open_disk(repository, point, number, checkpoint)?;
                 if new_identity {
                     disk.disk_id = None;
                 }

@@ -1,9 +1,10 @@
 //! Carries a plan out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use block_io::{DiskError, DiskErrorKind};
-use hyperv_host::{Finding, PowerState, RestoreHost, StepObserver, TargetVm};
+use hyperv_host::{Finding, PowerState, RestoreHost, Severity, StepObserver, TargetVm};
 use vm_config::DiskSlot;
 
 use super::heard::Heard;
@@ -12,8 +13,12 @@ use super::plan::{HostRestorePlan, RestoreKind};
 use super::report::{HostRestoreFailure, HostRestoreObserver, HostRestoreReport};
 use super::session::{RestoreSession, SessionFile};
 use super::taking_back::STAGING;
+use super::write_rate::WriteRate;
 use crate::RestoreError;
 use crate::error::Cause;
+
+/// A VM that is restored and did not start.
+const NOT_STARTED: &str = "POINT-NOT-STARTED";
 
 /// A plan that is being carried out.
 pub(crate) struct Execution<'a> {
@@ -30,6 +35,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) renamed: bool,
     /// Disks that were attached.
     pub(crate) attached: Vec<DiskSlot>,
+    /// What was written as new files, and how long that took.
+    pub(crate) new_files: (u64, Duration),
 }
 
 impl HostRestorePlan {
@@ -91,6 +98,7 @@ impl<'a> Execution<'a> {
             Some(session) => RestoreSession {
                 files,
                 remove: plan.remove.clone(),
+                ran: plan.ran,
                 ..session
             },
             None => {
@@ -100,8 +108,10 @@ impl<'a> Execution<'a> {
                     host: plan.session_host.clone(),
                     run: plan.run.clone(),
                     point: plan.point.clone(),
+                    checkpoint: plan.checkpoint.clone(),
                     kind: plan.kind,
                     old: plan.old.clone(),
+                    ran: plan.ran,
                     staging,
                     files,
                     made: BTreeSet::new(),
@@ -142,6 +152,7 @@ impl<'a> Execution<'a> {
                 written_bytes: 0,
                 removed: Vec::new(),
                 resumed: plan.resumes,
+                started: false,
                 findings: Vec::new(),
                 notes,
             },
@@ -150,6 +161,7 @@ impl<'a> Execution<'a> {
             stopped: false,
             renamed: false,
             attached: Vec::new(),
+            new_files: (0, Duration::ZERO),
         })
     }
 
@@ -166,6 +178,10 @@ impl<'a> Execution<'a> {
             RestoreKind::Disks => self.attach_disks()?,
             _ => self.make_vm()?,
         }
+        let (bytes, took) = self.new_files;
+        let folder = &self.plan.request.session_folder;
+        WriteRate::note(folder, &self.plan.session_host, bytes, took);
+        self.start_at_the_end();
         self.put_in_order();
         Ok(())
     }
@@ -214,6 +230,33 @@ impl<'a> Execution<'a> {
         self.stopped = true;
         self.host
             .set_power(&vm.identity, PowerState::Off, &self.heard)?;
+        Ok(())
+    }
+
+    /// Starts the VM where the plan says so. All is restored by now, so a VM that does not start is
+    /// no reason to take anything back. The session ends after it: a restore that dies here leaves
+    /// a VM that the same restore, asked for again, starts.
+    fn start_at_the_end(&mut self) {
+        if !self.plan.starts {
+            return;
+        }
+        match self.power_on() {
+            Ok(()) => self.report.started = true,
+            Err(cause) => {
+                let text = format!(
+                    "{:?} is restored, and did not start: {cause}",
+                    self.report.name
+                );
+                let finding = Finding::new(NOT_STARTED, Severity::Warn, text);
+                self.warn(finding.cure("see why the host refuses, then start it by hand"));
+            }
+        }
+    }
+
+    fn power_on(&self) -> Result<(), Cause> {
+        self.step("starting the VM")?;
+        let vm = &self.report.identity;
+        self.host.set_power(vm, PowerState::Running, &self.heard)?;
         Ok(())
     }
 

@@ -151,7 +151,7 @@ pub(crate) fn files_of(host: &dyn RestoreHost, leaf: &str) -> Vec<String> {
     files
 }
 
-fn is_of_checkpoint(path: &str) -> bool {
+pub(crate) fn is_of_checkpoint(path: &str) -> bool {
     let name = file_name(path).to_lowercase();
     name.ends_with(".avhdx") || name.ends_with(".avhd")
 }

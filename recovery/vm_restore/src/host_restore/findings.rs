@@ -208,7 +208,8 @@ impl Facts<'_> {
                      the restored VM",
                     old.name
                 ),
-                "nothing; start the role when the restore is done",
+                "nothing; a role that was online is online again afterwards, unless `--no-start` is \
+                 given",
             ),
             (_, RestoreKind::NewVm | RestoreKind::Beside | RestoreKind::FromConfiguration)
                 if self.target.is_cluster =>

@@ -17,8 +17,9 @@ const DISKS_MAX: usize = 64;
 pub(crate) struct GuestDisks {
     /// Numbers of the disks that a firmware starts from.
     pub(crate) boot: Vec<u32>,
-    /// A volume of Windows lies on a disk.
-    pub(crate) is_windows: bool,
+    /// Such a disk has a volume that Windows may be on: NTFS, or BitLocker, which hides what it is.
+    /// Disks that only keep data say nothing of what the guest is.
+    pub(crate) may_be_windows: bool,
 }
 
 /// Looks at the beginnings of all disks. What cannot be read tells nothing.
@@ -28,25 +29,23 @@ pub(crate) fn guest_disks(repository: &Repository, point: &RestorePoint) -> Gues
         let Ok(disk) = open_disk(repository, point, number, None) else {
             continue;
         };
-        if let Ok((boots, is_windows)) = look(&*disk.device) {
-            if boots {
-                found.boot.push(number);
-            }
-            found.is_windows |= is_windows;
+        if let Ok((true, may_be_windows)) = look(&*disk.device) {
+            found.boot.push(number);
+            found.may_be_windows |= may_be_windows;
         }
     }
     found
 }
 
 /// Says whether a firmware starts from the disk: it has an EFI system partition, or a partition of
-/// its master boot record is active; and whether Windows may lie on it.
+/// its master boot record is active; and whether Windows may be on it.
 fn look(disk: &dyn BlockDevice) -> Result<(bool, bool), DiskError> {
     let map = volume_map(disk)?;
     let mut partitions = map.partitions.iter();
     let has_efi = partitions.any(|partition| partition.role == Role::EfiSystem);
-    let windows = [Content::Ntfs, Content::BitLocker, Content::Refs];
+    let windows = [Content::Ntfs, Content::BitLocker];
     let mut partitions = map.partitions.iter();
-    let is_windows = partitions.any(|partition| windows.contains(&partition.content));
+    let may_be_windows = partitions.any(|partition| windows.contains(&partition.content));
     let mut sector = [0; 512];
     if map.scheme == Scheme::Mbr {
         disk.read_at(0, &mut sector)?;
@@ -54,7 +53,7 @@ fn look(disk: &dyn BlockDevice) -> Result<(bool, bool), DiskError> {
     let entries = sector.get(ENTRIES_AT..510).unwrap_or_default();
     let mut entries = entries.chunks(ENTRY_BYTES);
     let is_active = entries.any(|entry| entry.first() == Some(&0x80));
-    Ok((has_efi || is_active, is_windows))
+    Ok((has_efi || is_active, may_be_windows))
 }
 
 #[cfg(test)]

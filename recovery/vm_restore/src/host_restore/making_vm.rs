@@ -1,6 +1,7 @@
 //! A VM is made: files of disks, definition files, import.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use block_io::DiskError;
 use disk_image::CopyObserver;
@@ -39,8 +40,11 @@ impl Execution<'_> {
             } else {
                 let anew = plan.kind == RestoreKind::Disks;
                 let content: DiskContent = disk.content;
-                let copy =
-                    content.write(&plan.repository, &plan.source, &local, anew, &self.heard)?;
+                let source = (&plan.source, plan.checkpoint.as_deref());
+                let begun = Instant::now();
+                let copy = content.write(&plan.repository, source, &local, anew, &self.heard)?;
+                self.new_files.0 += copy.bytes_written;
+                self.new_files.1 += begun.elapsed();
                 report.read_bytes = copy.bytes_read;
                 report.written_bytes = copy.bytes_written;
                 let path = disk.path.clone();

@@ -49,6 +49,7 @@ mod placing;
 mod plan;
 mod planning;
 mod point_findings;
+mod processors;
 mod report;
 mod request;
 mod session;
@@ -57,11 +58,13 @@ mod space;
 mod staging;
 mod steps;
 mod taking_back;
+mod write_rate;
 
-pub use many::{VmOutcome, restore_all_latest};
+pub use many::{VmOutcome, VmPlan, plan_all_latest, restore_all_latest};
 pub use plan::{
     Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, PlannedStep, RestoreKind, SpaceNeed,
 };
 pub use planning::plan_host_restore;
 pub use report::{DiskReport, HostRestoreFailure, HostRestoreObserver, HostRestoreReport};
-pub use request::{Destination, HostRestoreRequest, NetworkPolicy, RestorePart};
+pub use request::{Destination, HostRestoreRequest, NetworkPolicy, RestorePart, StartPolicy};
+pub use write_rate::{RateSource, WriteRate};

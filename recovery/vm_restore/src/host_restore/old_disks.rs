@@ -1,10 +1,13 @@
 //! What becomes of the disks of the VM that gives way: written over, removed, or left as they are.
 
+use std::fs;
+use std::path::PathBuf;
+
 use hyperv_host::{CheckpointTree, Finding, Severity, TargetVm};
 use vm_config::DiskSlot;
 
-use super::existing_disk::{files_of, open_beside};
-use super::host_path::same;
+use super::existing_disk::{files_of, is_of_checkpoint, open_beside};
+use super::host_path::{parent, same};
 use super::plan::{DiskMethod, PlannedDisk};
 use super::planning::Planning;
 use super::session::{RestoreSession, session_file};
@@ -93,6 +96,50 @@ impl Planning<'_> {
         (files, stay)
     }
 
+    /// Says which files of the old VM's checkpoints stay because no disk that it has now is built upon
+    /// them: those of other branches. Hosts name the disks of the active state alone, so they are
+    /// found beside it, by what they are built upon.
+    pub(super) fn other_branches(&self, old: &TargetVm, removed: &[String]) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for (_, leaf) in old.disks.iter().filter(|_| old.checkpoints > 0) {
+            let chain = self.chain(leaf);
+            let Some(base) = chain.last() else { continue };
+            let Some(folder) = parent(leaf) else { continue };
+            let local = self.host.local_path(folder).ok();
+            let entries = local.and_then(|local| fs::read_dir(local).ok());
+            let names = entries.into_iter().flatten().flatten();
+            let mut names: Vec<String> = names
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .filter(|name| is_of_checkpoint(name))
+                .collect();
+            names.sort_unstable();
+            let paths = names.into_iter().map(|name| format!("{folder}\\{name}"));
+            let stays = |path: &String| {
+                let own = self.chain(path);
+                own.contains(base)
+                    && own.first().is_some_and(|file| !chain.contains(file))
+                    && !removed.iter().any(|other| same(other, path))
+            };
+            found.extend(paths.filter(stays).map(|path| branch_stays(&path)));
+        }
+        found.dedup();
+        found
+    }
+
+    /// Returns the files that a disk is made of, as this machine names them, leaf first.
+    fn chain(&self, path: &str) -> Vec<PathBuf> {
+        let local = self.host.local_path(path).ok();
+        let image = local.and_then(|local| open_beside(&local).ok());
+        let files = image.iter().flat_map(|image| image.chain());
+        files
+            .map(|file| {
+                file.path
+                    .canonicalize()
+                    .unwrap_or_else(|_| file.path.clone())
+            })
+            .collect()
+    }
+
     /// Says whether the old VM's disk at a slot is the disk that the point has there: by the virtual
     /// disk's own id, or where there is none to be read, by its path.
     fn is_the_points(&self, slot: DiskSlot, leaf: &str, tree: Option<&CheckpointTree>) -> bool {
@@ -117,4 +164,13 @@ impl Planning<'_> {
             _ => same(leaf, &stream.source_path),
         }
     }
+}
+
+fn branch_stays(path: &str) -> Finding {
+    let text = format!(
+        "{path} stays: it is of another branch of the old VM's checkpoints, and what it is built \
+         upon changes or goes"
+    );
+    let cure = "remove it once the restored VM is as it should be; nothing can use it any more";
+    Finding::new("POINT-BRANCH-STAYS", Severity::Info, text).cure(cure)
 }

@@ -1,7 +1,5 @@
 //! Parts of a point: disks for a VM that is there, and its network adapters.
 
-use hyperv_host::PowerState;
-
 use super::execution::Execution;
 use super::host_path::same;
 use super::request::RestorePart;
@@ -49,11 +47,6 @@ impl Execution<'_> {
         self.step("connecting the network adapters")?;
         let found = self.host.set_adapters(&vm.identity, &plan.adapters)?;
         self.report.findings.extend(found);
-        if self.stopped && vm.state == PowerState::Running {
-            self.step("starting the VM")?;
-            self.host
-                .set_power(&vm.identity, PowerState::Running, &self.heard)?;
-        }
         self.report.name.clone_from(&vm.name);
         Ok(())
     }

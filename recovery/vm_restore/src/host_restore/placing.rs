@@ -14,9 +14,9 @@ use super::plan::{DiskMethod, PlannedDisk, RestoreKind};
 use super::request::{Destination, HostRestoreRequest};
 use super::session::RestoreSession;
 use crate::RestoreError;
-use crate::checkpoint_tree::chain_of;
+use crate::checkpoint_tree::{chain_of, disks_of};
 use crate::image_names::ImageNames;
-use crate::point_disk::{open_disk, slot_of};
+use crate::point_disk::{no_checkpoints, open_disk, slot_of};
 
 /// The folder that Hyper-V's own tools put disks into.
 const DISK_FOLDER: &str = "Virtual Hard Disks";
@@ -69,7 +69,11 @@ impl<'a> Placing<'a> {
     }
 
     fn facts(&self) -> Result<Vec<PointDiskFacts<'a>>, RestoreError> {
+        let checkpoint = self.request.checkpoint.as_deref();
         let Some(tree) = self.tree else {
+            if checkpoint.is_some() {
+                return Err(no_checkpoints());
+            }
             let disks = self.point.disks().map(|stream| PointDiskFacts {
                 number: stream.number,
                 slot: slot_of(stream),
@@ -81,22 +85,24 @@ impl<'a> Placing<'a> {
             });
             return Ok(disks.collect());
         };
-        let disks = (0..).zip(&tree.active).map(|(number, disk)| {
-            let chain = chain_of(self.point, &disk.image)?;
-            let opened = open_disk(self.repository, self.point, number, None)?;
-            let size_bytes = opened.device.size_bytes();
-            let data = chain.iter().map(|image| image.statistics.data_bytes);
-            let base = chain.last().map_or(&*disk.image, |base| &*base.name);
-            Ok(PointDiskFacts {
-                number,
-                slot: disk.slot,
-                name: file_name(base).to_owned(),
-                was_at: disk.configured_path.clone(),
-                size_bytes,
-                data_bytes: data.sum::<u64>().min(size_bytes),
-                stream: None,
-            })
-        });
+        let disks = (0..)
+            .zip(disks_of(tree, checkpoint)?)
+            .map(|(number, disk)| {
+                let chain = chain_of(self.point, &disk.image)?;
+                let opened = open_disk(self.repository, self.point, number, checkpoint)?;
+                let size_bytes = opened.device.size_bytes();
+                let data = chain.iter().map(|image| image.statistics.data_bytes);
+                let base = chain.last().map_or(&*disk.image, |base| &*base.name);
+                Ok(PointDiskFacts {
+                    number,
+                    slot: disk.slot,
+                    name: file_name(base).to_owned(),
+                    was_at: disk.configured_path.clone(),
+                    size_bytes,
+                    data_bytes: data.sum::<u64>().min(size_bytes),
+                    stream: None,
+                })
+            });
         disks.collect()
     }
 

@@ -11,6 +11,7 @@ use vm_config::{DiskSlot, VmConfiguration};
 use super::disk_source::DiskContent;
 use super::request::HostRestoreRequest;
 use super::session::RestoreSession;
+use super::write_rate::WriteRate;
 
 /// What sort of restore it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +149,9 @@ pub struct HostRestorePlan {
     pub point: String,
     /// The time of the point.
     pub taken: Timestamp,
+    /// The checkpoint whose state comes back, where it is not the latest one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
     /// The VM's name in the point.
     pub vm: String,
     /// The host.
@@ -173,12 +177,18 @@ pub struct HostRestorePlan {
     pub write_bytes: u64,
     /// It is exactly these; otherwise at most.
     pub write_is_exact: bool,
+    /// How quickly they are written, as far as that is known.
+    pub rate: WriteRate,
+    /// The VM runs: what it changes until it is off is not known, so the bytes are a bound.
+    pub runs_still: bool,
     /// What volumes must have free.
     pub space: Vec<SpaceNeed>,
     /// How its network adapters come back.
     pub adapters: Vec<AdapterOrder>,
     /// Memory that was saved comes back.
     pub keep_memory: bool,
+    /// The VM is started when all is done.
+    pub starts: bool,
     /// What stands in the way, or is worth knowing. With a `Block` nothing is done.
     pub findings: Vec<Finding>,
     /// It goes on with a restore that died.
@@ -209,12 +219,32 @@ pub struct HostRestorePlan {
     pub(crate) configuration: Option<VmConfiguration>,
     #[serde(skip)]
     pub(crate) old_is_there: bool,
+    /// The VM ran before the restore, or before one that died and that this one goes on with.
+    #[serde(skip)]
+    pub(crate) ran: bool,
 }
 
 impl HostRestorePlan {
     /// Says whether a person has to confirm it by name: something is destroyed.
     pub fn needs_confirmation(&self) -> bool {
         !self.destroyed.is_empty()
+    }
+
+    /// Returns what the VM starts with of memory, in bytes; 0 where the point does not tell.
+    pub fn startup_memory_bytes(&self) -> u64 {
+        self.configuration.as_ref().map_or(0, |configuration| {
+            configuration.memory.startup_mib.saturating_mul(1 << 20)
+        })
+    }
+
+    /// Returns how long writing its disks takes, in seconds, at the rate that it goes by.
+    pub fn estimated_seconds(&self) -> u64 {
+        self.rate.seconds(self.write_bytes)
+    }
+
+    /// Returns the name that the VM has now which the restore meets on the host.
+    pub fn old_vm_name(&self) -> Option<&str> {
+        self.old.as_ref().map(|old| &*old.name)
     }
 
     /// Returns what stands in the way.

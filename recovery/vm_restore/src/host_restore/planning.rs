@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use hyperv_host::{
-    AdapterOrder, CheckpointTree, Finding, RestoreHost, Severity, TargetHost, TargetVm,
+    AdapterOrder, CheckpointTree, Finding, HostError, PowerState, RestoreHost, Severity,
+    TargetHost, TargetVm,
 };
 use jiff::Timestamp;
 use repository::{Repository, RestorePoint, StreamRole};
@@ -20,6 +21,8 @@ use super::session::{RestoreSession, read_session, session_host};
 use super::situation::{Situation, as_it_can_be};
 use super::space::space;
 use super::steps::{destroyed, steps};
+use super::write_rate::WriteRate;
+use crate::error::Cause;
 use crate::new_files::read_configuration;
 use crate::{RestoreError, checkpoint_tree};
 
@@ -39,16 +42,39 @@ pub fn plan_host_restore(
     host: &dyn RestoreHost,
     request: &HostRestoreRequest,
 ) -> Result<HostRestorePlan, RestoreError> {
-    let failed = |cause: crate::error::Cause| {
-        let what = format!(
-            "cannot plan to restore {} to {}",
-            point.vm.name,
-            host.name()
-        );
-        RestoreError::new(what, cause)
-    };
-    let target = host.target().map_err(|error| failed(error.into()))?;
-    let session_host = session_host(host.name(), &target);
+    let seen = HostSeen::look(host).map_err(|error| cannot_plan(point, host, error.into()))?;
+    plan_on(repository, point, (host, &seen), request)
+}
+
+fn cannot_plan(point: &RestorePoint, host: &dyn RestoreHost, cause: Cause) -> RestoreError {
+    let (vm, host) = (&point.vm.name, host.name());
+    RestoreError::new(format!("cannot plan to restore {vm} to {host}"), cause)
+}
+
+/// What a host has and bears, and whose its files are: read once, also for many plans.
+pub(super) struct HostSeen {
+    pub(super) target: TargetHost,
+    users: FileUsers,
+}
+
+impl HostSeen {
+    pub(super) fn look(host: &dyn RestoreHost) -> Result<Self, HostError> {
+        let target = host.target()?;
+        let users = FileUsers::of(host, &target.vms);
+        Ok(Self { target, users })
+    }
+}
+
+/// Plans with what was seen of the host.
+pub(super) fn plan_on(
+    repository: &Repository,
+    point: &RestorePoint,
+    (host, seen): (&dyn RestoreHost, &HostSeen),
+    request: &HostRestoreRequest,
+) -> Result<HostRestorePlan, RestoreError> {
+    let failed = |cause: Cause| cannot_plan(point, host, cause);
+    let target = &seen.target;
+    let session_host = session_host(host.name(), target);
     let session = read_session(&request.session_folder, &session_host, &point.vm.identity)
         .map_err(|error| failed(error.into()))?;
     let request = as_it_can_be(request);
@@ -56,11 +82,11 @@ pub fn plan_host_restore(
         repository,
         point,
         host,
-        target: &target,
+        target,
         request: &request,
         session: session.as_ref(),
         session_host,
-        users: FileUsers::of(host, &target.vms),
+        users: &seen.users,
         tree: checkpoint_tree(point)?,
     };
     planning.plan()
@@ -74,7 +100,7 @@ pub(super) struct Planning<'a> {
     pub(super) request: &'a HostRestoreRequest,
     session: Option<&'a RestoreSession>,
     pub(super) session_host: String,
-    pub(super) users: FileUsers,
+    pub(super) users: &'a FileUsers,
     tree: Option<CheckpointTree>,
 }
 
@@ -128,6 +154,7 @@ impl Planning<'_> {
             (RestoreKind::InPlace, Some(old)) => {
                 let (remove, stay) = self.removed(old, &disks, whole_tree);
                 findings.extend(stay);
+                findings.extend(self.other_branches(old, &remove));
                 remove
             }
             (RestoreKind::Finish, _) => seen.session.map_or_else(Vec::new, |s| s.remove.clone()),
@@ -144,6 +171,7 @@ impl Planning<'_> {
                 .map_or_else(|| self.request.run.clone(), |s| s.run.clone()),
             point: self.point.id.clone(),
             taken: self.point.started,
+            checkpoint: self.request.checkpoint.clone(),
             vm: self.point.vm.name.clone(),
             host: self.host.name().to_owned(),
             kind,
@@ -155,10 +183,16 @@ impl Planning<'_> {
             destroyed: Vec::new(),
             write_bytes: disks.iter().map(|disk| disk.write_bytes).sum(),
             write_is_exact: disks.iter().all(|disk| disk.is_exact),
+            runs_still: disks.iter().any(PlannedDisk::is_overwritten)
+                && seen
+                    .there
+                    .is_some_and(|vm| !matches!(vm.state, PowerState::Off | PowerState::Saved)),
             disks,
+            rate: WriteRate::known(&self.request.session_folder, &self.session_host),
             space: needs,
             adapters: by_name(orders),
             keep_memory,
+            starts: seen.starts(self.request),
             findings,
             resumes: seen.session.is_some(),
             repository: self.repository.clone(),
@@ -172,6 +206,7 @@ impl Planning<'_> {
             tree: whole_tree.cloned(),
             configuration,
             old_is_there: is_there,
+            ran: seen.ran(),
         };
         plan.destroyed = destroyed(&plan);
         plan.steps = steps(&plan);

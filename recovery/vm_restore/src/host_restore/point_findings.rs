@@ -1,17 +1,20 @@
 //! What the point tells before a restore to a host.
 
-use hyperv_host::{Finding, Severity};
+use hyperv_host::{Finding, Identity, Severity};
 use repository::StreamRole;
 
 use super::existing_disk::disk_at;
 use super::findings::{Facts, finding};
 use super::plan::RestoreKind;
+use super::processors::{Likeness, likeness, processor_of};
 
 impl Facts<'_> {
     pub(crate) fn of_point(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         found.extend(self.memory());
         found.extend(self.other_host());
+        found.extend(self.lost_as_new());
+        found.extend(self.settings_of_checkpoint());
         found.extend(self.left_out());
         found.extend(self.boot_disk());
         found.extend(self.checkpoint_disks());
@@ -27,41 +30,68 @@ impl Facts<'_> {
         if !has_state || !self.makes_a_vm() || self.request.keep_memory != Some(true) {
             return None;
         }
-        let (severity, text) = if self.kind == RestoreKind::FromConfiguration {
-            let text = "a VM that is made anew cannot resume: memory is left out";
-            (Severity::Warn, text.to_owned())
-        } else if self.same_host {
-            return None;
-        } else {
-            let processor = self.target.processor.as_deref().unwrap_or("not known");
-            let text = format!(
-                "the VM's memory is of {}: it resumes on a processor like that one's alone, and {} \
-                 has another ({processor}), or not",
-                self.point.host, self.target.computer
-            );
-            (Severity::Warn, text)
+        let cure =
+            "restore without memory (leave `--memory` out): the VM starts as after a power cut";
+        if self.kind == RestoreKind::FromConfiguration {
+            let text = "a VM that is made anew cannot resume: memory is left out".to_owned();
+            return Some(finding("POINT-MEMORY", Severity::Warn, text, cure));
+        }
+        let was = processor_of(self.point);
+        let (was, is) = (was.as_deref(), self.target.processor.as_deref());
+        let likeness = likeness(was, is);
+        let (was, is) = (was.unwrap_or("not known"), is.unwrap_or("not known"));
+        let (saved_on, computer) = (&self.point.host, &self.target.computer);
+        let (id, severity, text) = match likeness {
+            Likeness::Same => return None,
+            Likeness::Unknown if self.same_host => return None,
+            Likeness::Unknown => (
+                "POINT-MEMORY",
+                Severity::Warn,
+                format!(
+                    "the VM's memory is of {saved_on} (processor: {was}), and it resumes on a \
+                     processor like that one's alone; {computer} has another, or not ({is})"
+                ),
+            ),
+            Likeness::SameMaker => (
+                "POINT-PROCESSOR",
+                Severity::Warn,
+                format!(
+                    "the VM's memory was saved on a processor {was}, and {computer} has {is}: it \
+                     resumes where the older has all that the guest had seen, or where the VM was \
+                     set to be compatible with older processors"
+                ),
+            ),
+            Likeness::OtherMaker => (
+                "POINT-PROCESSOR",
+                Severity::Block,
+                format!(
+                    "the VM's memory was saved on a processor {was}, and {computer} has {is}: no VM \
+                     resumes on another maker's processor"
+                ),
+            ),
         };
-        let cure = "restore without memory: the VM starts as after a power cut";
-        Some(finding("POINT-MEMORY", severity, text, cure))
+        Some(finding(id, severity, text, cure))
     }
 
     /// What only shows on a host that the VM was not on.
     fn other_host(&self) -> Vec<Finding> {
         let mut found = Vec::new();
-        if self.same_host || !self.makes_a_vm() {
+        if !self.makes_a_vm() {
             return found;
         }
-        let mut files = self.point.files();
-        if files.any(|file| file.role == StreamRole::GuestState) {
+        let loses = self.kind == RestoreKind::FromConfiguration;
+        if !self.same_host && self.has_guest_state() && !loses {
             let text = "the point has the VM's guest state: if a virtual TPM is in it, it is sealed \
                         to keys of the host that it was taken from";
             let cure = "import the old host's \"Shielded VM Local Certificates\", and have \
                         BitLocker recovery keys at hand";
             found.push(finding("POINT-VTPM", Severity::Info, text.to_owned(), cure));
         }
-        if self.guest.is_windows {
-            let text = "the guest has a volume of Windows: on other hardware it may ask to be \
-                        activated again";
+        // To the guest its identity is part of the hardware.
+        let is_another = !self.same_host || loses || self.request.identity == Identity::New;
+        if is_another && self.guest.may_be_windows {
+            let text = "the guest starts from a disk with an NTFS or BitLocker volume: if it is \
+                        Windows, it sees other hardware and may ask to be activated again";
             let cure = "have the key at hand; guests of a Datacenter host activate by themselves";
             let id = "POINT-REACTIVATION";
             found.push(finding(id, Severity::Info, text.to_owned(), cure));
@@ -69,16 +99,66 @@ impl Facts<'_> {
         found
     }
 
+    fn has_guest_state(&self) -> bool {
+        let mut files = self.point.files();
+        files.any(|file| file.role == StreamRole::GuestState)
+    }
+
+    /// What a definition has and the typed configuration does not say.
+    fn lost_as_new(&self) -> Option<Finding> {
+        let configuration = self.configuration?;
+        if self.kind != RestoreKind::FromConfiguration {
+            return None;
+        }
+        let mut lost = vec!["its identity, so it is another VM to its backups".to_owned()];
+        if self.has_guest_state() || configuration.guest_state_file.is_some() {
+            let text = "firmware variables, and the virtual TPM if it had one, so that BitLocker \
+                        asks for its recovery key";
+            lost.push(text.to_owned());
+        }
+        if configuration.generation == 2
+            && configuration.secure_boot
+            && configuration.secure_boot_template.is_none()
+        {
+            let text = "the template of Secure Boot, which the point does not tell: a guest other \
+                        than Windows does not start until it is set";
+            lost.push(text.to_owned());
+        }
+        if !configuration.checkpoints.is_empty() {
+            lost.push("its checkpoints".to_owned());
+        }
+        lost.push("start and stop actions, boot order, DVD drives and other devices".to_owned());
+        let text = format!(
+            "a VM that is made anew does not get what the definition alone has: {}",
+            lost.join("; ")
+        );
+        let cure = "have BitLocker recovery keys at hand; set a template with Set-VMFirmware \
+                    -SecureBootTemplate; or restore to a host that runs the configuration version";
+        Some(finding("POINT-AS-NEW-LOSES", Severity::Warn, text, cure))
+    }
+
+    /// Disks of a checkpoint with the settings of the latest state.
+    fn settings_of_checkpoint(&self) -> Option<Finding> {
+        let checkpoint = self.request.checkpoint.as_ref()?;
+        let text = format!(
+            "the disks come back as they were at the checkpoint {checkpoint:?}, and processors, \
+             memory and adapters as the VM had them at last"
+        );
+        let cure = "compare them with what the checkpoint had, where that matters";
+        let id = "POINT-CHECKPOINT-SETTINGS";
+        Some(finding(id, Severity::Info, text, cure)).filter(|_| self.makes_a_vm())
+    }
+
     fn domain_controller(&self) -> Option<Finding> {
-        let applies = self.guest.is_windows && self.makes_a_vm();
+        let applies = self.guest.may_be_windows && self.makes_a_vm();
         applies.then(|| {
             finding(
                 "POINT-DOMAIN-CONTROLLER",
                 Severity::Info,
-                "if the guest is a domain controller, it goes back in time: Windows Server 2012 \
-                 and later see that by the VM's generation id and mend themselves, older ones do \
-                 not"
-                .to_owned(),
+                "the guest may be Windows, and the point does not tell what it serves as: only if \
+                 it is a domain controller, it goes back in time. Windows Server 2012 and later see \
+                 that by the VM's generation id and mend themselves, older ones do not"
+                    .to_owned(),
                 "where other domain controllers live, restore one only if it cannot be made anew; \
                  never start an older one from a restore with its network connected",
             )

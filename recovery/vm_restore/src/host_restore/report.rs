@@ -73,6 +73,8 @@ pub struct HostRestoreReport {
     pub removed: Vec<String>,
     /// It went on with a restore that had died.
     pub resumed: bool,
+    /// The VM was started at the end.
+    pub started: bool,
     /// What went otherwise than one would wish.
     pub findings: Vec<Finding>,
     /// What the person should know.

@@ -51,6 +51,19 @@ pub enum NetworkPolicy {
     Disconnected,
 }
 
+/// Whether the VM runs once the restore is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartPolicy {
+    /// As it was before: a VM that was turned off for the restore is started again.
+    #[default]
+    AsBefore,
+    /// It is started, whatever it did before.
+    Start,
+    /// It stays off.
+    StayOff,
+}
+
 /// What is asked of a restore to a host.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HostRestoreRequest {
@@ -66,12 +79,19 @@ pub struct HostRestoreRequest {
     pub keep_old: bool,
     /// A VM that has to be off is turned off.
     pub stop_running: bool,
+    /// Whether the VM runs once all is done.
+    #[serde(default)]
+    pub start: StartPolicy,
     /// The restored VM's identity.
     pub identity: Identity,
     /// Its name; without one, that which it had.
     pub name: Option<String>,
     /// Of a point with checkpoints the latest state alone, each disk one file.
     pub flatten: bool,
+    /// Of a point with checkpoints the state at this one, by its name, its id or the beginning of
+    /// that: each disk one file. The VM's settings are those that it had at last.
+    #[serde(default)]
+    pub checkpoint: Option<String>,
     /// The VM is made of its typed configuration, for a host that cannot read its definition.
     pub as_new_vm: bool,
     /// Memory that was saved comes back. Without a word it does not.

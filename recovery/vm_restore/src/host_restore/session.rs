@@ -34,9 +34,15 @@ pub(crate) struct RestoreSession {
     pub(crate) run: String,
     /// Id of the point.
     pub(crate) point: String,
+    /// The checkpoint that was asked for.
+    #[serde(default)]
+    pub(crate) checkpoint: Option<String>,
     pub(crate) kind: RestoreKind,
     /// The VM that was there, as it was found.
     pub(crate) old: Option<TargetVm>,
+    /// It ran then.
+    #[serde(default)]
+    pub(crate) ran: bool,
     /// The folder on the host for what is there for a time.
     pub(crate) staging: String,
     /// Where new files of disks go, by what they hold.

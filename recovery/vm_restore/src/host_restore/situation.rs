@@ -1,11 +1,11 @@
 //! What a restore meets on its host, and what sort of restore that makes it.
 
-use hyperv_host::{Identity, TargetHost, TargetVm};
+use hyperv_host::{Identity, PowerState, TargetHost, TargetVm};
 use repository::RestorePoint;
 
 use super::host_path::same;
 use super::plan::RestoreKind;
-use super::request::{HostRestoreRequest, RestorePart};
+use super::request::{HostRestoreRequest, RestorePart, StartPolicy};
 use super::session::RestoreSession;
 
 /// What a restore meets.
@@ -35,8 +35,13 @@ pub(crate) fn as_it_can_be(request: &HostRestoreRequest) -> HostRestoreRequest {
     } else if request.in_place {
         request.identity = Identity::Keep;
     }
+    if request.checkpoint.is_some() {
+        // What is kept of memory is of the latest state.
+        request.keep_memory = Some(false);
+    }
     // A part of the disks has no checkpoints, and a VM that is made anew has none.
     request.flatten |= request.disks.is_some()
+        || request.checkpoint.is_some()
         || request.as_new_vm
         || matches!(request.part, RestorePart::Disks { .. });
     request
@@ -72,6 +77,7 @@ impl<'a> Situation<'a> {
         let is_same = |session: &RestoreSession| {
             let to = |vm: Option<&TargetVm>| vm.map(|vm| vm.identity.clone());
             session.point == point.id
+                && session.checkpoint == request.checkpoint
                 && (session.kind == kind || kind == RestoreKind::Finish)
                 && (kind != RestoreKind::Disks || to(session.old.as_ref()) == to(there))
         };
@@ -81,6 +87,30 @@ impl<'a> Situation<'a> {
             old,
             session: session.filter(|session| is_same(session)),
             other: session.filter(|session| !is_same(session)),
+        }
+    }
+
+    /// Says whether the VM that has to be off for the restore ran before: now, or when a restore
+    /// that died found it.
+    pub(crate) fn ran(&self) -> bool {
+        let must_be_off = matches!(
+            self.kind,
+            RestoreKind::InPlace
+                | RestoreKind::Configuration
+                | RestoreKind::Network
+                | RestoreKind::Finish
+        );
+        let runs = self.there.is_some_and(|vm| vm.state == PowerState::Running);
+        let had_run = self.session.is_some_and(|session| session.ran);
+        must_be_off && (runs && self.kind != RestoreKind::Finish || had_run)
+    }
+
+    /// Says whether the VM is started when all is done.
+    pub(crate) fn starts(&self, request: &HostRestoreRequest) -> bool {
+        match request.start {
+            StartPolicy::AsBefore => self.ran(),
+            StartPolicy::Start => self.kind != RestoreKind::Disks,
+            StartPolicy::StayOff => false,
         }
     }
 }

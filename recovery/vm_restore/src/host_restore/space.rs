@@ -54,14 +54,18 @@ pub(crate) fn space(
     let short = needs
         .iter()
         .filter(|need| need.needed_bytes > need.free_bytes);
-    let findings = short.map(|need| {
-        let text = format!(
-            "the restore takes up to {} bytes on {}, and {} are free there",
-            need.needed_bytes, need.mount, need.free_bytes
-        );
-        Finding::new("POINT-NO-ROOM", Severity::Block, text)
-            .cure("make room, or name a folder on another volume with `--path`")
-    });
-    let findings = findings.collect();
+    let findings = short
+        .map(|need| no_room("the restore takes", need))
+        .collect();
     (needs, findings)
+}
+
+/// Says that a volume has not what `what` need of it.
+pub(crate) fn no_room(what: &str, need: &SpaceNeed) -> Finding {
+    let text = format!(
+        "{what} up to {} bytes on {}, and {} are free there",
+        need.needed_bytes, need.mount, need.free_bytes
+    );
+    Finding::new("POINT-NO-ROOM", Severity::Block, text)
+        .cure("make room, or name a folder on another volume with `--path`")
 }

@@ -40,6 +40,7 @@ pub(crate) fn steps(plan: &HostRestorePlan) -> Vec<PlannedStep> {
             "finish",
             "put in order what a restore that died has left; its VM is there",
         );
+        steps.start(plan);
         steps.removals(plan);
         return steps.0;
     }
@@ -102,14 +103,38 @@ impl Steps {
             "import",
             format!("make the VM {name:?} {identity} on {host}"),
         );
+        self.start(plan);
         self.removals(plan);
     }
 
     fn stop(&mut self, plan: &HostRestorePlan) {
         let Some(old) = &plan.old else { return };
-        if !matches!(old.state, PowerState::Off | PowerState::Saved) {
-            self.add("stop", format!("turn {:?} off", old.name));
+        if matches!(old.state, PowerState::Off | PowerState::Saved) || !plan.old_is_there {
+            return;
         }
+        let how = match old.is_clustered {
+            true => ", and its role of the cluster offline",
+            false => "",
+        };
+        self.add("stop", format!("turn {:?} off{how}", old.name));
+    }
+
+    fn start(&mut self, plan: &HostRestorePlan) {
+        if !plan.starts {
+            return;
+        }
+        let old = plan.old.as_ref();
+        let how = match old.is_some_and(|old| old.is_clustered) {
+            true => ", and its role of the cluster online",
+            false => "",
+        };
+        let name = match (plan.kind, old) {
+            // It keeps the name that it has now.
+            (RestoreKind::Network, Some(old)) => &old.name,
+            _ => &plan.name,
+        };
+        let why = if plan.ran { ", as it ran before" } else { "" };
+        self.add("start", format!("start {name:?}{how}{why}"));
     }
 
     fn removals(&mut self, plan: &HostRestorePlan) {
@@ -128,6 +153,7 @@ impl Steps {
                 format!("connect the adapter {name:?} to {switch}"),
             );
         }
+        self.start(plan);
     }
 
     fn attached(&mut self, plan: &HostRestorePlan) {

@@ -227,12 +227,9 @@ impl Execution<'_> {
     }
 
     fn start_again(&self, is_as_it_was: bool, failure: &mut HostRestoreFailure) {
-        let old = self
-            .plan
-            .old
-            .as_ref()
-            .filter(|_| self.stopped && is_as_it_was);
-        let Some(old) = old.filter(|old| old.state == PowerState::Running) else {
+        let by_us = self.stopped || self.plan.resumes;
+        let old = self.plan.old.as_ref();
+        let Some(old) = old.filter(|_| by_us && self.plan.ran && is_as_it_was) else {
             return;
         };
         match self

@@ -78,6 +78,7 @@ pub(crate) fn configuration() -> VmConfiguration {
         }],
         guest_state_file: None,
         secure_boot: false,
+        secure_boot_template: None,
     }
 }
 

@@ -7,7 +7,7 @@ use disk_image::{DifferencingOptions, ImageFormat, OpenOptions, create_differenc
 use hyperv_host::{CheckpointNode, CheckpointTree, TreeDisk};
 use repository::{RestorePoint, Stream, StreamRole};
 use vm_config::write_vmcx;
-use vm_restore::{Destination, DiskMethod, HostRestoreRequest};
+use vm_restore::{Destination, DiskMethod, HostRestoreRequest, plan_host_restore};
 
 use crate::world::{
     DISK_BYTES, FOLDER, VM, World, bytes_of, configuration, make_vhdx, new_repository, path_of,
@@ -169,4 +169,58 @@ fn in_place_a_tree_comes_as_new_files_and_the_old_ones_go() {
     // The point has no disk there: it stays.
     assert!(world.host.local(&path_of(1)).exists());
     world.check_nothing_left();
+}
+
+#[test]
+fn at_a_checkpoint_its_disks_come_back_as_one_file_each() {
+    let (world, _) = tree_world();
+    world.host.forget_all();
+    let request = HostRestoreRequest {
+        checkpoint: Some("Before the update".to_owned()),
+        ..world.request()
+    };
+    let plan = world.plan(&request);
+    let said = |finding: &&hyperv_host::Finding| finding.id == "POINT-CHECKPOINT-SETTINGS";
+    assert!(plan.findings.iter().find(said).is_some(), "{plan:?}");
+    plan.execute(&world.host, &()).unwrap();
+    let vm = world.host.vm(VM).unwrap();
+    assert!(vm.checkpoints.is_empty());
+    let path = &vm.disks[&slot(0)];
+    let held = read_disk(&world.host.local(path));
+    assert!(held == bytes_of(3, DISK_BYTES[1]), "what the base held");
+    world.check_nothing_left();
+    let request = HostRestoreRequest {
+        checkpoint: Some("no such".to_owned()),
+        ..request
+    };
+    let plan = plan_host_restore(&world.repository, &world.point, &world.host, &request);
+    let text = plan.unwrap_err().to_string();
+    assert!(text.contains("before the update"), "it lists them: {text}");
+}
+
+#[test]
+fn files_of_other_branches_stay_and_the_plan_names_them() {
+    let world = World::new();
+    let base = world.host.local(&path_of(0));
+    for leaf in ["web_1.avhdx", "web_2.avhdx"] {
+        let options = DifferencingOptions::default();
+        let leaf = create_differencing(&base.with_file_name(leaf), &base, &options).unwrap();
+        Box::new(leaf).finish().unwrap();
+    }
+    let path = |name: &str| path_of(0).replace("web.vhdx", name);
+    world.host.change_vm(VM, |vm| {
+        vm.disks.insert(slot(0), path("web_1.avhdx"));
+        let own = [(slot(0), path_of(0))].into();
+        vm.checkpoints.insert(CHECKPOINT.to_owned(), own);
+    });
+    let request = HostRestoreRequest {
+        in_place: true,
+        ..world.request()
+    };
+    let plan = world.plan(&request);
+    let stay = plan.findings.iter();
+    let stay = stay.filter(|finding| finding.id == "POINT-BRANCH-STAYS");
+    let texts: Vec<&str> = stay.map(|finding| &*finding.text).collect();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].starts_with(&path("web_2.avhdx")), "{texts:?}");
 }

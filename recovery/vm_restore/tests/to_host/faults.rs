@@ -153,6 +153,9 @@ fn what_dies_at_any_step_is_ended_by_the_same_restore() {
                 assert_eq!(vms.len(), expected, "{name} {fault:?} {at}: {vms:?}");
                 if name != "attach" {
                     world.check_content(&report.identity);
+                    // One that gave way ran, also where the restore died with it off.
+                    let runs = vms[&report.identity].state == PowerState::Running;
+                    assert_eq!(runs, expected == 1, "{name} {fault:?} {at}");
                 } else {
                     assert_eq!(vms[VM].disks.len(), 4, "{fault:?} {at}");
                 }

@@ -1,8 +1,9 @@
 //! VMs that give way: what is written over, and what is counted.
 
 use hyperv_host::PowerState;
-use vm_restore::{Destroyed, DiskMethod, HostRestoreRequest, RestoreKind};
+use vm_restore::{Destroyed, DiskMethod, HostRestoreRequest, RestoreKind, StartPolicy};
 
+use crate::host_double::Fault;
 use crate::world::{CHUNK, VM, World, path_of, slot};
 
 fn in_place(world: &World) -> HostRestoreRequest {
@@ -176,8 +177,69 @@ fn a_running_vm_gives_way_only_where_it_may_be_turned_off() {
     let plan = world.plan(&request);
     assert!(plan.steps.iter().any(|step| step.name == "stop"));
     plan.execute(&world.host, &()).unwrap();
+    world.check_content(VM);
+}
+
+/// Restores a VM in place that is in `before`; returns the last step of the plan, and what the VM
+/// does afterwards.
+fn power_after(before: PowerState, start: StartPolicy) -> (&'static str, PowerState) {
+    let world = World::new();
+    world.host.change_vm(VM, |vm| vm.state = before);
+    let request = HostRestoreRequest {
+        stop_running: true,
+        start,
+        ..in_place(&world)
+    };
+    let plan = world.plan(&request);
+    let last = plan.steps.last().unwrap().name;
+    let report = plan.execute(&world.host, &()).unwrap();
+    let state = world.host.vm(VM).unwrap().state;
+    assert_eq!(report.started, state == PowerState::Running);
+    assert_eq!(plan.starts, report.started);
+    world.check_content(VM);
+    world.check_nothing_left();
+    (last, state)
+}
+
+#[test]
+fn a_vm_runs_after_a_restore_as_it_did_before_unless_something_else_is_asked() {
+    use PowerState::{Off, Running};
+    use StartPolicy::{AsBefore, Start, StayOff};
+    for (before, start, after) in [
+        (Running, AsBefore, Running),
+        (Running, StayOff, Off),
+        (Off, AsBefore, Off),
+        (Off, Start, Running),
+    ] {
+        let last = if after == Running { "start" } else { "import" };
+        assert_eq!(
+            power_after(before, start),
+            (last, after),
+            "{before:?} {start:?}"
+        );
+    }
+}
+
+#[test]
+fn a_vm_that_does_not_start_is_restored_all_the_same() {
+    let world = World::new();
+    world
+        .host
+        .change_vm(VM, |vm| vm.state = PowerState::Running);
+    let request = HostRestoreRequest {
+        stop_running: true,
+        ..in_place(&world)
+    };
+    let plan = world.plan(&request);
+    // Off, taken away, made again, and started.
+    world.host.fail_at(Some((4, Fault::Fail)));
+    let report = plan.execute(&world.host, &()).unwrap();
+    let found = report.findings.iter().map(|finding| &*finding.id);
+    assert_eq!(found.collect::<Vec<_>>(), ["POINT-NOT-STARTED"]);
+    assert!(!report.started);
     assert_eq!(world.host.vm(VM).unwrap().state, PowerState::Off);
     world.check_content(VM);
+    world.check_nothing_left();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! VMs made beside what is on the host.
 
-use hyperv_host::{AdapterOrder, Identity};
+use hyperv_host::{AdapterOrder, HostSettings, Identity, NodeSettings, Severity};
+use repository::StreamRole;
 use vm_restore::{
     Destination, DiskMethod, HostRestoreRequest, NetworkPolicy, RestoreError, RestoreKind,
 };
@@ -176,4 +177,84 @@ fn disks_that_nobody_asked_for_do_not_come_back() {
         ..world.request()
     };
     assert_eq!(world.plan(&request).block().unwrap().id, "POINT-NO-DISK");
+}
+
+/// Plans a restore of a point whose memory was saved on an Intel processor, to a host with another;
+/// returns what is found of that.
+fn memory_finding(processor: Option<&str>, computer: &str) -> Option<(String, Severity)> {
+    let mut world = without_vm();
+    let mut state = world.point.streams[0].clone();
+    state.role = StreamRole::RuntimeState;
+    world.point.streams.push(state);
+    let node = NodeSettings {
+        computer: "HV1".to_owned(),
+        processor: "Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz".to_owned(),
+        ..NodeSettings::default()
+    };
+    let settings = HostSettings::new("HV1", world.point.started, vec![node]);
+    world.point.host_settings = Some(serde_json::to_value(settings).unwrap());
+    {
+        let mut facts = world.host.facts.lock().unwrap();
+        facts.processor = processor.map(str::to_owned);
+        computer.clone_into(&mut facts.computer);
+    }
+    let mut request = world.request();
+    let of_memory = |plan: &vm_restore::HostRestorePlan| {
+        let ids = ["POINT-MEMORY", "POINT-PROCESSOR"];
+        let mut found = plan.findings.iter();
+        let found = found.find(|finding| ids.contains(&&*finding.id));
+        found.map(|finding| (finding.id.clone(), finding.severity))
+    };
+    assert_eq!(
+        of_memory(&world.plan(&request)),
+        None,
+        "nobody asked for memory"
+    );
+    request.keep_memory = Some(true);
+    of_memory(&world.plan(&request))
+}
+
+#[test]
+fn saved_memory_goes_only_to_a_processor_that_can_resume_it() {
+    let found = |id: &str, severity| Some((id.to_owned(), severity));
+    let same = "GenuineIntel Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz";
+    let older = "Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz";
+    let other = "AMD EPYC 7763 64-Core Processor";
+    assert_eq!(memory_finding(Some(same), "HV2"), None);
+    let warns = found("POINT-PROCESSOR", Severity::Warn);
+    assert_eq!(memory_finding(Some(older), "HV2"), warns);
+    let blocks = found("POINT-PROCESSOR", Severity::Block);
+    assert_eq!(memory_finding(Some(other), "HV2"), blocks);
+    // The host was given another one.
+    assert_eq!(memory_finding(Some(other), "HV1"), blocks);
+    let unknown = found("POINT-MEMORY", Severity::Warn);
+    assert_eq!(memory_finding(None, "HV2"), unknown);
+    assert_eq!(memory_finding(None, "HV1"), None);
+}
+
+#[test]
+fn what_a_vm_that_is_made_anew_loses_is_named_before() {
+    let mut world = without_vm();
+    let request = HostRestoreRequest {
+        as_new_vm: true,
+        ..world.request()
+    };
+    let lost = |world: &World| {
+        let plan = world.plan(&request);
+        let mut found = plan.findings.into_iter();
+        let found = found.find(|finding| finding.id == "POINT-AS-NEW-LOSES");
+        found.unwrap().text
+    };
+    let text = lost(&world);
+    assert!(text.contains("template of Secure Boot"), "{text}");
+    assert!(!text.contains("TPM"), "{text}");
+    let mut known = configuration();
+    known.secure_boot_template = Some(uuid::Uuid::from_u128(1));
+    known.guest_state_file = Some(r"C:\VMs\web\web.vmgs".to_owned());
+    world.point.configuration = Some(serde_json::to_value(&known).unwrap());
+    let text = lost(&world);
+    assert!(!text.contains("template"), "it goes along: {text}");
+    assert!(text.contains("TPM"), "{text}");
+    let plan = world.plan(&world.request());
+    assert!(!ids(&plan).contains(&"POINT-AS-NEW-LOSES"));
 }

@@ -1,7 +1,9 @@
 //! Parts of a point, and many points at once.
 
 use hyperv_host::PowerState;
-use vm_restore::{HostRestoreRequest, NewestPoints, RestorePart, VmFilter, restore_all_latest};
+use vm_restore::{
+    HostRestoreRequest, NewestPoints, RestorePart, VmFilter, plan_all_latest, restore_all_latest,
+};
 
 use crate::world::{VM, World, configuration, path_of, read_disk, slot};
 
@@ -44,14 +46,17 @@ fn the_configuration_comes_back_and_the_disks_are_not_touched() {
     world.host.change_vm(VM, |vm| {
         vm.configuration.processors = 7;
         vm.name = "odd".to_owned();
+        vm.state = PowerState::Running;
     });
-    let request = part(&world, RestorePart::Configuration);
+    let mut request = part(&world, RestorePart::Configuration);
+    request.stop_running = true;
     let plan = world.plan(&request);
     assert!(plan.needs_confirmation());
     assert_eq!(plan.write_bytes, 0);
     plan.execute(&world.host, &()).unwrap();
     let vm = world.host.vm(VM).unwrap();
     assert_eq!((vm.configuration, &*vm.name), (configuration(), "web"));
+    assert_eq!(vm.state, PowerState::Running, "as it was");
     assert_eq!(vm.disks[&slot(0)], path_of(0));
     assert!(read_disk(&world.host.local(&path_of(0))) == held);
     world.check_nothing_left();
@@ -98,8 +103,10 @@ fn the_newest_point_of_each_vm_comes_back() {
     let request = world.request();
     let catalog = world.repository.catalog().unwrap();
     let newest = NewestPoints::choose(&catalog, &VmFilter::default());
-    let restore_all =
-        || restore_all_latest(&world.repository, &world.host, &newest, &request, 4, &());
+    let restore_all = || {
+        let plans = plan_all_latest(&world.repository, &world.host, &newest, &request).unwrap();
+        restore_all_latest(&world.host, plans, 4, &())
+    };
     let outcomes = restore_all();
     assert_eq!(outcomes.len(), 1);
     assert!(outcomes[0].result.is_ok(), "{outcomes:?}");

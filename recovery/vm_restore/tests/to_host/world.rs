@@ -90,6 +90,7 @@ pub(crate) fn configuration() -> VmConfiguration {
         checkpoints: Vec::new(),
         guest_state_file: None,
         secure_boot: true,
+        secure_boot_template: None,
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use vm_restore::{open_disk, plan_vm_restore, restore_disk};
 
 use super::scene::{NODES, Scene};
-use super::{PASSWORD, proof};
+use super::{PASSWORD, proof, to_host};
 use crate::cli_error::CliError;
 use crate::cmd::backup::exit_code;
 use crate::cmd::sim::failed;
@@ -28,8 +28,8 @@ use crate::ui::{Align, Table, Ui, size};
 /// The steps of the demonstration.
 pub(super) struct Story<'a> {
     ui: &'a Ui,
-    folder: PathBuf,
-    repository: Repository,
+    pub(super) folder: PathBuf,
+    pub(super) repository: Repository,
 }
 
 impl<'a> Story<'a> {
@@ -47,7 +47,7 @@ impl<'a> Story<'a> {
         })
     }
 
-    fn step(&self, step: &str, text: &str, fields: Value) {
+    pub(super) fn step(&self, step: &str, text: &str, fields: Value) {
         self.ui.data(text);
         let fields = json!({ "step": step, "text": text, "figures": fields });
         self.ui.record("step", fields);
@@ -75,6 +75,7 @@ impl<'a> Story<'a> {
         let second = self.back_up(&host, &[], options(), "second-backup", "Second backup:")?;
         self.prove_disks(&scene, &second)?;
         self.restore_vm(&scene, &second)?;
+        to_host::restore(self, &scene, &second)?;
         let tree = self.back_up_tree(&scene, &host)?;
         self.check()?;
         self.look_for_residue(&scene, &before)?;

@@ -1,27 +1,29 @@
 //! `lifeboat restore all-latest`: every VM of a lost host back on another (requirement HOST-10).
 
-use std::collections::BTreeMap;
+mod bounds;
+mod items;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
-use hyperv_host::{Finding, PowerState, RestoreHost, Severity};
-use repository::{Catalog, Repository, RestorePoint};
-use serde::Serialize;
+use hyperv_host::{PowerState, RestoreHost};
+use repository::{Catalog, RestorePoint};
 use serde_json::json;
 use vm_restore::{
-    Destination, HostRestoreRequest, NewestPoints, RestoreError, VmFilter, VmOutcome,
-    plan_host_restore, restore_all_latest,
+    Destination, HostRestorePlan, HostRestoreRequest, NewestPoints, StartPolicy, VmFilter, VmPlan,
+    plan_all_latest, restore_all_latest,
 };
 
+use self::bounds::{AtOnce, FreeMemory};
+use self::items::{Item, ItemOutcome, finish};
 use super::cure::fit_cures_of_many;
 use super::network_args::NetworkArgs;
-use super::to_host::{Steps, Watching, say_failure};
+use super::to_host::{Steps, Watching};
 use crate::cli_error::CliError;
-use crate::cmd::vm::show_finding;
 use crate::exit_code::ExitCode;
 use crate::host_choice::WayArgs;
-use crate::interrupt;
 use crate::invocation::Invocation;
-use crate::ui::{Align, Table, Ui, count, size};
+use crate::ui::{Ui, count, local_time, size};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -41,7 +43,7 @@ pub(crate) struct AllLatestArgs {
     /// Only VMs whose latest point is of this host; may be given several times
     #[arg(long, value_name = "NAME")]
     from_host: Vec<String>,
-    /// Only this VM, by name or GUID; may be given several times
+    /// Only this VM, by name or GUID; may be given several times. A name that VMs of several hosts have needs --from-host
     #[arg(long, value_name = "NAME")]
     vm: Vec<String>,
     /// VMs of all hosts that the repository has points of
@@ -50,10 +52,10 @@ pub(crate) struct AllLatestArgs {
     /// Folder of the host, one below it for each VM; by default each goes where it was
     #[arg(long, value_name = "FOLDER")]
     path: Option<String>,
-    /// Most VMs that are restored at the same time
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    at_once: usize,
-    /// Start each VM when all are back
+    /// Most VMs that are restored at the same time; by default half of the processors of this machine or the host, at most 4, because each VM is unpacked by several threads and written to the same disks
+    #[arg(long, value_name = "N")]
+    at_once: Option<usize>,
+    /// Start each VM when all are back, as long as the host's free memory lasts
     #[arg(long)]
     start: bool,
     /// Say what would be done, and do nothing
@@ -63,60 +65,6 @@ pub(crate) struct AllLatestArgs {
     network: NetworkArgs,
     #[command(flatten)]
     way: WayArgs,
-}
-
-/// What becomes of a VM.
-#[derive(Debug, Clone, Serialize)]
-struct Item {
-    vm: String,
-    identity: String,
-    point: String,
-    /// What happened to it.
-    outcome: ItemOutcome,
-    /// Bytes that were written, or will be.
-    bytes: u64,
-    /// Why it did not come back.
-    text: String,
-    /// It came back, and something is otherwise than one would wish.
-    warned: bool,
-}
-
-/// What happened to a VM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum ItemOutcome {
-    /// It would be restored.
-    Planned,
-    /// It came back.
-    Restored,
-    /// The host has it already.
-    There,
-    /// A finding stands in the way.
-    Blocked,
-    /// It failed.
-    Failed,
-    /// The person asked to stop.
-    Cancelled,
-}
-
-impl ItemOutcome {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Planned => "would come back",
-            Self::Restored => "came back",
-            Self::There => "is there already",
-            Self::Blocked => "blocked",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    fn of_block(finding: &Finding) -> Self {
-        match finding.id.as_str() {
-            "POINT-SAME-VM" => Self::There,
-            _ => Self::Blocked,
-        }
-    }
 }
 
 pub(super) fn run(invocation: &Invocation, args: &AllLatestArgs) -> Result<ExitCode, CliError> {
@@ -129,13 +77,17 @@ pub(super) fn run(invocation: &Invocation, args: &AllLatestArgs) -> Result<ExitC
     let newest = args.choose(&catalog)?;
     let host = args.way.open(&args.to)?;
     let host = host.as_restore_host()?;
-    let request = args.request()?;
+    let mut plans = plan_all_latest(&repository, host, &newest, &args.request()?)?;
+    for plan in plans.iter_mut().filter_map(|vm| vm.plan.as_mut().ok()) {
+        fit_cures_of_many(plan);
+    }
     // The plans are shown in either case: what is found now concerns the VMs that will be back.
-    let planned = plan_all(ui, &repository, &newest, host, &request)?;
+    let planned: Vec<Item> = plans.iter().map(|vm| Item::of_plan(ui, vm)).collect();
+    let at_once = args.bounds(ui, host, &plans)?;
     if args.dry_run {
         return Ok(finish(ui, host.name(), &planned, true));
     }
-    let mut items = restore_all(ui, &repository, &newest, host, &request, args)?;
+    let mut items = restore_all(ui, host, plans, at_once, args.start)?;
     for item in &mut items {
         let mut own = planned.iter().filter(|own| own.identity == item.identity);
         item.warned |= item.outcome == ItemOutcome::Restored && own.any(|own| own.warned);
@@ -161,6 +113,9 @@ impl AllLatestArgs {
             let text = format!("the repository has no VM {vm:?}");
             return Err(CliError::usage(text).hint("`lifeboat point list` shows them"));
         }
+        if self.from_host.is_empty() && !self.all_hosts {
+            self.refuse_ambiguous(&newest)?;
+        }
         let is_filtered = self.all_hosts || filter != VmFilter::default();
         if newest.hosts().len() > 1 && !is_filtered {
             let text = format!("the repository has VMs of several hosts: {hosts}");
@@ -172,12 +127,67 @@ impl AllLatestArgs {
         Ok(newest)
     }
 
+    /// Refuses a name that VMs of several hosts have: most of them live.
+    fn refuse_ambiguous(&self, newest: &NewestPoints<'_>) -> Result<(), CliError> {
+        for name in &self.vm {
+            let own = newest.named(name);
+            let hosts: BTreeSet<&str> = own.iter().map(|point| &*point.host).collect();
+            if hosts.len() < 2 {
+                continue;
+            }
+            let own = own.iter();
+            let own = own.map(|point| {
+                let (id, time) = (&point.vm.identity, local_time(point.started));
+                format!(
+                    "{} of {} (latest point {time}): --vm {id}",
+                    point.vm.name, point.host
+                )
+            });
+            let text = format!("VMs of {} hosts are called {name:?}", hosts.len());
+            return Err(CliError::usage(text).hint(format!(
+                "say whose with --from-host NAME, or name one by its GUID, or take all with \
+                 --all-hosts; there are {}",
+                own.collect::<Vec<_>>().join("; ")
+            )));
+        }
+        Ok(())
+    }
+
+    /// Says what the host bears at once; returns how many VMs are restored at a time.
+    fn bounds(&self, ui: &Ui, host: &dyn RestoreHost, plans: &[VmPlan]) -> Result<usize, CliError> {
+        let target = host.target()?;
+        let at_once = AtOnce::of(self.at_once, target.logical_processors);
+        let free = target.free_memory_bytes;
+        let too_many = match self.start {
+            true => FreeMemory::new(free).too_many(plans),
+            false => Vec::new(),
+        };
+        ui.record(
+            "bounds",
+            json!({ "at_once": at_once.vms, "why": at_once.why, "free_memory_bytes": free,
+                    "stay_off": too_many }),
+        );
+        let vms = count(at_once.vms as u64, "VM");
+        ui.data(format!("at once      {vms} ({})", at_once.why));
+        if !too_many.is_empty() {
+            ui.warning(&format!(
+                "{} is free on {}: with what the others start with, these stay off: {}",
+                free.map_or_else(|| "too little memory".to_owned(), size),
+                host.name(),
+                too_many.join(", ")
+            ));
+        }
+        Ok(at_once.vms)
+    }
+
     fn request(&self) -> Result<HostRestoreRequest, CliError> {
         let mut request = HostRestoreRequest {
             destination: self
                 .path
                 .clone()
                 .map_or(Destination::Original, Destination::Folder),
+            // Those that come back are started together, when all are.
+            start: StartPolicy::StayOff,
             run: RestorePoint::new_id()?,
             session_folder: self.way.restore_folder(&self.to)?,
             ..HostRestoreRequest::default()
@@ -195,168 +205,57 @@ fn hosts_text(hosts: &BTreeMap<&str, usize>) -> String {
     hosts.collect::<Vec<_>>().join(", ")
 }
 
-/// Says of each VM what would be done.
-fn plan_all(
-    ui: &Ui,
-    repository: &Repository,
-    newest: &NewestPoints<'_>,
-    host: &dyn RestoreHost,
-    request: &HostRestoreRequest,
-) -> Result<Vec<Item>, CliError> {
-    let mut items = Vec::new();
-    for summary in newest.chosen() {
-        let point = repository.point_of(summary)?;
-        let request = newest.request(summary, request);
-        let mut plan = plan_host_restore(repository, &point, host, &request)?;
-        fit_cures_of_many(&mut plan);
-        ui.record("plan", json!({ "plan": plan }));
-        let block = plan.block();
-        let warns = |finding: &&Finding| finding.severity == Severity::Warn;
-        // Of a VM that does not come back nothing else is worth a word.
-        let warnings: Vec<&Finding> = match block {
-            None => plan.findings.iter().filter(warns).collect(),
-            Some(_) => Vec::new(),
-        };
-        for finding in &warnings {
-            show_finding(ui, Some(&plan.vm), finding);
-        }
-        items.push(Item {
-            vm: plan.vm.clone(),
-            identity: point.vm.identity.clone(),
-            point: point.id.clone(),
-            outcome: block.map_or(ItemOutcome::Planned, ItemOutcome::of_block),
-            bytes: plan.write_bytes,
-            text: block.map_or_else(String::new, |block| block.text.clone()),
-            warned: !warnings.is_empty(),
-        });
-    }
-    Ok(items)
-}
-
 fn restore_all(
     ui: &Ui,
-    repository: &Repository,
-    newest: &NewestPoints<'_>,
     host: &dyn RestoreHost,
-    request: &HostRestoreRequest,
-    args: &AllLatestArgs,
+    plans: Vec<VmPlan>,
+    at_once: usize,
+    start: bool,
 ) -> Result<Vec<Item>, CliError> {
-    let total = newest.chosen().iter().map(|point| point.size_bytes).sum();
-    let progress = ui.progress("restore", None, total);
+    let known = plans.iter().filter_map(|vm| vm.plan.as_ref().ok());
+    let total = known
+        .flat_map(|plan| &plan.disks)
+        .map(|disk| disk.size_bytes);
+    let progress = ui.progress("restore", None, total.sum());
     let watching = Watching {
         ui,
         progress: &progress,
     };
-    let done = restore_all_latest(repository, host, newest, request, args.at_once, &watching);
+    let wants: Vec<u64> = plans.iter().map(startup_memory_bytes).collect();
+    let done = restore_all_latest(host, plans, at_once, &watching);
     progress.finish();
-    let mut items: Vec<Item> = done.iter().map(|outcome| item(ui, outcome)).collect();
-    for (item, done) in items.iter_mut().zip(&done).filter(|_| args.start) {
+    let mut items: Vec<Item> = done
+        .iter()
+        .map(|outcome| Item::of_outcome(ui, outcome))
+        .collect();
+    if !start {
+        return Ok(items);
+    }
+    let mut memory = FreeMemory::new(host.target()?.free_memory_bytes);
+    for ((item, done), bytes) in items.iter_mut().zip(&done).zip(wants) {
         let Ok(report) = &done.result else {
             continue;
         };
-        let started = host.set_power(&report.identity, PowerState::Running, &Steps { ui });
-        if let Err(error) = started {
+        let started = match memory.take(bytes) {
+            true => host
+                .set_power(&report.identity, PowerState::Running, &Steps { ui })
+                .map(|_| ())
+                .map_err(|error| error.to_string()),
+            false => Err(format!(
+                "it wants {} of memory, which are not free",
+                size(bytes)
+            )),
+        };
+        if let Err(why) = started {
             item.warned = true;
-            item.text = format!("it did not start: {error}");
-            ui.warning(&format!("{} is back and did not start: {error}", item.vm));
+            item.text = format!("it did not start: {why}");
+            ui.warning(&format!("{} is back and did not start: {why}", item.vm));
         }
     }
     Ok(items)
 }
 
-/// Says what became of one VM.
-fn item(ui: &Ui, done: &VmOutcome) -> Item {
-    let mut item = Item {
-        vm: done.name.clone(),
-        identity: done.identity.clone(),
-        point: done.point.clone(),
-        outcome: ItemOutcome::Restored,
-        bytes: 0,
-        text: String::new(),
-        warned: false,
-    };
-    match &done.result {
-        Ok(report) => {
-            item.bytes = report.written_bytes;
-            for finding in &report.findings {
-                item.warned |= finding.severity >= Severity::Warn;
-                show_finding(ui, Some(&report.name), finding);
-            }
-        }
-        Err(failure) => {
-            item.outcome = match &failure.error {
-                RestoreError::Blocked(finding) => ItemOutcome::of_block(finding),
-                _ if interrupt::asked() => ItemOutcome::Cancelled,
-                _ => ItemOutcome::Failed,
-            };
-            item.text = with_causes(failure);
-            if item.outcome == ItemOutcome::Failed {
-                say_failure(ui, failure);
-            }
-        }
-    }
-    item
-}
-
-/// Returns what an error says, and what its causes add.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let causes = std::iter::successors(error.source(), |cause| cause.source()).take(8);
-    for cause in causes {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
-}
-
-/// Says which VMs came back.
-fn finish(ui: &Ui, host: &str, items: &[Item], dry_run: bool) -> ExitCode {
-    let mut table = Table::new(&[
-        ("VM", Align::Left),
-        ("POINT", Align::Left),
-        ("", Align::Left),
-        ("WRITES", Align::Right),
-        ("WHY", Align::Left),
-    ]);
-    for item in items {
-        ui.record("item", item);
-        table.row(vec![
-            item.vm.clone(),
-            item.point.clone(),
-            item.outcome.text().to_owned(),
-            size(item.bytes),
-            item.text.clone(),
-        ]);
-    }
-    ui.table(&table);
-    let of = |outcome| items.iter().filter(|item| item.outcome == outcome).count();
-    let cancelled = of(ItemOutcome::Cancelled);
-    let missing = of(ItemOutcome::Failed) + of(ItemOutcome::Blocked) + cancelled;
-    let back = match dry_run {
-        true => of(ItemOutcome::Planned),
-        false => of(ItemOutcome::Restored),
-    };
-    let verb = match dry_run {
-        true => "would come back",
-        false => "came back",
-    };
-    let there = of(ItemOutcome::There);
-    ui.data(format!(
-        "{} {verb} to {host}, {there} there already, {missing} not",
-        count(back as u64, "VM"),
-    ));
-    let (outcome, code) = match (missing, cancelled) {
-        (0, _) if !dry_run && items.iter().any(|item| item.warned) => {
-            ("warning", ExitCode::Success)
-        }
-        (0, _) => ("success", ExitCode::Success),
-        (_, 0) => ("partial", ExitCode::Partial),
-        _ => ("cancelled", ExitCode::Cancelled),
-    };
-    let fields = json!({ "host": host, "restored": of(ItemOutcome::Restored), "there": there,
-                         "missing": missing, "dry_run": dry_run, "items": items });
-    ui.summary(outcome, code, fields);
-    code
+fn startup_memory_bytes(vm: &VmPlan) -> u64 {
+    let plan = vm.plan.as_ref();
+    plan.map_or(0, HostRestorePlan::startup_memory_bytes)
 }

@@ -69,7 +69,6 @@ pub(super) fn run(
         request,
         confirm: None,
         dry_run,
-        start: false,
     };
     restore.run()
 }

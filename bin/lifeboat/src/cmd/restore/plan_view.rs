@@ -3,20 +3,16 @@
 use std::time::Duration;
 
 use serde_json::json;
-use vm_restore::{Destroyed, DiskMethod, HostRestorePlan, PlannedDisk};
+use vm_restore::{Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, RateSource};
 
 use crate::cmd::vm::show_finding;
 use crate::ui::{Align, Table, Ui, count, duration, local_time, size};
 
-/// What a disk takes in a second, where nothing better is known: a single spinning one.
-const BYTES_PER_SECOND: u64 = 100 << 20;
-
 /// Shows what a restore will do.
 pub(super) fn show_plan(ui: &Ui, plan: &HostRestorePlan) {
-    let seconds = seconds(plan);
     ui.record(
         "plan",
-        json!({ "plan": plan, "estimated_seconds": seconds }),
+        json!({ "plan": plan, "estimated_seconds": plan.estimated_seconds() }),
     );
     ui.data(format!(
         "plan         {} of {} to {}{}",
@@ -29,6 +25,9 @@ pub(super) fn show_plan(ui: &Ui, plan: &HostRestorePlan) {
             ""
         }
     ));
+    if let Some(checkpoint) = &plan.checkpoint {
+        ui.data(format!("checkpoint   as it was at {checkpoint:?}"));
+    }
     for (number, step) in (1..).zip(&plan.steps) {
         ui.data(format!("{number:>4}. {}", step.text));
     }
@@ -55,14 +54,8 @@ pub(super) fn show_plan(ui: &Ui, plan: &HostRestorePlan) {
     for destroyed in &plan.destroyed {
         ui.data(format!("destroyed    {}", destroyed_text(destroyed)));
     }
-    let bound = if plan.write_is_exact { "" } else { "at most " };
     if plan.write_bytes > 0 {
-        ui.data(format!(
-            "writes       {bound}{}, about {} at {}/s",
-            size(plan.write_bytes),
-            duration(Duration::from_secs(seconds)),
-            size(BYTES_PER_SECOND)
-        ));
+        ui.data(format!("writes       {}", written_text(plan)));
     }
     for finding in &plan.findings {
         show_finding(ui, Some(&plan.vm), finding);
@@ -128,7 +121,22 @@ fn destroyed_text(destroyed: &Destroyed) -> String {
     }
 }
 
-/// Returns how long writing takes, about.
-fn seconds(plan: &HostRestorePlan) -> u64 {
-    plan.write_bytes.div_ceil(BYTES_PER_SECOND)
+/// Says how much is written, and how long that takes, about.
+fn written_text(plan: &HostRestorePlan) -> String {
+    let bound = if plan.write_is_exact { "" } else { "at most " };
+    let seconds = Duration::from_secs(plan.estimated_seconds());
+    let known = match plan.rate.source {
+        RateSource::EarlierRestore => "as the last restore to this host",
+        RateSource::Assumed => "which is assumed: no restore to this host is known",
+    };
+    let runs = match plan.runs_still {
+        true => "; how little of it differs shows once the VM is off",
+        false => "",
+    };
+    format!(
+        "{bound}{}, about {} at {}/s, {known}{runs}",
+        size(plan.write_bytes),
+        duration(seconds),
+        size(plan.rate.bytes_per_second)
+    )
 }

@@ -1,6 +1,6 @@
 //! One restore to a host: plan, confirmation, work, report.
 
-use hyperv_host::{HostError, PowerState, RestoreHost, Severity, StepObserver};
+use hyperv_host::{HostError, RestoreHost, Severity, StepObserver};
 use repository::{Repository, RestorePoint};
 use serde_json::json;
 use vm_restore::{
@@ -28,8 +28,6 @@ pub(super) struct ToHost<'a> {
     /// The name that confirms that something is destroyed.
     pub(super) confirm: Option<&'a str>,
     pub(super) dry_run: bool,
-    /// The VM is started when it is back.
-    pub(super) start: bool,
 }
 
 impl ToHost<'_> {
@@ -49,6 +47,7 @@ impl ToHost<'_> {
             return Ok(ExitCode::Success);
         }
         self.confirm(&plan)?;
+        self.agree(&plan)?;
         let report = execute(ui, &plan, self.host).map_err(|failure| {
             say_failure(ui, &failure);
             CliError::from(failure)
@@ -83,6 +82,21 @@ impl ToHost<'_> {
         })
     }
 
+    /// Asks before adapters of a VM are changed, which destroys nothing that the point does not
+    /// bring back, but is felt by whoever uses the VM.
+    fn agree(&self, plan: &HostRestorePlan) -> Result<(), CliError> {
+        let vm = plan.old_vm_name().unwrap_or(&plan.vm);
+        if plan.kind != RestoreKind::Network || self.confirm == Some(vm) {
+            return Ok(());
+        }
+        let question = format!("change the network adapters of {vm} on {}?", plan.host);
+        if self.invocation.agreed(&question)? {
+            return Ok(());
+        }
+        let text = "no network adapter was changed";
+        Err(CliError::new(ExitCode::Cancelled, "cancelled", text))
+    }
+
     fn report(
         &self,
         plan: &HostRestorePlan,
@@ -97,20 +111,22 @@ impl ToHost<'_> {
         }
         ui.data(report_line(plan, report));
         say_skipped(ui, self.point.disks());
-        if self.start {
-            self.host
-                .set_power(&report.identity, PowerState::Running, &Steps { ui })?;
+        if report.started {
             ui.data(format!("started {}", report.name));
         }
         let warned = report
             .findings
             .iter()
             .any(|finding| finding.severity >= Severity::Warn);
-        let outcome = if warned { "warning" } else { "success" };
+        let (outcome, code) = match (warned, plan.starts && !report.started) {
+            (_, true) => ("partial", ExitCode::Partial),
+            (true, false) => ("warning", ExitCode::Success),
+            (false, false) => ("success", ExitCode::Success),
+        };
         let fields = json!({ "point": report.point, "vm": plan.vm, "host": report.host,
-                             "started": self.start, "report": report });
-        ui.summary(outcome, ExitCode::Success, fields);
-        Ok(ExitCode::Success)
+                             "started": report.started, "report": report });
+        ui.summary(outcome, code, fields);
+        Ok(code)
     }
 }
 

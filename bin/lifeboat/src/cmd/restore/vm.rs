@@ -28,8 +28,8 @@ use crate::ui::{Align, Table, count, size};
   lifeboat restore vm SQL01@latest --path /srv/sql01 --libvirt --map-switch LAN=br0-net --repo /backup
   lifeboat restore vm SQL01@latest --path /srv/sql01 --format vmdk --repo /backup
 
-A VM that runs gives way to --in-place only with --stop, and stays off afterwards unless --start says
-otherwise.
+A VM that runs gives way to --in-place only with --stop, and runs again afterwards unless --no-start
+is given. One that was off stays off unless --start is.
 
 With --format or --libvirt the VM is made ready for another hypervisor: its disks come back flat and
 in one format, and no file of Hyper-V's own comes with them. --libvirt adds a domain for

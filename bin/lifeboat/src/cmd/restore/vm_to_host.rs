@@ -6,6 +6,7 @@ use repository::RestorePoint;
 use vm_restore::{Destination, HostRestoreRequest, RestorePart};
 
 use super::network_args::NetworkArgs;
+use super::start_args::StartArgs;
 use super::to_host::ToHost;
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
@@ -40,6 +41,14 @@ pub(crate) struct ToHostArgs {
     /// Of a point with checkpoints the latest state alone, each disk one file
     #[arg(long, requires = "to")]
     flatten: bool,
+    /// Of a point with checkpoints the state at this one, each disk one file: its name, its id or the beginning of that
+    #[arg(
+        long,
+        value_name = "ID|NAME",
+        requires = "to",
+        conflicts_with = "memory"
+    )]
+    checkpoint: Option<String>,
     /// Bring saved memory back as well; on another processor the VM may not resume
     #[arg(long, requires = "to")]
     memory: bool,
@@ -52,9 +61,8 @@ pub(crate) struct ToHostArgs {
     /// Write disks whole, also where little of them differs
     #[arg(long, requires = "in_place")]
     full: bool,
-    /// Start the VM when it is back; else it stays off, also if it ran before
-    #[arg(long, requires = "to")]
-    start: bool,
+    #[command(flatten)]
+    start: StartArgs,
     #[command(flatten)]
     way: WayArgs,
 }
@@ -79,12 +87,14 @@ pub(super) fn run(
         in_place: args.in_place,
         keep_old: args.keep_old,
         stop_running: args.stop,
+        start: args.start.policy(),
         identity: match args.new_identity {
             true => Identity::New,
             false => Identity::Keep,
         },
         name: args.name.clone(),
         flatten: args.flatten,
+        checkpoint: args.checkpoint.clone(),
         as_new_vm: args.as_new_vm,
         keep_memory: args.memory.then_some(true),
         disks: Some(args.disks.clone()).filter(|disks| !disks.is_empty()),
@@ -102,7 +112,6 @@ pub(super) fn run(
         request,
         confirm: args.confirm.as_deref(),
         dry_run,
-        start: args.start,
     };
     restore.run()
 }

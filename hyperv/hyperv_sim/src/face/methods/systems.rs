@@ -70,7 +70,7 @@ pub(crate) fn modify_settings(
 }
 
 /// What of a VM's settings can be changed.
-const SETTABLE: [&str; 10] = [
+const SETTABLE: [&str; 11] = [
     "ElementName",
     "GuestStateDataRoot",
     "Notes",
@@ -79,6 +79,7 @@ const SETTABLE: [&str; 10] = [
     "SwapFileDataRoot",
     "SuspendDataRoot",
     "SecureBootEnabled",
+    "SecureBootTemplateId",
     "UserSnapshotType",
     "AutomaticSnapshotsEnabled",
 ];
@@ -100,7 +101,10 @@ pub(crate) fn system_change(
     if kind.is_some_and(|kind| !(2..=5).contains(&kind)) {
         return Err(invalid("UserSnapshotType is none of 2 to 5"));
     }
+    let template = text("SecureBootTemplateId").map(|id| Uuid::parse_str(&id));
+    let template = template.transpose();
     Ok(SystemChange {
+        secure_boot_template: template.map_err(|_| invalid("SecureBootTemplateId is no GUID"))?,
         name: text("ElementName"),
         notes: changed("Notes").then(|| wanted.texts("Notes").join("\n")),
         config_root: text("ConfigurationDataRoot"),

@@ -41,6 +41,10 @@ pub(crate) fn settings(view: HostView<'_>, owner: Owner) -> Option<Instance> {
         .with("IncrementalBackupEnabled", true)
         .with("VirtualNumaEnabled", true)
         .with("SecureBootEnabled", vm.secure_boot)
+        .with(
+            "SecureBootTemplateId",
+            vm.secure_boot_template.map(guid_text).unwrap_or_default(),
+        )
         .with("BIOSGUID", format!("{{{}}}", guid_text(vm.id)))
         .with("EnhancedSessionTransportType", 0_u16);
     if owner.snapshot.is_some() {
