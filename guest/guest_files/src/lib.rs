@@ -29,6 +29,7 @@
 
 #![forbid(unsafe_code)]
 
+mod btrfs;
 mod cluster_chain;
 mod cluster_file;
 mod dos_time;

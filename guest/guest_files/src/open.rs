@@ -5,6 +5,7 @@ use std::sync::Arc;
 use block_io::BlockDevice;
 use volume_map::Content;
 
+use crate::btrfs::BtrfsFileSystem;
 use crate::ext::ExtFileSystem;
 use crate::fat::Fat;
 use crate::ntfs::Ntfs;
@@ -31,6 +32,7 @@ pub fn open_file_system(
     options: OpenOptions,
 ) -> Result<Box<dyn GuestFileSystem>, FileError> {
     Ok(match content {
+        Content::Btrfs => Box::new(BtrfsFileSystem::open(vec![volume])?),
         Content::Ext => Box::new(ExtFileSystem::open(volume)?),
         Content::Fat12 | Content::Fat16 | Content::Fat32 => Box::new(Fat::open(volume, options)?),
         Content::Ntfs => Box::new(Ntfs::open(volume, options)?),

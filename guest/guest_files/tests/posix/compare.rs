@@ -23,16 +23,20 @@ pub(crate) struct Judge {
     pub(crate) is_same_volume: bool,
     /// A file's places hold its bytes as they are.
     pub(crate) has_plain_extents: bool,
+    /// How it is to be mounted.
+    pub(crate) options: &'static str,
 }
 
 impl Judge {
     pub(crate) const KERNEL: Self = Self {
         is_same_volume: true,
         has_plain_extents: true,
+        options: "noatime",
     };
     pub(crate) const SOURCE: Self = Self {
         is_same_volume: false,
         has_plain_extents: true,
+        options: "noatime",
     };
 }
 
@@ -78,7 +82,7 @@ pub(crate) fn judged_by_the_kernel(
     let ours = image.open(content);
     assert_eq!(ours.about().state, *state);
     let copy = image.copy();
-    let mounted = copy.mount("noatime")?;
+    let mounted = copy.mount(judge.options)?;
     Some(compare(
         ours.as_ref(),
         image.disk().as_ref(),

@@ -9,6 +9,7 @@
 )]
 #![expect(clippy::print_stderr, reason = "what was not tested must be seen")]
 
+mod btrfs;
 mod compare;
 mod counted_disk;
 mod ext;
