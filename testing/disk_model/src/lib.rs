@@ -6,6 +6,7 @@
 //! | [`ModelDisk`] | the disk as one vector, and which sectors were ever written |
 //! | [`DiskOp`], [`disk_ops`] | random operations on a disk, for property tests |
 //! | [`CrashFile`], [`Loss`] | a file that remembers every write and flush, can show what a crash after any of them leaves, and can fail any one of its operations |
+//! | [`ChangedDisk`], [`SparseBytes`] | an image with changes, for readers of hostile disks |
 //! | [`independent_tools`] | programs and sample files that a machine may lack |
 //! | [`WriteHistory`] | which bytes may stand on a disk after such a crash |
 //!
@@ -13,12 +14,14 @@
 
 #![forbid(unsafe_code)]
 
+mod changed_disk;
 mod crash_file;
 mod disk_op;
 pub mod independent_tools;
 mod model_disk;
 mod write_history;
 
+pub use changed_disk::{ChangedDisk, SparseBytes};
 pub use crash_file::{CrashFile, Loss};
 pub use disk_op::{DiskOp, disk_ops, pattern};
 pub use model_disk::ModelDisk;
