@@ -34,6 +34,7 @@ mod cluster_chain;
 mod cluster_file;
 mod dos_time;
 mod error;
+mod exfat;
 mod ext;
 mod fat;
 mod file_name;

@@ -6,6 +6,7 @@ use block_io::BlockDevice;
 use volume_map::Content;
 
 use crate::btrfs::BtrfsFileSystem;
+use crate::exfat::ExFat;
 use crate::ext::ExtFileSystem;
 use crate::fat::Fat;
 use crate::ntfs::Ntfs;
@@ -34,6 +35,7 @@ pub fn open_file_system(
     Ok(match content {
         Content::Btrfs => Box::new(BtrfsFileSystem::open(vec![volume])?),
         Content::Ext => Box::new(ExtFileSystem::open(volume)?),
+        Content::ExFat => Box::new(ExFat::open(volume, options)?),
         Content::Fat12 | Content::Fat16 | Content::Fat32 => Box::new(Fat::open(volume, options)?),
         Content::Ntfs => Box::new(Ntfs::open(volume, options)?),
         Content::Xfs => Box::new(XfsFileSystem::open(volume)?),

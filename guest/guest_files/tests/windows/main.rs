@@ -6,8 +6,10 @@
     reason = "a helper of a test that cannot do its work fails the test"
 )]
 
+mod exfat;
 mod fat;
 mod images;
 mod mounted;
 mod ntfs;
 mod walk;
+mod wof;

@@ -15,17 +15,62 @@ use crate::images::Image;
 pub(crate) struct Mounted {
     pub(crate) path: PathBuf,
     driver: Child,
+    _device: Option<LoopDevice>,
+}
+
+/// An image as a block device, which some drivers want.
+pub(crate) struct LoopDevice(String);
+
+impl LoopDevice {
+    fn new(image: &Path) -> Option<Self> {
+        let output = Command::new("losetup")
+            .args(["-f", "--show"])
+            .arg(image)
+            .output();
+        match output {
+            Ok(output) if output.status.success() => Some(Self(
+                String::from_utf8(output.stdout).unwrap().trim().to_owned(),
+            )),
+            _ => {
+                skip("losetup makes no block devices here");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for LoopDevice {
+    fn drop(&mut self) {
+        drop(Command::new("losetup").args(["-d", &self.0]).status());
+    }
 }
 
 impl Mounted {
     /// Mounts by `driver`, which `arguments` tell to stay in the foreground. `None`: it is not
     /// installed, or nothing can be mounted here, and the test is skipped.
     pub(crate) fn new(image: &Image, driver: &str, arguments: &[&str]) -> Option<Self> {
+        Self::mount(image, &image.path(), None, driver, arguments)
+    }
+
+    /// Does so by way of a block device.
+    pub(crate) fn by_device(image: &Image, driver: &str, arguments: &[&str]) -> Option<Self> {
+        let device = LoopDevice::new(&image.path())?;
+        let path = PathBuf::from(&device.0);
+        Self::mount(image, &path, Some(device), driver, arguments)
+    }
+
+    fn mount(
+        image: &Image,
+        source: &Path,
+        loop_device: Option<LoopDevice>,
+        driver: &str,
+        arguments: &[&str],
+    ) -> Option<Self> {
         let path = image.folder.path().join("mounted");
         fs::create_dir_all(&path).unwrap();
         let device = fs::metadata(&path).unwrap().dev();
         let mut command = Command::new(driver);
-        command.args(arguments).arg(image.path()).arg(&path);
+        command.args(arguments).arg(source).arg(&path);
         let Ok(mut child) = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn() else {
             skip(&format!("{driver} is not installed"));
             return None;
@@ -50,6 +95,7 @@ impl Mounted {
         Some(Self {
             path,
             driver: child,
+            _device: loop_device,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::images::{Image, MIB, content, text};
 use crate::mounted::{Mounted, shown};
 use crate::walk::{Found, walk};
 
-const WRITABLE: &[&str] = &[
+pub(crate) const WRITABLE: &[&str] = &[
     "-o",
     "compression,streams_interface=windows,big_writes,special_files=wsl,no_detach",
 ];
@@ -83,7 +83,7 @@ fn fill(mounted: &Mounted) {
 }
 
 /// Sets what ntfs-3g shows as an extended attribute.
-fn set(mounted: &Mounted, name: &str, attribute: &str, value: &[u8]) {
+pub(crate) fn set(mounted: &Mounted, name: &str, attribute: &str, value: &[u8]) {
     let path = mounted.path.join(name);
     rustix::fs::lsetxattr(path, attribute, value, rustix::fs::XattrFlags::empty()).unwrap();
 }
