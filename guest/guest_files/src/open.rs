@@ -47,3 +47,28 @@ pub fn open_file_system(
         }
     })
 }
+
+/// Opens a file system that lies on several volumes, of which [`crate::device_of`] tells that they
+/// belong together. Places of files are told on the first. Where some are missing, the state says so,
+/// and what has a copy on the others is read.
+///
+/// # Errors
+///
+/// Those of [`open_file_system`]; `Unreadable` for several volumes of what lies on one.
+pub fn open_file_system_over(
+    mut volumes: Vec<Arc<dyn BlockDevice>>,
+    content: Content,
+    options: OpenOptions,
+) -> Result<Box<dyn GuestFileSystem>, FileError> {
+    match (content, volumes.len(), volumes.pop()) {
+        (Content::Btrfs, _, Some(last)) => {
+            volumes.push(last);
+            Ok(Box::new(BtrfsFileSystem::open(volumes)?))
+        }
+        (content, 1, Some(volume)) => open_file_system(volume, content, options),
+        (content, count, _) => Err(FileError::new(
+            FileErrorKind::Unreadable,
+            format!("{} does not lie on {count} volumes", content.name()),
+        )),
+    }
+}

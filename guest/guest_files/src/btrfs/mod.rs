@@ -18,6 +18,7 @@
 
 mod checked_read;
 mod content;
+mod devices;
 mod tree;
 mod volume;
 
@@ -29,6 +30,8 @@ use block_io::BlockDevice;
 use fs_btrfs::dir::{DirEntry, name_hash, parse_dir_items};
 use fs_btrfs::inode::{Inode, Timestamp};
 use volume_map::Content;
+
+pub use self::devices::{DeviceOf, device_of};
 
 use self::checked_read::Checked;
 use self::content::BtrfsFile;

@@ -312,11 +312,12 @@ impl Journal<'_> {
 
     /// Fast commits say what changed, not which blocks: they are not done here. Says so if there are any.
     fn fast_state(&self, sequence: u32) -> Result<Option<State>, FileError> {
-        const HEAD: u16 = 10;
+        const HEAD: u16 = 9;
         if self.features & FAST_COMMITS == 0 {
             return Ok(None);
         }
-        let first = self.block(self.end)?.1;
+        // One block lies between them and the log.
+        let first = self.block(self.end + 1)?.1;
         let is_head = le::u16_at(&first, 0)? == HEAD && u8_at(&first, 2)? >= 8;
         if !is_head || le::u32_at(&first, 8)?.wrapping_sub(sequence).cast_signed() < 0 {
             return Ok(None);

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use guest_files::{
-    FileErrorKind, FileName, GuestFileSystem, NodeId, OpenOptions, State, open_file_system,
+    FileErrorKind, FileName, GuestFileSystem, NodeId, OpenOptions, State, device_of,
+    open_file_system, open_file_system_over,
 };
 use volume_map::Content;
 
@@ -192,13 +193,106 @@ fn of_a_volume_in_use_the_last_commit_is_shown_and_said_to_be() {
     };
     eprintln!("{why}");
     assert!(why.contains("fsync"), "{why}");
-    assert!(!entries(ours.as_ref(), ours.root()).contains_key(&b"synced".to_vec()));
+    assert!(!entries(ours.as_ref(), ours.root()).contains_key(b"synced".as_slice()));
     let judge = Judge {
         options: "ro,noatime,rescue=nologreplay",
         ..TOP
     };
     let compared = judged_by_the_kernel(&copy, Content::Btrfs, &ours.about().state, judge);
     check("the last commit", compared);
+}
+
+/// A file as a device of this machine, until it is dropped.
+struct Loop(String);
+
+impl Loop {
+    fn of(image: &Image) -> Option<Self> {
+        let output = Command::new("losetup")
+            .args(["-f", "--show"])
+            .arg(image.path())
+            .output();
+        let output = output.ok().filter(|output| output.status.success())?;
+        Some(Self(
+            String::from_utf8(output.stdout).unwrap().trim().to_owned(),
+        ))
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["-d", &self.0]).status();
+    }
+}
+
+/// Makes a volume of two devices and fills it through the kernel.
+fn two_devices(profile: &str, expected: &[u8]) -> Option<[Image; 2]> {
+    let images = [Image::new(320), Image::new(320)];
+    let loops = (Loop::of(&images[0])?, Loop::of(&images[1])?);
+    let (first, second) = (loops.0.0.as_str(), loops.1.0.as_str());
+    let made = Command::new("mkfs.btrfs")
+        .args(["-q", "-d", profile, "-m", profile, first, second])
+        .output();
+    assert!(made.ok()?.status.success());
+    let point = tempfile::tempdir().unwrap();
+    let options = format!("noatime,device={second}");
+    let mounted = Command::new("mount")
+        .args(["-t", "btrfs", "-o", &options, first])
+        .arg(point.path())
+        .output();
+    if !mounted.ok()?.status.success() {
+        eprintln!("not tested: two devices cannot be mounted here");
+        return None;
+    }
+    fs::write(point.path().join("file"), expected).unwrap();
+    // A program that another test is just starting has our files open for a moment.
+    let is_done = (0..500).any(|_| {
+        let output = Command::new("umount").arg(point.path()).output();
+        output.is_ok_and(|output| output.status.success())
+    });
+    assert!(is_done);
+    Some(images)
+}
+
+#[test]
+fn a_volume_of_two_devices_is_read_from_both_and_a_mirror_from_one() {
+    for profile in ["raid1", "raid0"] {
+        let expected = content(8, 5_000_000);
+        let Some(images) = two_devices(profile, &expected) else {
+            return;
+        };
+        let disks = || images.each_ref().map(Image::disk).to_vec();
+        let known = disks()
+            .into_iter()
+            .map(|disk| device_of(disk, Content::Btrfs).unwrap().unwrap());
+        let known: Vec<_> = known.collect();
+        assert_eq!(known[0].uuid, known[1].uuid);
+        assert_eq!(
+            (known[0].number, known[1].number, known[0].devices),
+            (1, 2, 2)
+        );
+        let options = OpenOptions::default();
+        let ours = open_file_system_over(disks(), Content::Btrfs, options).unwrap();
+        assert_eq!(ours.about().state, State::Clean);
+        assert!(
+            read_all(ours.as_ref(), "file").unwrap() == expected,
+            "{profile}"
+        );
+        for image in &images {
+            let alone = image.try_open(Content::Btrfs);
+            let read = alone.and_then(|ours| {
+                assert!(matches!(ours.about().state, State::Behind(_)));
+                read_all(ours.as_ref(), "file")
+            });
+            match read {
+                Ok(found) => assert!(profile == "raid1" && found == expected),
+                Err(error) => {
+                    eprintln!("{error}");
+                    assert_eq!(error.kind(), FileErrorKind::Unreadable);
+                    assert!(profile == "raid0" && error.to_string().contains("device"));
+                }
+            }
+        }
+    }
 }
 
 fn read_all(ours: &dyn GuestFileSystem, name: &str) -> Result<Vec<u8>, guest_files::FileError> {

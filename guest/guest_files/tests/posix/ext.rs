@@ -1,10 +1,11 @@
 //! ext2, ext3 and ext4.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use guest_files::{OpenOptions, State, open_file_system};
+use guest_files::{FileErrorKind, FileName, OpenOptions, State, open_file_system};
 use volume_map::Content;
 
 use crate::compare::{Compared, Judge, check, compare, entries, judged_by_the_kernel};
@@ -256,7 +257,7 @@ fn dirty(command: &[&str], options: &str) -> Option<()> {
         copy.open(Content::Ext).as_ref(),
         guest_files::NodeId { tree: 0, number: 2 },
     );
-    assert!(names.contains_key(&b"synced".to_vec()));
+    assert!(names.contains_key(b"synced".as_slice()));
     Some(())
 }
 
@@ -293,4 +294,109 @@ fn what_is_not_read_is_refused_by_name() {
     };
     let error = image.try_open(Content::Ext).err().unwrap();
     assert!(error.to_string().contains("journal of another"), "{error}");
+    let source = tempfile::tempdir().unwrap();
+    fs::write(source.path().join("secret"), "secret").unwrap();
+    fs::create_dir(source.path().join("folder")).unwrap();
+    let folder = source.path().to_str().unwrap();
+    let command = ["mkfs.ext4", "-q", "-F", "-O", "encrypt", "-d", folder];
+    let Some(image) = Image::make(64, &command) else {
+        return;
+    };
+    for command in ["sif secret flags 0x80800", "sif folder flags 0x80800"] {
+        if !image.run(&["debugfs", "-w", "-R", command, "IMAGE"]) {
+            return;
+        }
+    }
+    let ours = image.open(Content::Ext);
+    let names = entries(ours.as_ref(), ours.root());
+    let error = ours.open(names[b"secret".as_slice()], None).err().unwrap();
+    assert_eq!(error.kind(), FileErrorKind::Unreadable);
+    assert!(error.to_string().contains("encrypted"), "{error}");
+    let listed = ours.list(names[b"folder".as_slice()], &mut |_, _| {
+        ControlFlow::Continue(())
+    });
+    let error = listed.err().unwrap();
+    assert!(error.to_string().contains("encrypted"), "{error}");
+}
+
+#[test]
+fn a_folder_without_case_finds_names_written_otherwise() {
+    let source = tempfile::tempdir().unwrap();
+    fs::create_dir(source.path().join("folder")).unwrap();
+    fs::write(source.path().join("folder/ÄPFEL.txt"), "apples").unwrap();
+    let folder = source.path().to_str().unwrap();
+    let command = ["mkfs.ext4", "-q", "-F", "-O", "casefold", "-d", folder];
+    let Some(image) = Image::make(64, &command) else {
+        return;
+    };
+    if !image.run(&[
+        "debugfs",
+        "-w",
+        "-R",
+        "sif folder flags 0x40080000",
+        "IMAGE",
+    ]) {
+        return;
+    }
+    let ours = image.open(Content::Ext);
+    let folder = entries(ours.as_ref(), ours.root())[b"folder".as_slice()];
+    let find = |name: &str| {
+        ours.find(folder, &FileName::new(name.as_bytes()).unwrap())
+            .unwrap()
+    };
+    assert!(find("äpfel.TXT").is_some());
+    assert!(find("birnen").is_none());
+}
+
+#[test]
+fn fast_commits_are_not_shown_and_said_not_to_be() {
+    let Some(image) = Image::make(64, &["mkfs.ext4", "-q", "-F", "-O", "fast_commit"]) else {
+        return;
+    };
+    let Some(mounted) = image.mount("noatime,commit=600") else {
+        return;
+    };
+    fs::write(mounted.path().join("first"), "first").unwrap();
+    rustix::fs::syncfs(fs::File::open(mounted.path()).unwrap()).unwrap();
+    let file = fs::File::create(mounted.path().join("second")).unwrap();
+    file.write_all_at(b"second", 0).unwrap();
+    file.sync_all().unwrap();
+    drop(file);
+    let copy = image.copy();
+    drop(mounted);
+    let ours = copy.open(Content::Ext);
+    let names = entries(ours.as_ref(), ours.root());
+    assert!(names.contains_key(b"first".as_slice()));
+    // Whether the kernel made a fast commit of it is the kernel's choice.
+    let is_shown = names.contains_key(b"second".as_slice());
+    eprintln!(
+        "{:?}, the second file is shown: {is_shown}",
+        ours.about().state
+    );
+    assert_eq!(
+        !is_shown,
+        matches!(&ours.about().state, State::Behind(why) if why.contains("fast"))
+    );
+}
+
+#[test]
+fn several_threads_read_one_volume() {
+    let source = tempfile::tempdir().unwrap();
+    fill(
+        source.path(),
+        Can {
+            attributes: false,
+            ..Can::ALL
+        },
+    );
+    let folder = source.path().to_str().unwrap();
+    let Some(image) = Image::make(200, &["mkfs.ext4", "-q", "-F", "-d", folder]) else {
+        return;
+    };
+    let (ours, disk) = (image.open(Content::Ext), image.disk());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| compare(ours.as_ref(), disk.as_ref(), source.path(), Judge::SOURCE));
+        }
+    });
 }

@@ -149,7 +149,7 @@ fn dirty(command: &[&str]) -> Option<()> {
     eprintln!("{} in use: {compared:?}", command.join(" "));
     assert!(compared.nodes > 500, "{compared:?}");
     let ours = copy.open(Content::Xfs);
-    assert!(entries(ours.as_ref(), ours.root()).contains_key(&b"synced".to_vec()));
+    assert!(entries(ours.as_ref(), ours.root()).contains_key(b"synced".as_slice()));
     Some(())
 }
 

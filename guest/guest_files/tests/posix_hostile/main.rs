@@ -71,7 +71,11 @@ fn attack(image: &Image, content: Content, name: &str) {
             }
         }
         let disk = Arc::new(disk);
-        all.add(walk(disk.clone(), content, true));
+        let walked = walk(disk.clone(), content, true);
+        all.opened += walked.opened;
+        all.nodes += walked.nodes;
+        all.errors += walked.errors;
+        all.panics += walked.panics;
         assert!(
             !disk.is_exhausted(),
             "{name}: image {seed} is read without end"

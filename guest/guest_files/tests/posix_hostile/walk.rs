@@ -23,15 +23,6 @@ pub(crate) struct Walked {
 }
 
 impl Walked {
-    /// Counts both.
-    #[allow(dead_code, reason = "fuzz targets see one volume at a time")]
-    pub(crate) fn add(&mut self, other: Self) {
-        self.opened += other.opened;
-        self.nodes += other.nodes;
-        self.errors += other.errors;
-        self.panics += other.panics;
-    }
-
     fn see<T>(&mut self, result: Result<T, guest_files::FileError>) -> Option<T> {
         if let Err(error) = &result {
             self.errors += 1;
