@@ -11,5 +11,6 @@ mod fat;
 mod images;
 mod mounted;
 mod ntfs;
+mod ntfs_rare;
 mod walk;
 mod wof;

@@ -85,7 +85,8 @@ fn fill(mounted: &Mounted) {
 /// Sets what ntfs-3g shows as an extended attribute.
 pub(crate) fn set(mounted: &Mounted, name: &str, attribute: &str, value: &[u8]) {
     let path = mounted.path.join(name);
-    rustix::fs::lsetxattr(path, attribute, value, rustix::fs::XattrFlags::empty()).unwrap();
+    rustix::fs::lsetxattr(path, attribute, value, rustix::fs::XattrFlags::empty())
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
 fn moment(time: Option<Time>) -> (i64, i64) {
