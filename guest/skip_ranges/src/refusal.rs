@@ -63,6 +63,12 @@ impl Refusal {
     }
 }
 
+impl From<ntfs_format::Malformed> for Refusal {
+    fn from(malformed: ntfs_format::Malformed) -> Self {
+        Self::damaged(malformed.what())
+    }
+}
+
 /// Fails as damaged unless `holds`.
 pub(crate) fn ensure(holds: bool, text: &str) -> Read<()> {
     if holds {

@@ -1,10 +1,11 @@
 //! Which clusters are free.
 
+use ntfs_format::AttributeKind;
+
 use crate::fields::index;
 use crate::found_ranges::FoundRanges;
 use crate::ntfs::BITMAP;
-use crate::ntfs::attribute::{AttributeKind, Content};
-use crate::ntfs::table::Table;
+use crate::ntfs::table::{Content, Table};
 use crate::refusal::{Read, Refusal, ensure};
 use crate::volume::READ_BYTES_MAX;
 

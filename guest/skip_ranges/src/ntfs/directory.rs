@@ -1,9 +1,12 @@
 //! Names in a folder.
 
-use crate::fields::{index, le, part};
-use crate::ntfs::attribute::{AttributeKind, Content};
-use crate::ntfs::file_record::{self, file_name, record_number, repair};
-use crate::ntfs::table::Table;
+use ntfs_format::{
+    AttributeKind, FileNameValue, INDEX_BLOCK_HEADER, INDEX_ROOT_HEADER, index_entries, is_called,
+    record_number, record_sequence, repair,
+};
+
+use crate::fields::index;
+use crate::ntfs::table::{Content, Table};
 use crate::refusal::{Read, Refusal, ensure};
 
 /// Length of an index that is read: some 100,000 names.
@@ -25,12 +28,11 @@ impl Entry {
     }
 
     pub(crate) fn sequence(&self) -> u16 {
-        // The upper 16 of 64 bits.
-        u16::try_from(self.reference >> 48).unwrap_or(u16::MAX)
+        record_sequence(self.reference)
     }
 
     pub(crate) fn is_called(&self, name: &str) -> bool {
-        file_record::is_called(&self.name, name)
+        is_called(&self.name, name)
     }
 
     /// Says whether the name has `text`, in small letters, in it.
@@ -53,8 +55,7 @@ pub(crate) fn entries(table: &Table<'_>, number: u64) -> Read<Vec<Entry>> {
     else {
         return Err(Refusal::damaged("a folder has no index"));
     };
-    // Behind the 16 bytes of the root itself.
-    read_node(&root, 16, &mut found)?;
+    read_node(&root, INDEX_ROOT_HEADER, &mut found)?;
     let blocks = table.content(&record, AttributeKind::IndexAllocation, INDEX_NAME)?;
     let Some(Content::Runs {
         runs, len_bytes, ..
@@ -72,7 +73,7 @@ pub(crate) fn entries(table: &Table<'_>, number: u64) -> Read<Vec<Entry>> {
         }
         let mut bytes = table.read_runs(&runs, block * block_bytes, block_bytes)?;
         repair(&mut bytes, *b"INDX")?;
-        read_node(&bytes, 24, &mut found)?;
+        read_node(&bytes, INDEX_BLOCK_HEADER, &mut found)?;
     }
     Ok(found)
 }
@@ -93,28 +94,16 @@ fn used_blocks(table: &Table<'_>, number: u64) -> Read<Vec<u8>> {
 
 /// Reads the entries of a node whose header begins at `header`.
 fn read_node(bytes: &[u8], header: usize, found: &mut Vec<Entry>) -> Read<()> {
-    let field = |at| le::u32_at(bytes, header + at).map(u64::from);
-    let mut at = header + index(field(0)?)?;
-    let end = header + index(field(4)?)?;
-    ensure(end <= bytes.len(), "an index is longer than its block")?;
-    while at < end {
-        let len = usize::from(le::u16_at(bytes, at + 8)?);
-        let entry = part(bytes, at, len)?;
-        let is_last = le::u16_at(entry, 12)? & 2 != 0;
-        if is_last {
-            return Ok(());
-        }
-        let key = part(entry, 16, usize::from(le::u16_at(entry, 10)?))?;
+    for entry in index_entries(bytes, header)? {
+        let Some(key) = entry.key else { break };
         ensure(
             found.len() < ENTRIES_MAX,
             "a folder has more names than any",
         )?;
         found.push(Entry {
-            reference: le::u64_at(entry, 0)?,
-            name: file_name(key)?.to_vec(),
+            reference: entry.reference,
+            name: FileNameValue::parse(key)?.name.to_vec(),
         });
-        ensure(len >= 16, "an entry of a folder has no length")?;
-        at += len;
     }
-    Err(Refusal::damaged("an index has no end"))
+    Ok(())
 }

@@ -1,17 +1,15 @@
 //! NTFS.
 //!
-//! Sources: the on-disk structures as the Linux-NTFS documentation and libfsntfs describe them,
-//! volume shadow copies as libvshadow does. Nothing is taken from the code of either.
+//! `ntfs_format` parses its structures; what is in doubt there is damage here. Volume shadow copies
+//! are as libvshadow describes them; nothing is taken from its code.
 
-mod attribute;
-mod boot_sector;
 mod cluster_bitmap;
 mod directory;
-mod file_record;
 mod log_file;
-mod mapping_pairs;
 mod shadow_copies;
 mod table;
+
+use ntfs_format::{AttributeKind, FileNameValue, FileRecord, is_called, record_number};
 
 use crate::fields::le;
 use crate::found_ranges::FoundRanges;
@@ -19,8 +17,7 @@ use crate::refusal::{Read, Refusal, RefusalKind};
 use crate::request::{SkipReason, SkipRequest};
 use crate::verdict::Finding;
 use crate::volume::Volume;
-use attribute::{AttributeKind, Content};
-use table::Table;
+use table::{Content, Table};
 
 /// Record numbers that every volume has.
 const VOLUME: u64 = 3;
@@ -98,7 +95,7 @@ fn volume_flags(table: &Table<'_>) -> Read<u16> {
 fn file_runs(table: &Table<'_>, entry: &directory::Entry, name: &str) -> Read<Option<FoundRanges>> {
     let record = table.record(entry.number())?;
     // An entry that stayed behind in the index points to a record that has become another file's.
-    if record.sequence()? != entry.sequence() || !record.is_named_in(ROOT, name)? {
+    if record.sequence() != entry.sequence() || !is_named_in_root(&record, name)? {
         return Ok(None);
     }
     let Some(Content::Runs { runs, plain, .. }) =
@@ -119,4 +116,18 @@ fn file_runs(table: &Table<'_>, entry: &directory::Entry, name: &str) -> Read<Op
         found.add(table.bytes_of(&run));
     }
     Ok(Some(found))
+}
+
+/// Says whether a file has this name in the root, letters large or small.
+fn is_named_in_root(record: &FileRecord, name: &str) -> Read<bool> {
+    for attribute in record.attributes()? {
+        if !attribute.is(AttributeKind::FileName, &[]) {
+            continue;
+        }
+        let value = FileNameValue::parse(attribute.resident().unwrap_or_default())?;
+        if record_number(value.folder) == ROOT && is_called(value.name, name) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use crate::fields::{index, le, u8_at};
-use crate::ntfs::attribute::{AttributeKind, Content, Form};
-use crate::ntfs::boot_sector::BootSector;
-use crate::ntfs::file_record::{FileRecord, is_called, record_number};
-use crate::ntfs::mapping_pairs::{self, Run};
+use ntfs_format::{
+    AttributeKind, BootSector, FileRecord, Form, Run, append_runs, attribute_list, is_called,
+};
+
+use crate::fields::index;
 use crate::refusal::{Read, Refusal, ensure};
 use crate::volume::{READ_BYTES_MAX, Volume};
 
@@ -14,6 +14,18 @@ use crate::volume::{READ_BYTES_MAX, Volume};
 const LIST_BYTES_MAX: u64 = 1 << 20;
 /// Records that one attribute may be spread over.
 const PARTS_MAX: usize = 4096;
+
+/// The whole content of an attribute, from all of its parts.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Resident(Vec<u8>),
+    Runs {
+        runs: Vec<Run>,
+        len_bytes: u64,
+        /// Neither compressed nor encrypted nor sparse: what a system would page to.
+        plain: bool,
+    },
+}
 
 /// The file table of a volume.
 pub(crate) struct Table<'a> {
@@ -24,7 +36,7 @@ pub(crate) struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub(crate) fn open(volume: Volume<'a>) -> Read<Self> {
-        let boot = BootSector::read(&volume)?;
+        let boot = BootSector::parse(&volume.read(0, 512)?, volume.len_bytes)?;
         let begin = Run {
             first: 0,
             count: 64 * boot.record_bytes / boot.cluster_bytes + 1,
@@ -66,7 +78,10 @@ impl<'a> Table<'a> {
         let offset = number
             .checked_mul(record_bytes)
             .ok_or_else(|| Refusal::damaged("a file has a number that none has"))?;
-        FileRecord::parse(number, self.read_runs(&self.runs, offset, record_bytes)?)
+        let bytes = self.read_runs(&self.runs, offset, record_bytes)?;
+        let record = FileRecord::parse(number, bytes)?;
+        ensure(record.is_in_use(), "a file that is needed is not in use")?;
+        Ok(record)
     }
 
     /// Reads a part of an attribute's content.
@@ -108,13 +123,13 @@ impl<'a> Table<'a> {
             None => self.gather(record, kind, name, &mut gathered)?,
             Some(numbers) => {
                 for number in numbers {
-                    if number == record.number {
+                    if number == record.number() {
                         self.gather(record, kind, name, &mut gathered)?;
                         continue;
                     }
                     let part = self.record(number)?;
                     ensure(
-                        part.base()? == record.number,
+                        part.base() == record.number(),
                         "a file is continued in another file",
                     )?;
                     self.gather(&part, kind, name, &mut gathered)?;
@@ -125,7 +140,7 @@ impl<'a> Table<'a> {
             runs, len_bytes, ..
         }) = &gathered
         {
-            let clusters = runs.last().map_or(0, |run| run.first + run.count);
+            let clusters = runs.last().map_or(0, Run::end);
             ensure(
                 len_bytes.div_ceil(self.boot.cluster_bytes) <= clusters,
                 "a file has fewer clusters than bytes",
@@ -143,36 +158,28 @@ impl<'a> Table<'a> {
         gathered: &mut Option<Content>,
     ) -> Read<()> {
         for attribute in record.attributes()? {
-            if !attribute.is(kind, name) {
+            if !attribute.is_called(kind, name) {
                 continue;
             }
-            match (attribute.form, &mut *gathered) {
+            match (attribute.form(), &mut *gathered) {
                 (Form::Resident(bytes), None) => {
                     *gathered = Some(Content::Resident(bytes.to_vec()));
                 }
-                (
-                    Form::Runs {
-                        first: 0,
-                        len_bytes,
-                        pairs,
-                    },
-                    None,
-                ) => {
+                (Form::Runs(stored), None) if stored.first == 0 => {
                     let mut runs = Vec::new();
-                    mapping_pairs::append(&mut runs, pairs, self.boot.clusters)?;
+                    append_runs(&mut runs, stored.pairs, self.boot.clusters)?;
                     *gathered = Some(Content::Runs {
                         runs,
-                        len_bytes,
-                        plain: attribute.plain,
+                        len_bytes: stored.len_bytes,
+                        plain: attribute.is_plain(),
                     });
                 }
-                (Form::Runs { first, pairs, .. }, Some(Content::Runs { runs, .. })) => {
-                    let next = runs.last().map_or(0, |run| run.first + run.count);
+                (Form::Runs(stored), Some(Content::Runs { runs, .. })) => {
                     ensure(
-                        first == next,
+                        stored.first == runs.last().map_or(0, Run::end),
                         "the parts of a file do not follow one another",
                     )?;
-                    mapping_pairs::append(runs, pairs, self.boot.clusters)?;
+                    append_runs(runs, stored.pairs, self.boot.clusters)?;
                 }
                 _ => return Err(Refusal::damaged("a file has an attribute twice")),
             }
@@ -198,21 +205,12 @@ impl<'a> Table<'a> {
             }) => self.read_runs(&runs, 0, len_bytes.min(LIST_BYTES_MAX))?,
         };
         let mut numbers = Vec::new();
-        let mut at = 0;
-        while at < bytes.len() {
-            let len = usize::from(le::u16_at(&bytes, at + 4)?);
-            ensure(len >= 26, "a list of attributes makes no sense")?;
-            let entry = bytes.get(at..at + len).unwrap_or_default();
-            let name_at = usize::from(u8_at(entry, 7)?);
-            let name_len = 2 * usize::from(u8_at(entry, 6)?);
-            let own_name = entry.get(name_at..name_at + name_len).unwrap_or_default();
-            let number = record_number(le::u64_at(entry, 16)?);
-            let is_it = le::u32_at(entry, 0)? == kind as u32 && is_called(own_name, name);
-            if is_it && numbers.last() != Some(&number) {
+        for part in attribute_list(&bytes)? {
+            let is_it = part.is_a(kind) && is_called(part.name, name);
+            if is_it && numbers.last() != Some(&part.record) {
                 ensure(numbers.len() < PARTS_MAX, "a file has more parts than any")?;
-                numbers.push(number);
+                numbers.push(part.record);
             }
-            at += len;
         }
         Ok(Some(numbers))
     }
