@@ -14,5 +14,6 @@ mod compare;
 mod counted_disk;
 mod ext;
 mod image;
+mod samples;
 mod tree;
 mod xfs;
