@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use block_io::DiskErrorKind;
+use block_io::{BlockDevice as _, ByteRanges, DiskErrorKind, ExtentKind};
 use disk_image::{DiskImage, ImageFormat, OpenOptions, open};
 use hyperv_host::{DiskChanges, RestoreHost, TargetVm};
 use repository::{Repository, Stream};
@@ -13,6 +13,7 @@ use vm_config::DiskSlot;
 
 use super::host_path::{file_name, parent};
 use super::plan::DiskMethod;
+use super::space::{BLOCK_BYTES, OVERHEAD_BYTES};
 use crate::point_disk::disk_id_of;
 
 /// How an existing file can come to hold what the point has.
@@ -39,7 +40,6 @@ pub(crate) fn open_beside(local: &Path) -> Result<DiskImage, block_io::DiskError
 
 /// Says why an image that is there cannot be written over by what a stream holds; `None`: it can.
 pub(crate) fn unfit(image: &DiskImage, stream: &Stream) -> Option<String> {
-    use block_io::BlockDevice as _;
     if image.chain().len() != 1 {
         return Some("it is a chain of files".to_owned());
     }
@@ -74,16 +74,19 @@ pub(crate) fn overwrite(
     is_there: bool,
 ) -> Option<Overwrite> {
     let local = host.local_path(path).ok()?;
-    match open_beside(&local) {
+    let empty = match open_beside(&local) {
         Ok(image) if unfit(&image, stream).is_some() => return None,
-        Ok(_) => {}
+        Ok(image) => not_allocated(&image),
         // A VM that runs has it to itself. Whether it fits is seen once the VM is off.
-        Err(error) if matches!(error.kind(), DiskErrorKind::InUse) => {}
+        Err(error) if matches!(error.kind(), DiskErrorKind::InUse) => None,
         Err(_) => return None,
-    }
+    };
     let data_bytes = stream.statistics.data_bytes;
     let has_bytes = local.metadata().map_or(0, |file| file.len());
-    let grow_bytes = data_bytes.saturating_sub(has_bytes);
+    let grow_bytes = data_bytes.saturating_add(OVERHEAD_BYTES);
+    let grow_bytes = grow_bytes
+        .saturating_sub(has_bytes)
+        .min(empty.as_ref().map_or(u64::MAX, in_blocks));
     let tracked = changed_ranges(repository, host, vm, slot, stream, is_there);
     Some(match tracked {
         Some(ranges) => Overwrite {
@@ -92,7 +95,7 @@ pub(crate) fn overwrite(
             },
             write_bytes: ranges.total_bytes(),
             is_exact: true,
-            grow_bytes: grow_bytes.min(ranges.total_bytes()),
+            grow_bytes: grow_bytes.min(in_blocks(&ranges)),
         },
         None => Overwrite {
             method: DiskMethod::Compared,
@@ -103,6 +106,27 @@ pub(crate) fn overwrite(
     })
 }
 
+/// Returns what of a disk has no room in its file yet; `None`: that cannot be read.
+fn not_allocated(image: &DiskImage) -> Option<ByteRanges> {
+    let size_bytes = image.size_bytes();
+    let mut empty = ByteRanges::new();
+    let mut at = 0;
+    while at < size_bytes {
+        let extent = image.extent_at(at, size_bytes - at).ok()?;
+        if extent.kind != ExtentKind::Data {
+            empty.insert(at, extent.len_bytes);
+        }
+        at = at.saturating_add(extent.len_bytes.max(1));
+    }
+    Some(empty)
+}
+
+/// Returns by how much a file grows at most when these ranges of it are written for the first time:
+/// dynamic disks grow by whole blocks.
+fn in_blocks(ranges: &ByteRanges) -> u64 {
+    ranges.rounded(BLOCK_BYTES, u64::MAX).total_bytes()
+}
+
 /// Asks the host what changed since the point, in whole chunks; `None` where it does not know.
 pub(crate) fn changed_ranges(
     repository: &Repository,
@@ -111,7 +135,7 @@ pub(crate) fn changed_ranges(
     slot: DiskSlot,
     stream: &Stream,
     is_there: bool,
-) -> Option<block_io::ByteRanges> {
+) -> Option<ByteRanges> {
     let cursor = stream.cursor.as_deref().filter(|_| is_there)?;
     // Points keep what a host gave in base64.
     let cursor = String::from_utf8(STANDARD.decode(cursor).ok()?).ok()?;

@@ -7,8 +7,11 @@ use hyperv_host::{Finding, Severity, TargetHost};
 use super::host_path::lies_in;
 use super::plan::{DiskMethod, PlannedDisk, SpaceNeed};
 
-/// What a new image takes besides its data: its tables, and its last block.
-const OVERHEAD_BYTES: u64 = 8 << 20;
+/// What Hyper-V lets a dynamic disk grow by.
+pub(crate) const BLOCK_BYTES: u64 = 32 << 20;
+
+/// What an image takes besides its data: its tables, and what of its last block holds none.
+pub(crate) const OVERHEAD_BYTES: u64 = BLOCK_BYTES + (8 << 20);
 
 /// Counts what each volume must have free, and says which has not. `extra`: files besides disks.
 pub(crate) fn space(
