@@ -15,7 +15,7 @@ use crate::world::{
 };
 
 const CHECKPOINT: &str = "99998888-0000-0000-0000-000000000001";
-const BASE: &str = "Virtual Hard Disks/web.vhdx";
+pub(crate) const BASE: &str = "Virtual Hard Disks/web.vhdx";
 const LEAF: &str = "Virtual Hard Disks/web_1.avhdx";
 
 /// The files of a disk with one checkpoint; returns what the leaf holds.
@@ -91,7 +91,7 @@ fn point(world: &World, folder: &Path) -> (repository::Repository, RestorePoint)
 }
 
 /// A host with nothing, and a point with a checkpoint; what its leaf holds.
-fn tree_world() -> (World, Vec<u8>) {
+pub(crate) fn tree_world() -> (World, Vec<u8>) {
     let mut world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let bytes = make_chain(folder.path());

@@ -109,7 +109,11 @@ fn what_is_cancelled_leaves_the_host_as_it_was() {
 }
 
 /// Runs a restore that dies at a place; `false`: it came to its end before.
-fn dies(world: &World, request: &HostRestoreRequest, place: (usize, Option<Fault>)) -> bool {
+pub(crate) fn dies(
+    world: &World,
+    request: &HostRestoreRequest,
+    place: (usize, Option<Fault>),
+) -> bool {
     let plan = world.plan(request);
     let (at, fault) = place;
     world.host.fail_at(fault.map(|fault| (at, fault)));
@@ -166,7 +170,7 @@ fn what_dies_at_any_step_is_ended_by_the_same_restore() {
 }
 
 /// A world in which a restore in place died while the VM was away.
-fn world_of_the_dead() -> World {
+pub(crate) fn world_of_the_dead() -> World {
     for at in 1..MOST {
         let world = world();
         let request = KINDS[2].1(&world);

@@ -24,6 +24,8 @@ pub(crate) struct DoubleVm {
     pub(crate) checkpoints: BTreeMap<String, BTreeMap<DiskSlot, String>>,
     pub(crate) adapters: Vec<AdapterOrder>,
     pub(crate) configuration: VmConfiguration,
+    pub(crate) is_clustered: bool,
+    pub(crate) is_replicated: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub(crate) struct HostDouble {
     pub(crate) facts: Mutex<TargetHost>,
     /// What the host says of a disk that changed, by its path.
     pub(crate) changes: Mutex<BTreeMap<String, ByteRanges>>,
+    /// Taking a VM from the host merges what its checkpoints have apart, as Hyper-V does.
+    pub(crate) merges: Mutex<bool>,
     state: Mutex<State>,
 }
 
@@ -93,6 +97,7 @@ impl HostDouble {
             root: root.to_owned(),
             facts: Mutex::new(facts),
             changes: Mutex::default(),
+            merges: Mutex::new(true),
             state: Mutex::default(),
         }
     }
@@ -108,6 +113,8 @@ impl HostDouble {
             checkpoints: BTreeMap::new(),
             adapters: configuration.network_adapters.iter().map(adapter).collect(),
             configuration: configuration.clone(),
+            is_clustered: false,
+            is_replicated: false,
         };
         self.register(configuration.id.to_string(), vm);
     }
@@ -218,6 +225,22 @@ impl HostDouble {
         })
     }
 
+    /// Merges a disk's files into the lowest one.
+    fn merge(&self, leaf: &str) {
+        let leaf = self.local(leaf);
+        let bytes = super::world::read_disk(&leaf);
+        let image = disk_image::open(&leaf, &disk_image::OpenOptions::default()).unwrap();
+        let id = image.disk_id().unwrap().as_u128();
+        let files: Vec<PathBuf> = image.chain().iter().map(|own| own.path.clone()).collect();
+        drop(image);
+        let Some((base, above)) = files.split_last().filter(|(_, above)| !above.is_empty()) else {
+            return;
+        };
+        above.iter().for_each(|file| fs::remove_file(file).unwrap());
+        fs::remove_file(base).unwrap();
+        super::world::make_vhdx(base, &bytes, id, disk_image::ImageFormat::Vhdx);
+    }
+
     fn check_disks<'a>(&self, disks: impl Iterator<Item = &'a String>) -> Result<(), HostError> {
         for disk in disks {
             if !self.local(disk).is_file() {
@@ -261,8 +284,8 @@ impl RestoreHost for HostDouble {
                 name: vm.name,
                 state: vm.state,
                 node: None,
-                is_clustered: false,
-                is_replicated: false,
+                is_clustered: vm.is_clustered,
+                is_replicated: vm.is_replicated,
                 configuration_folder: vm.folder,
                 disks: vm.disks.into_iter().collect(),
                 checkpoints: vm.checkpoints.len(),
@@ -340,6 +363,8 @@ impl RestoreHost for HostDouble {
                 checkpoints,
                 adapters: order.adapters.clone(),
                 configuration,
+                is_clustered: false,
+                is_replicated: false,
             };
             self.register(id.clone(), vm);
             Ok(RestoredVm {
@@ -364,6 +389,8 @@ impl RestoreHost for HostDouble {
                 checkpoints: BTreeMap::new(),
                 adapters: order.adapters.clone(),
                 configuration,
+                is_clustered: false,
+                is_replicated: false,
             };
             let id = vm.configuration.id.to_string();
             self.register(id.clone(), vm);
@@ -385,7 +412,10 @@ impl RestoreHost for HostDouble {
                 return Err(error(HostErrorKind::Blocked, "it runs"));
             }
             fs::remove_file(self.definition_of(vm, &known.folder)).unwrap();
-            state.vms.remove(vm);
+            let gone = state.vms.remove(vm).unwrap();
+            if !gone.checkpoints.is_empty() && *lock(&self.merges) {
+                gone.disks.values().for_each(|leaf| self.merge(leaf));
+            }
             Ok(())
         })
     }

@@ -6,14 +6,14 @@ use vm_restore::{Destroyed, DiskMethod, HostRestoreRequest, RestoreKind, StartPo
 use crate::host_double::Fault;
 use crate::world::{CHUNK, VM, World, path_of, slot};
 
-fn in_place(world: &World) -> HostRestoreRequest {
+pub(crate) fn in_place(world: &World) -> HostRestoreRequest {
     HostRestoreRequest {
         in_place: true,
         ..world.request()
     }
 }
 
-fn tell_changes(world: &World) {
+pub(crate) fn tell_changes(world: &World) {
     let mut changes = world.host.changes.lock().unwrap();
     let web = [(5, 3), (3 * CHUNK - 1, 2), ((2 << 20) + 100, 11)];
     let web = web.into_iter().map(|(start, len)| start..start + len);
@@ -130,7 +130,7 @@ fn a_disk_that_is_another_one_stays_where_it_is() {
 }
 
 /// Adds a VM that is off, with one disk.
-fn add_vm(world: &World, id: &str, disk: &str) {
+pub(crate) fn add_vm(world: &World, id: &str, disk: &str) {
     let template = world.host.vm(VM).unwrap();
     let vm = crate::host_double::DoubleVm {
         name: "other".to_owned(),

@@ -4,8 +4,10 @@
 
 mod checkpoints;
 mod faults;
+mod findings;
 mod host_double;
 mod in_place;
+mod meanwhile;
 mod new_vm;
 mod parts;
 mod world;
