@@ -128,6 +128,7 @@ impl HostState {
             has_tpm: spec.has_tpm,
             secure_boot: spec.generation == 2,
             secure_boot_template: (spec.generation == 2).then_some(WINDOWS_TEMPLATE),
+            other_keys: Vec::new(),
             config_root: folder
                 .unwrap_or_else(|| format!("C:\\Hyper-V\\{}", plain_name(&spec.name))),
             data_roots: DataRoots::default(),

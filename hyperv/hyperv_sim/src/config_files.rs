@@ -16,6 +16,7 @@ use crate::definition_file::{add_notes, holds_memory};
 use crate::guid::guid_text;
 use crate::host_folder::remove_if_there;
 use crate::host_state::HostState;
+use crate::other_key::add_other_keys;
 use crate::{PowerState, SimError, SimErrorKind, Snapshot, SnapshotDisk, Vm};
 
 /// Bytes of memory that a saved VM's file has: a token of the real thing.
@@ -80,6 +81,7 @@ impl HostState {
     ) -> Result<(), SimError> {
         let profile = self.facts.profile;
         let mut tree = configuration.to_tree();
+        add_other_keys(&mut tree, &vm.other_keys);
         add_notes(&mut tree, vm, snapshot);
         // Memory that is there stays as it is: it may have come from another host.
         let keeps_memory = has_memory && holds_memory(&self.local_path(&format!("{stem}.vmcx"))?);

@@ -4,16 +4,18 @@
 //! the VM, nor for how checkpoints derive from each other. So the host notes that beside, under
 //! `configuration/simulation`. A file of a real host has nothing there, and is read all the same.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vm_config::{Node, Tree, Value, VmConfiguration, read_vmcx, read_xml};
+use vm_config::{DiskSlot, Node, Tree, Value, VmConfiguration, read_vmcx, read_xml};
 
 use crate::drive::file_name;
 use crate::host_state::HostState;
-use crate::{Guest, SimError, SimErrorKind, Snapshot, Vm};
+use crate::other_key::other_keys;
+use crate::{Component, ComponentKind, Guest, OtherKey, SimError, SimErrorKind, Snapshot, Vm};
 
 /// The class of SCSI controllers in a manifest.
 const SCSI: &str = "d422512d-2bf2-4752-809d-7b82b5fcb1b4";
@@ -26,6 +28,8 @@ pub(crate) struct Definition {
     pub(crate) configuration: VmConfiguration,
     /// Its SCSI controllers, also those without a disk.
     pub(crate) scsi_controllers: usize,
+    /// What it says besides.
+    pub(crate) other_keys: Vec<OtherKey>,
     /// What this host noted of the VM.
     pub(crate) notes: Option<VmNotes>,
     /// The checkpoint that it is of, as this host noted it.
@@ -40,6 +44,12 @@ pub(crate) struct VmNotes {
     pub(crate) guest: Guest,
     pub(crate) current_parent: Option<Uuid>,
     pub(crate) user_snapshot_type: u16,
+    #[serde(default)]
+    pub(crate) automatic_snapshots: bool,
+    #[serde(default)]
+    pub(crate) components: BTreeMap<ComponentKind, Component>,
+    #[serde(default)]
+    pub(crate) empty_drives: Vec<DiskSlot>,
 }
 
 /// Adds to a configuration's keys what has no place in them.
@@ -48,6 +58,9 @@ pub(crate) fn add_notes(tree: &mut Tree, vm: &Vm, snapshot: Option<&Snapshot>) {
         guest: vm.guest,
         current_parent: snapshot.is_none().then_some(vm.current_parent).flatten(),
         user_snapshot_type: vm.user_snapshot_type,
+        automatic_snapshots: vm.automatic_snapshots,
+        components: vm.components.clone(),
+        empty_drives: vm.empty_drives.clone(),
     };
     let mut nodes = Vec::new();
     if let Ok(text) = serde_json::to_string(&notes) {
@@ -91,6 +104,7 @@ impl HostState {
         let has_memory = holds_memory(&local);
         Ok(Definition {
             scsi_controllers: scsi_controllers(&tree, &configuration),
+            other_keys: other_keys(&tree, &configuration.to_tree()),
             notes: note(&tree, "vm"),
             snapshot: note(&tree, "checkpoint"),
             configuration,

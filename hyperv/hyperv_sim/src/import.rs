@@ -206,6 +206,7 @@ impl HostState {
         let Definition {
             configuration,
             scsi_controllers,
+            other_keys,
             notes,
             has_memory,
             ..
@@ -220,6 +221,7 @@ impl HostState {
         spec.scsi_controllers = u32::try_from(scsi_controllers).unwrap_or(0);
         let mut vm = self.bare_vm(&spec);
         take_configuration(&mut vm, configuration);
+        vm.other_keys = other_keys;
         let extension = vm.config_file.rsplit('.').next().unwrap_or("vmcx");
         vm.config_file = format!("Virtual Machines\\{}.{extension}", guid_text(id));
         vm.id = id;
@@ -245,6 +247,9 @@ fn take_configuration(vm: &mut Vm, configuration: VmConfiguration) {
 fn take_notes(vm: &mut Vm, notes: VmNotes) {
     vm.guest = notes.guest;
     vm.user_snapshot_type = notes.user_snapshot_type;
+    vm.automatic_snapshots = notes.automatic_snapshots;
+    vm.components = notes.components;
+    vm.empty_drives = notes.empty_drives;
 }
 
 /// Returns a disk as far as its configuration tells of it; its file was not looked at yet.

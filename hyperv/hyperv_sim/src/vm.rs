@@ -10,8 +10,8 @@ use vm_config::{DiskSlot, Memory, NetworkAdapter};
 use crate::guid::guid_text;
 use crate::vm_disk::attachment;
 use crate::{
-    Component, ComponentKind, DiskFile, Guest, GuestPlan, Job, JobFault, JobKind, PowerState,
-    ReferencePoint, Replication, ReplicationPlan, Snapshot, VmDisk, VmPort,
+    Component, ComponentKind, DiskFile, Guest, GuestPlan, Job, JobFault, JobKind, OtherKey,
+    PowerState, ReferencePoint, Replication, ReplicationPlan, Snapshot, VmDisk, VmPort,
 };
 
 /// A virtual machine, as the host knows it.
@@ -64,6 +64,9 @@ pub struct Vm {
     /// GUID of Secure Boot's template.
     #[serde(default)]
     pub secure_boot_template: Option<Uuid>,
+    /// What its definition says besides, and this host keeps without looking at it.
+    #[serde(default)]
+    pub other_keys: Vec<OtherKey>,
     /// `ConfigurationDataRoot`, and where the others are unless said otherwise.
     pub config_root: String,
     /// Where other data are than the configuration.
