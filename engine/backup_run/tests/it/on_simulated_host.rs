@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use backup_run::{BackupOptions, Outcome, RunReport, back_up, plan_backup};
 use block_io::{BlockDevice as _, MemoryDisk};
-use disk_image::DriveMap;
 use hyperv_host::{FullReason, HostErrorKind, HypervHost as _};
+use hyperv_sim::wsman::{Server, ServerOptions, serve};
 use hyperv_sim::{
-    DiskContent, DiskSpec, Effect, Fault, FaultPoint, SimClock, SimHost, SimOptions, SimSession,
-    VmSpec,
+    DiskContent, DiskSpec, Effect, Fault, FaultPoint, SimClock, SimHost, SimOptions, SimPaths,
+    SimSession, SimVss, VmSpec,
 };
 use repository::Repository;
 use tempfile::TempDir;
+use wmi::WmiSession;
+use wmi::wsman::{WsmanOptions, WsmanSession};
 use wmi_host::{WmiHost, WmiHostOptions};
 
 use crate::quiet::Quiet;
@@ -28,36 +30,73 @@ pub(crate) struct Stage {
     pub(crate) host: WmiHost,
     pub(crate) repository: Repository,
     pub(crate) options: BackupOptions,
+    /// What answers in the host's place where it is reached over the network.
+    pub(crate) _server: Option<Server>,
+}
+
+/// How a stage's host is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// In this process.
+    Near,
+    /// Over WS-Man, by HTTP.
+    OverWsman,
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
+        Self::of(SimOptions::default(), Asked::Near)
+    }
+
+    /// A second host, of another name and with GUIDs of its own.
+    pub(crate) fn another() -> Self {
+        Self::of(Self::other_options(), Asked::Near)
+    }
+
+    pub(crate) fn other_options() -> SimOptions {
+        SimOptions {
+            host_name: "HV2".to_owned(),
+            seed: 2,
+            ..SimOptions::default()
+        }
+    }
+
+    pub(crate) fn of(options: SimOptions, asked: Asked) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sim = SimHost::create(&folder.path().join("host"), SimOptions::default()).unwrap();
+        let sim = SimHost::create(&folder.path().join("host"), options).unwrap();
         let sim = Arc::new(sim);
         let session = Arc::new(SimSession::new(Arc::clone(&sim)).unwrap());
-        let mut drives = DriveMap::new();
-        for (prefix, path) in sim.drives().unwrap() {
-            drives = drives.with(&prefix, &path).unwrap();
-        }
+        let (asking, server) = match asked {
+            Asked::Near => (Arc::clone(&session) as Arc<dyn WmiSession>, None),
+            Asked::OverWsman => {
+                let (far, server) = from_afar(&session);
+                (far, Some(server))
+            }
+        };
         let options = WmiHostOptions {
             journal: Some(folder.path().join("journal")),
             ..WmiHostOptions::default()
         };
         let clock = Arc::new(SimClock::new(Arc::clone(&sim)));
-        let host = WmiHost::connect(
-            Arc::clone(&session) as _,
-            clock,
-            Some(Arc::new(drives)),
-            options,
-        );
+        let bytes = Arc::new(SimPaths::new(Arc::clone(&sim)));
+        let host = WmiHost::connect(asking, clock, Some(bytes), options).unwrap();
         Self {
             repository: repository(&folder.path().join("repository")),
-            host: host.unwrap(),
+            host,
             session,
             sim,
             options: BackupOptions::default(),
             folder,
+            _server: server,
+        }
+    }
+
+    /// With the host's volume snapshots, which hold all checkpoints still.
+    pub(crate) fn with_vss(self) -> Self {
+        let vss = Arc::new(SimVss::new(Arc::clone(&self.sim)));
+        Self {
+            host: self.host.with_vss(vss),
+            ..self
         }
     }
 
@@ -84,6 +123,15 @@ impl Stage {
         disk.read_at(0, &mut bytes).unwrap();
         bytes
     }
+}
+
+/// Lets a host answer over HTTP, and asks it there.
+pub(crate) fn from_afar(session: &Arc<SimSession>) -> (Arc<dyn WmiSession>, Server) {
+    let options = ServerOptions::new("backup", "correct horse");
+    let server = serve(Arc::clone(session) as _, options).unwrap();
+    let url = format!("winrm://backup@{}", server.local_addr());
+    let options = WsmanOptions::new(&url, "correct horse".to_owned().into()).unwrap();
+    (Arc::new(WsmanSession::connect(options).unwrap()), server)
 }
 
 /// A disk without an empty place, the same for the same seed.

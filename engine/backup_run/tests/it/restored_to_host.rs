@@ -3,7 +3,7 @@
 use backup_run::Outcome;
 use block_io::BlockDevice as _;
 use hyperv_host::{FullReason, HypervHost as _, RestoreHost};
-use hyperv_sim::{Effect, Fault, FaultPoint, Ledger, LedgerKind, SimHost, Vm};
+use hyperv_sim::{Effect, Fault, FaultPoint, Ledger, LedgerKind, SimHost};
 use repository::RestorePoint;
 use uuid::Uuid;
 use vm_restore::{
@@ -13,12 +13,13 @@ use vm_restore::{
 };
 
 use crate::on_simulated_host::{CHUNK, DISK_BYTES, Stage, full_disk, spec};
+use crate::restored_properties::{another, properties};
 
-fn target(stage: &Stage) -> &dyn RestoreHost {
+pub(crate) fn target(stage: &Stage) -> &dyn RestoreHost {
     stage.host.as_restore_host().unwrap()
 }
 
-fn request(stage: &Stage) -> HostRestoreRequest {
+pub(crate) fn request(stage: &Stage) -> HostRestoreRequest {
     HostRestoreRequest {
         run: "test-restore".to_owned(),
         session_folder: stage.folder.path().join("sessions"),
@@ -26,7 +27,7 @@ fn request(stage: &Stage) -> HostRestoreRequest {
     }
 }
 
-fn newest_point(stage: &Stage, vm: Uuid) -> RestorePoint {
+pub(crate) fn newest_point(stage: &Stage, vm: Uuid) -> RestorePoint {
     stage
         .repository
         .points_of(&vm.to_string())
@@ -36,7 +37,7 @@ fn newest_point(stage: &Stage, vm: Uuid) -> RestorePoint {
 }
 
 /// Restores a point of one stage to the host of another.
-fn restore(
+pub(crate) fn restore(
     from: &Stage,
     to: &Stage,
     vm: Uuid,
@@ -48,7 +49,7 @@ fn restore(
     plan.execute(target(to), &())
 }
 
-fn content(sim: &SimHost, vm: Uuid) -> Vec<u8> {
+pub(crate) fn content(sim: &SimHost, vm: Uuid) -> Vec<u8> {
     let mut bytes = vec![0; DISK_BYTES];
     sim.open_disk(vm, 0)
         .unwrap()
@@ -57,30 +58,8 @@ fn content(sim: &SimHost, vm: Uuid) -> Vec<u8> {
     bytes
 }
 
-/// What of a VM a restore brings back, but for paths and what was mapped.
-fn properties(vm: &Vm) -> impl PartialEq + std::fmt::Debug + use<> {
-    let disks: Vec<_> = vm.disks.iter().map(|disk| disk.slot).collect();
-    let adapters = vm.network_adapters.iter();
-    let adapters: Vec<_> = adapters
-        .map(|adapter| (adapter.name.clone(), adapter.mac_is_static))
-        .collect();
-    let machine = (
-        vm.name.clone(),
-        vm.generation,
-        vm.version.clone(),
-        vm.processors,
-    );
-    let more = (
-        vm.notes.clone(),
-        format!("{:?}", vm.memory),
-        vm.secure_boot,
-        vm.has_tpm,
-    );
-    (machine, more, disks, adapters)
-}
-
 /// Planned VMs, sessions and staging folders are no one's after a restore.
-fn check_nothing_left(stage: &Stage) {
+pub(crate) fn check_nothing_left(stage: &Stage) {
     let ledger = stage.sim.ledger().unwrap();
     assert_eq!(ledger.of_kind(LedgerKind::PlannedVm).count(), 0);
     let files = ledger.of_kind(LedgerKind::ConfigurationFile);
@@ -94,7 +73,7 @@ fn check_nothing_left(stage: &Stage) {
 
 #[test]
 fn a_vm_comes_back_on_another_host_and_its_next_backup_stores_nothing() {
-    let (first, second) = (Stage::new(), Stage::new());
+    let (first, second) = (Stage::new(), another());
     let disk = full_disk(4);
     let vm = first.sim.add_vm(&spec("SQL01", &disk)).unwrap();
     first.run();
