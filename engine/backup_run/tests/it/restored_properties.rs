@@ -35,6 +35,7 @@ pub(crate) fn properties(vm: &Vm) -> BTreeMap<&'static str, String> {
         empty_drives,
         has_tpm,
         secure_boot,
+        secure_boot_template,
         other_keys,
         user_snapshot_type,
         automatic_snapshots,
@@ -101,6 +102,7 @@ pub(crate) fn properties(vm: &Vm) -> BTreeMap<&'static str, String> {
         ("empty drives", format!("{empty_drives:?}")),
         ("virtual TPM", has_tpm.to_string()),
         ("Secure Boot", secure_boot.to_string()),
+        ("its template", format!("{secure_boot_template:?}")),
         ("checkpoint type", user_snapshot_type.to_string()),
         ("automatic checkpoints", automatic_snapshots.to_string()),
         ("other keys", other_keys.join("\n")),
@@ -186,10 +188,6 @@ fn set_by_people() -> Vec<OtherKey> {
         text(&firmware("bios_serial_number"), "7766-5544-3322"),
         text(&firmware("boot/device0"), "network"),
         text(&firmware("boot/device1"), "disk"),
-        text(
-            &firmware("secure_boot_template_id"),
-            "272e7447-90a4-4563-a4b9-8e4ab00526ce",
-        ),
         number(&firmware("pause_after_boot_failure"), 1),
         text("a_key_of_a_later_version/that_nobody_knows", "yet"),
     ]
@@ -228,6 +226,7 @@ fn make_unusual(vm: &mut Vm) {
         maximum_mib: 8192,
     };
     vm.secure_boot = false;
+    vm.secure_boot_template = (vm.generation == 2).then(|| Uuid::from_u128(0x272E_7447));
     vm.user_snapshot_type = 5;
     vm.automatic_snapshots = true;
     let adapter = |name: &str, mac: &str, switch: &str, vlan| NetworkAdapter {
@@ -331,6 +330,7 @@ fn each_property_comes_back_in_place_and_under_a_new_identity() {
             vm.processors = 1;
             vm.memory = Memory::default();
             vm.secure_boot = true;
+            vm.secure_boot_template = None;
             vm.notes = String::new();
             vm.user_snapshot_type = 3;
             vm.network_adapters.truncate(1);

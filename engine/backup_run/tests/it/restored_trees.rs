@@ -10,7 +10,7 @@ use block_io::BlockDevice as _;
 use hyperv_host::{BackupMode, Identity, RestoreHost as _};
 use hyperv_sim::{Consistency, DiskSpec, PowerState, SnapshotKind, SnapshotSettings, Vm};
 use uuid::Uuid;
-use vm_restore::{Destination, HostRestoreRequest, RestoreKind, plan_host_restore};
+use vm_restore::{Destination, HostRestoreRequest, RestoreKind, StartPolicy, plan_host_restore};
 
 use crate::on_simulated_host::{CHUNK, DISK_BYTES, Stage, full_disk, spec};
 use crate::restored_properties::{another, properties};
@@ -355,6 +355,7 @@ fn a_saved_vm_resumes_on_its_own_host_where_that_is_asked_for() {
         let request = HostRestoreRequest {
             in_place: true,
             stop_running: true,
+            start: StartPolicy::StayOff,
             keep_memory,
             ..request(&stage)
         };
@@ -375,26 +376,45 @@ fn a_saved_vm_resumes_on_its_own_host_where_that_is_asked_for() {
 }
 
 #[test]
-fn memory_goes_to_another_host_only_where_that_is_asked_for_and_with_a_warning() {
-    for keep_memory in [Some(true), None] {
+fn memory_goes_to_another_host_only_where_that_is_asked_for_and_its_processor_is_looked_at() {
+    let other_maker = "AMD EPYC 7763 64-Core Processor";
+    for (keep_memory, processor, expected) in [
+        (None, None, None),
+        (Some(true), None, None),
+        (
+            Some(true),
+            Some("Intel(R) Xeon(R) E5-2680"),
+            Some("POINT-PROCESSOR"),
+        ),
+        (Some(true), Some(other_maker), Some("POINT-PROCESSOR")),
+    ] {
         let (stage, vm, disk) = saved();
         let second = another();
+        if let Some(processor) = processor {
+            let change = |own: &mut hyperv_sim::Behavior| processor.clone_into(&mut own.processor);
+            second.sim.change_behavior(change).unwrap();
+        }
         let request = HostRestoreRequest {
             keep_memory,
             ..request(&second)
         };
         let found = ids(&stage, vm, &second, &request);
-        let warns = found.contains(&"POINT-MEMORY".to_owned());
-        assert_eq!(warns, keep_memory == Some(true), "{found:?}");
+        let mut of_memory = found.iter().map(String::as_str);
+        let of_memory = of_memory.find(|id| ["POINT-MEMORY", "POINT-PROCESSOR"].contains(id));
+        assert_eq!(of_memory, expected, "{processor:?}: {found:?}");
+        if processor == Some(other_maker) {
+            let point = newest_point(&stage, vm);
+            let plan = plan_host_restore(&stage.repository, &point, target(&second), &request);
+            assert_eq!(plan.unwrap().block().unwrap().id, "POINT-PROCESSOR");
+            continue;
+        }
         restore(&stage, &second, vm, &request).unwrap();
         let is = second.sim.vm(vm).unwrap();
-        let wanted = match keep_memory {
-            Some(true) => PowerState::Saved,
-            _ => PowerState::Off,
-        };
-        assert_eq!(is.power, wanted);
         if keep_memory == Some(true) {
+            assert_eq!(is.power, PowerState::Saved);
             assert!(memory(&second, vm) == memory(&stage, vm), "it differs");
+        } else {
+            assert_eq!(is.power, PowerState::Off);
         }
         assert!(read(&second, &is.disks[0].path) == disk);
         second.sim.start(vm).unwrap();

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hyperv_host::{Identity, PowerState, Severity};
+use hyperv_host::{HostSettings, Identity, NodeSettings, PowerState, Severity};
 use repository::{LeftOutDisk, RestorePoint, Stream, StreamRole};
 use vm_restore::{Destination, HostRestoreRequest, RestorePart};
 
@@ -138,7 +138,31 @@ const MADE: [Row; 14] = [
 ];
 
 /// Findings of what the point says.
-const OF_POINT: [Row; 9] = [
+const OF_POINT: [Row; 13] = [
+    row(
+        "POINT-PROCESSOR",
+        Severity::Warn,
+        || with_processor("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz"),
+        || with_processor(PROCESSOR),
+    ),
+    row(
+        "POINT-PROCESSOR",
+        Severity::Block,
+        || with_processor("AMD EPYC 7763 64-Core Processor"),
+        || with_processor(PROCESSOR),
+    ),
+    row(
+        "POINT-AS-NEW-LOSES",
+        Severity::Warn,
+        || as_new_vm(|_| {}),
+        || empty(|_| {}),
+    ),
+    row(
+        "POINT-CHECKPOINT-SETTINGS",
+        Severity::Info,
+        || at_checkpoint(Some("before the update")),
+        || at_checkpoint(None),
+    ),
     row(
         "POINT-MEMORY",
         Severity::Warn,
@@ -196,7 +220,13 @@ const OF_POINT: [Row; 9] = [
 ];
 
 /// Findings of the VM that is there.
-const OF_OLD: [Row; 14] = [
+const OF_OLD: [Row; 15] = [
+    row(
+        "POINT-BRANCH-STAYS",
+        Severity::Info,
+        || branches(&["web_1.avhdx", "web_2.avhdx"]),
+        || branches(&["web_1.avhdx"]),
+    ),
     row(
         "POINT-VM-RUNNING",
         Severity::Block,
@@ -287,6 +317,9 @@ const OF_OLD: [Row; 14] = [
     ),
 ];
 
+/// What is told once the restore is done: see `in_place`.
+const REPORTED: [&str; 1] = ["POINT-NOT-STARTED"];
+
 fn rows() -> impl Iterator<Item = &'static Row> {
     MADE.iter().chain(&OF_POINT).chain(&OF_OLD)
 }
@@ -349,6 +382,46 @@ fn with_memory(host: &str, as_new: bool) -> (World, HostRestoreRequest) {
     world.point.streams.push(file);
     request.keep_memory = Some(true);
     request.as_new_vm = as_new;
+    (world, request)
+}
+
+const PROCESSOR: &str = "Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz";
+
+/// Memory that was saved on one processor goes to another.
+fn with_processor(of_target: &str) -> (World, HostRestoreRequest) {
+    let (mut world, request) = with_memory("HV1", false);
+    let node = NodeSettings {
+        computer: "HV1".to_owned(),
+        processor: PROCESSOR.to_owned(),
+        ..NodeSettings::default()
+    };
+    let settings = HostSettings::new("HV1", world.point.started, vec![node]);
+    world.point.host_settings = Some(serde_json::to_value(settings).unwrap());
+    world.host.facts.lock().unwrap().processor = Some(of_target.to_owned());
+    (world, request)
+}
+
+fn at_checkpoint(name: Option<&str>) -> (World, HostRestoreRequest) {
+    let (world, mut request) = tree(|_| {});
+    request.checkpoint = name.map(str::to_owned);
+    (world, request)
+}
+
+/// The VM that gives way goes on from the first of these files, above its base.
+fn branches(leaves: &[&str]) -> (World, HostRestoreRequest) {
+    let (world, request) = in_the_way(|_| {});
+    let base = world.host.local(&path_of(0));
+    for leaf in leaves {
+        let options = disk_image::DifferencingOptions::default();
+        let leaf = base.with_file_name(leaf);
+        let leaf = disk_image::create_differencing(&leaf, &base, &options).unwrap();
+        block_io::NewImage::finish(Box::new(leaf)).unwrap();
+    }
+    world.host.change_vm(VM, |vm| {
+        add_checkpoint(vm);
+        let leaf = path_of(0).replace("web.vhdx", leaves[0]);
+        vm.disks.insert(slot(0), leaf);
+    });
     (world, request)
 }
 
@@ -513,6 +586,7 @@ fn there_is_a_row_for_each_finding_that_the_source_names() {
         let ids = text.split('"').filter(|part| part.starts_with("POINT-"));
         named.extend(ids.map(str::to_owned));
     }
-    let rows: BTreeSet<String> = rows().map(|row| row.id.to_owned()).collect();
+    let rows = rows().map(|row| row.id).chain(REPORTED);
+    let rows: BTreeSet<String> = rows.map(str::to_owned).collect();
     assert_eq!(rows, named);
 }
