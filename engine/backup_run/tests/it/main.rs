@@ -11,6 +11,7 @@ mod leaving_out;
 mod on_simulated_host;
 mod quiet;
 mod repository_in_folder;
+mod restored_memory;
 mod restored_over_wsman;
 mod restored_properties;
 mod restored_to_cluster;

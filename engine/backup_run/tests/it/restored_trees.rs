@@ -1,5 +1,5 @@
-//! VMs with checkpoints and with memory: backed up through the writer of one simulated host, and
-//! restored to it or to another one.
+//! VMs with checkpoints: backed up through the writer of one simulated host, and restored to it or
+//! to another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,11 +10,11 @@ use block_io::BlockDevice as _;
 use hyperv_host::{BackupMode, Identity, RestoreHost as _};
 use hyperv_sim::{Consistency, DiskSpec, PowerState, SnapshotKind, SnapshotSettings, Vm};
 use uuid::Uuid;
-use vm_restore::{Destination, HostRestoreRequest, RestoreKind, StartPolicy, plan_host_restore};
+use vm_restore::{Destination, HostRestoreRequest, RestoreKind};
 
 use crate::on_simulated_host::{CHUNK, DISK_BYTES, Stage, full_disk, spec};
 use crate::restored_properties::{another, properties};
-use crate::restored_to_host::{check_nothing_left, newest_point, request, restore, target};
+use crate::restored_to_host::{check_nothing_left, request, restore};
 
 /// A host with a VM of two disks and four checkpoints, which goes on from the third-newest:
 ///
@@ -122,7 +122,7 @@ fn write(stage: &Stage, vm: Uuid, number: u8) {
     }
 }
 
-fn read(stage: &Stage, path: &str) -> Vec<u8> {
+pub(crate) fn read(stage: &Stage, path: &str) -> Vec<u8> {
     let mut bytes = vec![0; DISK_BYTES];
     let image = stage.sim.open_image(path).unwrap();
     image.read_at(0, &mut bytes).unwrap();
@@ -151,7 +151,7 @@ fn shape(vm: &Vm) -> BTreeMap<String, String> {
     all.chain([now]).collect()
 }
 
-fn back_up(stage: &Stage, mode: BackupMode) -> backup_run::RunReport {
+pub(crate) fn back_up(stage: &Stage, mode: BackupMode) -> backup_run::RunReport {
     let mut options = BackupOptions::default();
     options.request.mode = mode;
     let vms = hyperv_host::HypervHost::inventory(&stage.host).unwrap().vms;
@@ -168,7 +168,7 @@ fn back_up(stage: &Stage, mode: BackupMode) -> backup_run::RunReport {
 
 /// The memory of a VM and of its checkpoints, by the file's name: what a restore brings back byte
 /// for byte.
-fn memory(stage: &Stage, vm: Uuid) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn memory(stage: &Stage, vm: Uuid) -> BTreeMap<String, Vec<u8>> {
     let vm = stage.sim.vm(vm).unwrap();
     let mut found = BTreeMap::new();
     let files = vm.snapshots.iter().filter(|own| own.has_memory);
@@ -325,98 +325,5 @@ fn flattened_a_tree_is_a_vm_of_one_file_for_each_disk() {
         check_nothing_left(&second);
         second.sim.start(vm).unwrap();
         check_next_backup(&tree, second, vm, BackupMode::Standard);
-    }
-}
-
-/// A VM that was saved when it was backed up.
-fn saved() -> (Stage, Uuid, Vec<u8>) {
-    let stage = Stage::new().with_vss();
-    let disk = full_disk(70);
-    let vm = stage.sim.add_vm(&spec("SQL01", &disk)).unwrap();
-    stage.sim.save(vm).unwrap();
-    back_up(&stage, BackupMode::AllCheckpoints);
-    (stage, vm, disk)
-}
-
-fn ids(stage: &Stage, vm: Uuid, to: &Stage, request: &HostRestoreRequest) -> Vec<String> {
-    let point = newest_point(stage, vm);
-    let plan = plan_host_restore(&stage.repository, &point, target(to), request).unwrap();
-    let ids = plan.findings.iter().map(|finding| finding.id.clone());
-    ids.collect()
-}
-
-#[test]
-fn a_saved_vm_resumes_on_its_own_host_where_that_is_asked_for() {
-    for keep_memory in [Some(true), Some(false), None] {
-        let (stage, vm, disk) = saved();
-        let was = memory(&stage, vm);
-        stage.sim.start(vm).unwrap();
-        stage.sim.write(vm, 0, 0, &[9; 512]).unwrap();
-        let request = HostRestoreRequest {
-            in_place: true,
-            stop_running: true,
-            start: StartPolicy::StayOff,
-            keep_memory,
-            ..request(&stage)
-        };
-        let found = ids(&stage, vm, &stage, &request);
-        assert!(!found.contains(&"POINT-MEMORY".to_owned()), "{found:?}");
-        restore(&stage, &stage, vm, &request).unwrap();
-        let is = stage.sim.vm(vm).unwrap();
-        if keep_memory == Some(true) {
-            assert_eq!(is.power, PowerState::Saved);
-            assert_eq!(was.len(), 1);
-            assert!(memory(&stage, vm) == was, "its memory differs");
-        } else {
-            assert_ne!(is.power, PowerState::Saved, "{keep_memory:?}");
-        }
-        assert!(read(&stage, &is.disks[0].path) == disk);
-        check_nothing_left(&stage);
-    }
-}
-
-#[test]
-fn memory_goes_to_another_host_only_where_that_is_asked_for_and_its_processor_is_looked_at() {
-    let other_maker = "AMD EPYC 7763 64-Core Processor";
-    for (keep_memory, processor, expected) in [
-        (None, None, None),
-        (Some(true), None, None),
-        (
-            Some(true),
-            Some("Intel(R) Xeon(R) E5-2680"),
-            Some("POINT-PROCESSOR"),
-        ),
-        (Some(true), Some(other_maker), Some("POINT-PROCESSOR")),
-    ] {
-        let (stage, vm, disk) = saved();
-        let second = another();
-        if let Some(processor) = processor {
-            let change = |own: &mut hyperv_sim::Behavior| processor.clone_into(&mut own.processor);
-            second.sim.change_behavior(change).unwrap();
-        }
-        let request = HostRestoreRequest {
-            keep_memory,
-            ..request(&second)
-        };
-        let found = ids(&stage, vm, &second, &request);
-        let mut of_memory = found.iter().map(String::as_str);
-        let of_memory = of_memory.find(|id| ["POINT-MEMORY", "POINT-PROCESSOR"].contains(id));
-        assert_eq!(of_memory, expected, "{processor:?}: {found:?}");
-        if processor == Some(other_maker) {
-            let point = newest_point(&stage, vm);
-            let plan = plan_host_restore(&stage.repository, &point, target(&second), &request);
-            assert_eq!(plan.unwrap().block().unwrap().id, "POINT-PROCESSOR");
-            continue;
-        }
-        restore(&stage, &second, vm, &request).unwrap();
-        let is = second.sim.vm(vm).unwrap();
-        if keep_memory == Some(true) {
-            assert_eq!(is.power, PowerState::Saved);
-            assert!(memory(&second, vm) == memory(&stage, vm), "it differs");
-        } else {
-            assert_eq!(is.power, PowerState::Off);
-        }
-        assert!(read(&second, &is.disks[0].path) == disk);
-        second.sim.start(vm).unwrap();
     }
 }

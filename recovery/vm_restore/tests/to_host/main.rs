@@ -4,6 +4,7 @@
 
 mod checkpoints;
 mod faults;
+mod finding_cases;
 mod findings;
 mod host_double;
 mod in_place;
