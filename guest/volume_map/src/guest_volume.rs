@@ -63,7 +63,12 @@ pub struct GuestVolume {
     pub device: Option<Arc<dyn BlockDevice>>,
     /// Why its files cannot be had.
     pub obstacle: Option<Obstacle>,
+    /// What it is encrypted with, where it was opened; then all the rest is said of what is in it.
+    pub encryption: Option<Content>,
 }
+
+/// Opens an encrypted volume, whose `device` is what is encrypted. `None` where nobody has a key.
+pub type Open<'a> = dyn FnMut(&GuestVolume) -> Option<Arc<dyn BlockDevice>> + 'a;
 
 /// Where a volume comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,6 +187,7 @@ impl fmt::Debug for GuestVolume {
             .field("used_by", &self.used_by)
             .field("device", &self.device.is_some())
             .field("obstacle", &self.obstacle)
+            .field("encryption", &self.encryption)
             .finish()
     }
 }

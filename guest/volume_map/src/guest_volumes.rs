@@ -5,7 +5,7 @@ use std::sync::Arc;
 use block_io::{BlockDevice, DiskError};
 
 use crate::composed::device_part;
-use crate::guest_volume::{GuestDisk, GuestVolume, GuestVolumes, Origin, WindowsId};
+use crate::guest_volume::{GuestDisk, GuestVolume, GuestVolumes, Open, Origin, WindowsId};
 use crate::partition_table::{Listed, PartitionTable};
 use crate::reader::Reader;
 use crate::search::{Made, Search};
@@ -19,7 +19,16 @@ const NESTING_MAX: usize = 4;
 ///
 /// The order of the disks is the caller's; the names of partitions go by it.
 pub fn guest_volumes(disks: &[Arc<dyn BlockDevice>]) -> GuestVolumes {
-    let mut search = Search::default();
+    guest_volumes_opened(disks, &mut |_| None)
+}
+
+/// Finds all volumes of a VM, also those inside encrypted volumes that `open` opens: a volume keeps
+/// its name, and what is made of it (a volume group, an array) is found as if it were not encrypted.
+pub fn guest_volumes_opened<'a>(
+    disks: &[Arc<dyn BlockDevice>],
+    open: &'a mut Open<'a>,
+) -> GuestVolumes {
+    let mut search = Search::new(open);
     let disks = disks.iter().enumerate();
     let disks = disks
         .map(|(number, disk)| add_disk(&mut search, number, disk))
@@ -42,7 +51,7 @@ pub fn guest_volumes(disks: &[Arc<dyn BlockDevice>]) -> GuestVolumes {
     }
 }
 
-fn add_disk(search: &mut Search, number: usize, disk: &Arc<dyn BlockDevice>) -> GuestDisk {
+fn add_disk(search: &mut Search<'_>, number: usize, disk: &Arc<dyn BlockDevice>) -> GuestDisk {
     let mut about = GuestDisk {
         scheme: Scheme::Unknown,
         size_bytes: disk.size_bytes(),
@@ -58,7 +67,7 @@ fn add_disk(search: &mut Search, number: usize, disk: &Arc<dyn BlockDevice>) -> 
 }
 
 fn look_at_disk(
-    search: &mut Search,
+    search: &mut Search<'_>,
     number: usize,
     disk: &Arc<dyn BlockDevice>,
     about: &mut GuestDisk,
@@ -98,7 +107,7 @@ fn look_at_disk(
 }
 
 fn add_partition(
-    search: &mut Search,
+    search: &mut Search<'_>,
     made: Made,
     listed: &Listed,
     table: &PartitionTable,
@@ -138,7 +147,7 @@ fn add_partition(
 }
 
 /// Divides arrays and logical volumes that hold a partition table: those from `first` on.
-fn divide(search: &mut Search, first: usize) {
+fn divide(search: &mut Search<'_>, first: usize) {
     for (volume, device) in search.undivided(first) {
         let Ok(table) = PartitionTable::read(&Reader::new(&device)) else {
             continue;

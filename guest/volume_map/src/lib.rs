@@ -69,7 +69,7 @@ mod superblock;
 mod volume_map;
 
 pub use content::Content;
-pub use guest_volume::{GuestDisk, GuestVolume, GuestVolumes, Origin, WindowsId};
-pub use guest_volumes::guest_volumes;
+pub use guest_volume::{GuestDisk, GuestVolume, GuestVolumes, Open, Origin, WindowsId};
+pub use guest_volumes::{guest_volumes, guest_volumes_opened};
 pub use obstacle::{Obstacle, ObstacleKind};
 pub use volume_map::{PARTITIONS_MAX, Partition, READS_MAX, Role, Scheme, VolumeMap, volume_map};

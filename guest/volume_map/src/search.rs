@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use block_io::BlockDevice;
 
-use crate::guest_volume::{GuestVolume, Origin, WindowsId};
+use crate::guest_volume::{GuestVolume, Open, Origin, WindowsId};
 use crate::ldm::LdmDisk;
 use crate::lvm::PhysicalVolume;
 use crate::md::Superblock;
 use crate::partition_table::PartitionTable;
 use crate::reader::Reader;
-use crate::{Content, Obstacle, Role, ldm, lvm, md, signature, superblock};
+use crate::{Content, Obstacle, ObstacleKind, Role, ldm, lvm, md, signature, superblock};
 
 /// Most volumes of a VM.
 const VOLUMES_MAX: usize = 1024;
 
 /// Volumes, and what they may be parts of.
-#[derive(Default)]
-pub(crate) struct Search {
+pub(crate) struct Search<'a> {
+    open: &'a mut Open<'a>,
     found: Vec<Found>,
     names: BTreeSet<String>,
     numbers: u32,
@@ -64,7 +64,17 @@ impl Made {
     }
 }
 
-impl Search {
+impl<'a> Search<'a> {
+    pub(crate) fn new(open: &'a mut Open<'a>) -> Self {
+        Self {
+            open,
+            found: Vec::new(),
+            names: BTreeSet::new(),
+            numbers: 0,
+            ldm_disks: Vec::new(),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.found.len()
     }
@@ -94,9 +104,33 @@ impl Search {
             found.volume.obstacle = Some(error.into());
         }
         found.volume.device = Some(Arc::clone(device));
+        self.open(&mut found);
         let is_known = found.volume.content != Content::Unknown;
         self.push(found);
         is_known
+    }
+
+    /// Has an encrypted volume opened, if somebody can, and looks into it anew.
+    fn open(&mut self, found: &mut Found) {
+        let volume = &found.volume;
+        let obstacle = volume.obstacle.as_ref().map(|obstacle| obstacle.kind);
+        if obstacle != Some(ObstacleKind::Encrypted) {
+            return;
+        }
+        let Some(clear) = (self.open)(volume) else {
+            return;
+        };
+        let volume = &mut found.volume;
+        volume.encryption = Some(volume.content);
+        volume.content = Content::Unknown;
+        volume.label.clear();
+        volume.uuid.clear();
+        volume.size_bytes = clear.size_bytes();
+        volume.obstacle = None;
+        if let Err(error) = look_into(found, &clear) {
+            found.volume.obstacle = Some(error.into());
+        }
+        found.volume.device = Some(clear);
     }
 
     /// Adds a volume whose bytes cannot be had.
@@ -173,6 +207,7 @@ impl Search {
                 used_by: Vec::new(),
                 device: None,
                 obstacle: None,
+                encryption: None,
             },
             md: None,
             physical: None,

@@ -9,17 +9,23 @@
 //!   make_guests.sh ──► bios.raw, uefi.raw ──► backup ──► restore ──► boot ──► GuestReport
 //! ```
 //!
+//! `make_arrays.sh` starts another one, which makes arrays, volume groups and encrypted volumes on raw
+//! disks and says what it reads of each: that is [`LinuxArrays`].
+//!
 //! Needs a Debian, its packages (see [`PROGRAMS`]) and, once, its archive. Everything here is for
 //! tests: where something is missing the test is skipped, visibly.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "all of it is for tests, which it fails")]
 
+mod linux_arrays;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use disk_model::independent_tools::{have_tool, skip};
+pub use linux_arrays::{LUKS_PASSWORD, LinuxArrays};
 
 /// The programs that it takes, and how each is asked whether it is there.
 pub const PROGRAMS: [(&str, &str); 11] = [
@@ -95,7 +101,7 @@ impl Guests {
 
 /// Returns the package of Debian's kernel for clouds, which starts faster than the one for all
 /// machines, from the cache or from Debian's archive.
-pub fn kernel_package(cache: &Path) -> Option<PathBuf> {
+fn kernel_package(cache: &Path) -> Option<PathBuf> {
     let in_cache = || {
         let entries = fs::read_dir(cache).ok()?;
         let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));

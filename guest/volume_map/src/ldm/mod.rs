@@ -60,7 +60,7 @@ pub(crate) fn ldm_disk(
 }
 
 /// Puts together the volumes of all disk groups.
-pub(crate) fn assemble(search: &mut Search) {
+pub(crate) fn assemble(search: &mut Search<'_>) {
     let mut groups: BTreeMap<Uuid, (Option<Database>, Vec<Present>)> = BTreeMap::new();
     let mut used = Vec::new();
     for disk in search.ldm_disks() {
@@ -90,7 +90,7 @@ pub(crate) fn assemble(search: &mut Search) {
 }
 
 /// The partitions of a dynamic disk are the group's, not volumes.
-fn mark_partitions(search: &mut Search, used: &[(usize, String)]) {
+fn mark_partitions(search: &mut Search<'_>, used: &[(usize, String)]) {
     for found in search.found_mut() {
         let volume = &mut found.volume;
         let Origin::Partition { disk, .. } = volume.origin else {
@@ -113,7 +113,7 @@ fn mark_partitions(search: &mut Search, used: &[(usize, String)]) {
     }
 }
 
-fn add_volumes(search: &mut Search, database: &Database, present: &[Present]) {
+fn add_volumes(search: &mut Search<'_>, database: &Database, present: &[Present]) {
     let group = disk_group::DiskGroup::new(database, present);
     for volume in database.volumes() {
         let (layout, device) = group.device(volume);

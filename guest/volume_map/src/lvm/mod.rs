@@ -32,7 +32,7 @@ use volume_group::VolumeGroup;
 type Physical = BTreeMap<String, Arc<dyn BlockDevice>>;
 
 /// Puts together all logical volumes of physical ones that nobody has asked for yet.
-pub(crate) fn assemble(search: &mut Search) {
+pub(crate) fn assemble(search: &mut Search<'_>) {
     let mut groups: BTreeMap<String, VolumeGroup> = BTreeMap::new();
     let mut physical = Physical::new();
     let mut names = BTreeMap::new();
@@ -73,7 +73,7 @@ pub(crate) fn assemble(search: &mut Search) {
     }
 }
 
-fn add_volumes(search: &mut Search, group: &VolumeGroup, physical: &Physical) {
+fn add_volumes(search: &mut Search<'_>, group: &VolumeGroup, physical: &Physical) {
     let mapper = Mapper::new(group, physical);
     let volumes = group.volumes.iter();
     for (key, volume) in volumes.filter(|(_, volume)| volume.is_visible) {

@@ -61,7 +61,7 @@ pub(crate) fn is_whole_disk(
 }
 
 /// Puts together all arrays of members that nobody has asked for yet.
-pub(crate) fn assemble(search: &mut Search) {
+pub(crate) fn assemble(search: &mut Search<'_>) {
     // In the order of their first members.
     let mut arrays: Vec<Vec<Member>> = Vec::new();
     for found in search.found_mut() {
@@ -91,7 +91,7 @@ pub(crate) fn assemble(search: &mut Search) {
     }
 }
 
-fn add_array(search: &mut Search, members: Vec<Member>) {
+fn add_array(search: &mut Search<'_>, members: Vec<Member>) {
     let Some(newest) = array::newest(&members) else {
         return;
     };

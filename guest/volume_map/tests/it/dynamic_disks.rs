@@ -68,7 +68,11 @@ fn check(all: &GuestVolumes, rows: &[Row], folder: &Path) {
         else {
             panic!("{volume:?}")
         };
-        assert_eq!((found, drive_hint.as_str()), (layout, *letter), "{name}");
+        assert_eq!(
+            (found.as_str(), drive_hint.as_str()),
+            (*layout, *letter),
+            "{name}"
+        );
         assert_eq!(volume.size_bytes, sectors * 512, "{name}");
         assert_eq!(
             volume.windows_id,

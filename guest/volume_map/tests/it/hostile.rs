@@ -90,9 +90,9 @@ proptest! {
 
     #[test]
     fn changed_arrays_and_groups_end(changes in changes(), kind in 0..6_usize) {
-        let Some(folder) = linux_arrays::made() else { return Ok(()) };
+        let Some(made) = linux_arrays::made() else { return Ok(()) };
         let letters = ['a'..='b', 'c'..='e', 'k'..='m', 'n'..='o', 'u'..='w', 'x'..='y'];
-        let disks = linux_arrays::disks(folder, letters[kind].clone());
+        let disks = linux_arrays::disks(made, letters[kind].clone());
         let places: Vec<Vec<u64>> = disks.iter().map(|disk| places(disk)).collect();
         let read = look(changed(&disks, &places, &changes));
         prop_assert!(read < 64 << 20, "{}", read);

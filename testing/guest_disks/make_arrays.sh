@@ -1,6 +1,6 @@
 #!/bin/sh
-# Has a Linux kernel make arrays and volume groups, fill them, and say what it reads of them:
-# make_arrays.sh FOLDER KERNEL.deb
+# Has a Linux kernel make arrays, volume groups and encrypted volumes, fill them, and say what it reads
+# of them: make_arrays.sh FOLDER KERNEL.deb PASSWORD
 #
 #   FOLDER/disk-a.raw …   the disks, as they are when the machine is switched off
 #   FOLDER/said           "ORACLE name bytes sha256" for each volume, then ORACLE-DONE
@@ -9,6 +9,7 @@
 set -eu
 cd "$1"
 package=$2
+password=$3
 mkdir kernel initramfs initramfs/bin initramfs/sbin initramfs/modules
 dpkg-deb --fsys-tarfile "$package" | tar -x -C kernel --wildcards ./boot/vmlinuz-* \
     '*/drivers/md/*' '*/drivers/block/*' '*/drivers/virtio/*' '*/crypto/*' '*/lib/*'
@@ -16,13 +17,16 @@ for module in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev vir
     libcrc32c crc32c_generic raid6_pq xor async_xor async_tx async_raid6_recov async_pq async_memcpy \
     md-mod raid0 raid1 raid10 linear raid456 \
     dm-mod dm-log dm-region-hash dm-mirror dm-raid dm-bufio dm-persistent-data dm-bio-prison \
-    dm-thin-pool dm-snapshot; do
+    dm-thin-pool dm-snapshot dm-crypt ecb xts; do
     find kernel -name "$module.ko" -exec cp {} initramfs/modules/ \;
 done
 cp /bin/busybox initramfs/bin/
-programs='/sbin/mdadm /sbin/lvm /sbin/sfdisk'
+programs='/sbin/mdadm /sbin/lvm /sbin/sfdisk /sbin/cryptsetup'
+printf %s "$password" >initramfs/key
 cp -L $programs initramfs/sbin/
-ldd $programs | awk '/=>/ { print $3 } /ld-linux/ { print $1 }' | sort -u | while read -r library; do
+# Argon2 ends its threads through libgcc, which no program names.
+libgcc=$(ldconfig -p | awk '/libgcc_s.so.1.*x86-64/ { print $NF; exit }')
+{ echo "$libgcc" && ldd $programs | awk '/=>/ { print $3 } /ld-linux/ { print $1 }'; } | sort -u | while read -r library; do
     mkdir -p "initramfs$(dirname "$library")"
     cp -L "$library" "initramfs$library"
 done
@@ -41,7 +45,7 @@ for round in 1 2 3 4 5 6; do
     for module in /modules/*; do insmod "$module" 2>/dev/null && rm "$module"; done
 done
 tries=0
-while [ ! -e /dev/vdy ] && [ $tries -lt 300 ]; do
+while [ ! -e /dev/vdaa ] && [ $tries -lt 300 ]; do
     tries=$((tries + 1))
     sleep 0.1
 done
@@ -109,6 +113,21 @@ lvm vgcreate -q -s 1m inner /dev/md18p2
 new -l 100%FREE -n lv inner
 fill /dev/inner/lv
 said inner-lv /dev/inner/lv
+
+# Encrypted, with sectors of both sizes; a group in one of them.
+number=0
+for disk in z aa; do
+    cryptsetup open --disable-locks --key-file /key /dev/vd$disk clear$number || echo "FAILED $disk"
+    number=$((number + 1))
+done
+fill /dev/mapper/clear0
+said luks-z /dev/mapper/clear0
+lvm pvcreate -q /dev/mapper/clear1
+lvm vgcreate -q -s 1m secret /dev/mapper/clear1
+new -l 100%FREE -n lv secret
+fill /dev/secret/lv
+said secret-lv /dev/secret/lv
+said luks-aa /dev/mapper/clear1
 sync
 echo ORACLE-DONE
 poweroff -f
@@ -117,7 +136,7 @@ chmod +x initramfs/init
 (cd initramfs && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >initrd
 
 set --
-for disk in a:6 b:6 c:4 d:6 e:8 f:4 g:6 h:8 i:4 j:6 k:5 l:5 m:5 n:5 o:5 p:4 q:4 r:4 s:4 t:4 u:24 v:24 w:24 x:14 y:14; do
+for disk in a:6 b:6 c:4 d:6 e:8 f:4 g:6 h:8 i:4 j:6 k:5 l:5 m:5 n:5 o:5 p:4 q:4 r:4 s:4 t:4 u:24 v:24 w:24 x:14 y:14 z:20 aa:24; do
     name=${disk%:*}
     truncate -s "${disk#*:}M" "disk-$name.raw"
     set -- "$@" -drive "file=disk-$name.raw,format=raw,if=none,id=$name,cache=unsafe" -device "virtio-blk-pci,drive=$name"
@@ -126,6 +145,10 @@ done
 for name in n o; do
     printf 'label: dos\nstart=1MiB, type=fd\n' | sfdisk -q "disk-$name.raw"
 done
+luks() { cryptsetup luksFormat --batch-mode --type luks2 --key-file initramfs/key "$@"; }
+luks --sector-size 512 --pbkdf argon2id --pbkdf-memory 64 --pbkdf-parallel 2 --pbkdf-force-iterations 4 disk-z.raw
+luks --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --sector-size 4096 disk-aa.raw
+
 timeout 540 qemu-system-x86_64 -accel tcg,tb-size=256 -cpu max -M pc -m 512 -nodefaults -display none \
     -no-reboot -serial stdio -net none -kernel kernel/boot/vmlinuz-* -initrd initrd \
     -append "console=ttyS0 panic=-1 quiet" "$@" </dev/null >console
