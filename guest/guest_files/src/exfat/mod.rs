@@ -12,10 +12,11 @@
 
 mod boot_sector;
 mod entry_set;
+mod large_letters;
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use block_io::BlockDevice;
 use ntfs_format::UpCase;
@@ -44,6 +45,7 @@ pub(crate) struct ExFat {
     boot: BootSector,
     about: About,
     upcase: Option<Stored>,
+    large_letters: OnceLock<UpCase>,
 }
 
 /// A folder's clusters.
@@ -78,6 +80,7 @@ impl ExFat {
             volume,
             boot,
             upcase: None,
+            large_letters: OnceLock::new(),
         };
         files.look_at_root(options)?;
         Ok(files)
@@ -280,39 +283,6 @@ impl ExFat {
             }
         }
         EntrySet::parse(&entries)
-    }
-
-    /// Returns the table of large letters, which is stored without what is as it is.
-    fn upcase(&self) -> Result<UpCase, FileError> {
-        let stored = self
-            .upcase
-            .ok_or_else(|| corrupt("there is no table of large letters"))?;
-        if stored.len_bytes > UpCase::BYTES {
-            return Err(corrupt("the table of large letters is longer than any"));
-        }
-        let mut bytes = vec![0; usize::try_from(stored.len_bytes).unwrap_or(0)];
-        self.file(&stored, stored.len_bytes)?
-            .read_at(0, &mut bytes)?;
-        let mut table: Vec<u16> = Vec::new();
-        let mut units = utf16_units(&bytes);
-        while let Some(unit) = units.next() {
-            let at = table.len();
-            match (unit, u16::try_from(at)) {
-                (_, Err(_)) => {
-                    return Err(corrupt("the table of large letters is longer than any"));
-                }
-                (0xFFFF, Ok(first)) => {
-                    let count = units.next().unwrap_or(0);
-                    let last = first.saturating_add(count.saturating_sub(1));
-                    if count > 0 {
-                        table.extend(first..=last);
-                    }
-                }
-                (unit, Ok(_)) => table.push(unit),
-            }
-        }
-        let bytes: Vec<u8> = table.into_iter().flat_map(u16::to_le_bytes).collect();
-        Ok(UpCase::parse(&bytes)?)
     }
 }
 

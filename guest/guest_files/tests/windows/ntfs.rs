@@ -220,3 +220,41 @@ fn compressed_files_are_read() {
         assert!(stored > 0 && stored < file.size_bytes() / 2, "{stored}");
     }
 }
+
+#[test]
+fn names_that_differ_in_case_alone_are_told_apart_where_both_are_there() {
+    let image = Image::new(48 * MIB);
+    let made = image.run("mkntfs", &["-F", "-Q", "-q", "IMAGE"]);
+    let Some(mounted) = made.and_then(|_| Mounted::new(&image, "ntfs-3g", WRITABLE)) else {
+        return;
+    };
+    // So many that the index has two levels below its root.
+    for number in 0..4000 {
+        fs::write(
+            mounted
+                .path
+                .join(format!("Some long name of a file {number:05}")),
+            "",
+        )
+        .unwrap();
+    }
+    for name in ["Straße", "STRAßE", "straße", "other"] {
+        fs::write(mounted.path.join(name), name).unwrap();
+    }
+    drop(mounted);
+    let files = image.open(Content::Ntfs);
+    let read = |name: &str| {
+        let id = crate::walk::find(&*files, name)?;
+        let bytes = crate::walk::all(&*files.open(id, None).unwrap()).unwrap();
+        Some(String::from_utf8(bytes).unwrap())
+    };
+    for name in ["Straße", "STRAßE", "straße"] {
+        assert_eq!(read(name).as_deref(), Some(name));
+    }
+    assert!(read("STRAßE".to_lowercase().as_str()).is_some());
+    assert!(read("sTrAßE").is_some_and(|name| name.to_lowercase() == "straße"));
+    assert_eq!(read("OTHER").as_deref(), Some("other"));
+    assert_eq!(read("Strasse"), None);
+    let ours = compare(&image);
+    assert_eq!(ours.len(), 4004);
+}
