@@ -2,11 +2,10 @@
 
 use std::sync::PoisonError;
 
-use hyperv_host::{Finding, HostError, HostErrorKind, NewVmOrder, RestoredVm, StepObserver};
+use hyperv_host::{HostError, HostErrorKind, NewVmOrder, RestoredVm, StepObserver};
 use uuid::Uuid;
 use wmi::{CimType, EmbeddedInstance, MethodError, Value};
 
-use super::adapters::{Wiring, set_adapters};
 use super::attach::{Attaching, attach};
 use super::changed_settings::modify_system;
 use super::entry::{Begun, begin_entry, change, vm_names};
@@ -14,11 +13,11 @@ use super::findings;
 use super::hardware::set_hardware;
 use super::planned_vm::{PlannedSettings, active_settings};
 use super::settle::{give_up, take_up, taken_up};
+use super::work::Work;
 use crate::WmiHost;
 use crate::backup::checkpoint::marked_name;
 use crate::backup::link::{Link, MANAGEMENT_SERVICE};
 use crate::backup::refusal::{is_answer, method_failure};
-use crate::backup::stop_if_cancelled;
 use crate::host_failure::host_failure;
 use crate::journal::{OpenEntry, RestoreEntry};
 
@@ -48,17 +47,14 @@ pub(crate) fn create(
     };
     let mut entry = begin_entry(host, &link, &computer, begun)?;
     let mut making = Making {
-        link: &link,
+        work: Work::new(&link, &computer, observer),
         order,
-        observer,
-        computer: &computer,
-        findings: Vec::new(),
     };
     let made = making.ask(&mut entry);
     drop(gate);
     match made.and_then(|id| making.finish(id)) {
         Ok(mut vm) => {
-            vm.findings = making.findings;
+            vm.findings = making.work.findings;
             vm.findings.extend(findings::close(entry));
             Ok(vm)
         }
@@ -67,19 +63,16 @@ pub(crate) fn create(
 }
 
 struct Making<'a> {
-    link: &'a Link,
+    work: Work<'a>,
     order: &'a NewVmOrder,
-    observer: &'a dyn StepObserver,
-    computer: &'a str,
-    findings: Vec<Finding>,
 }
 
 impl Making<'_> {
     /// Has the VM made, with a name that nobody else gives.
     fn ask(&self, entry: &mut OpenEntry) -> Result<Uuid, HostError> {
         const DOING: &str = "making the VM";
-        let link = self.link;
-        self.step("making the VM")?;
+        let link = self.work.link;
+        self.work.step("making the VM")?;
         let now = link.clock.now();
         change(entry, |own| own.asked = Some(now))?;
         let name = marked_name(&self.order.run);
@@ -143,14 +136,14 @@ impl Making<'_> {
     }
 
     fn finish(&mut self, id: Uuid) -> Result<RestoredVm, HostError> {
-        let (link, order) = (self.link, self.order);
+        let (link, order) = (self.work.link, self.order);
         let active = self.active(id)?;
-        self.step("setting processors and memory")?;
+        self.work.step("setting processors and memory")?;
         set_hardware(link, &active.path, &order.configuration)?;
-        self.step("attaching the disks")?;
+        self.work.step("attaching the disks")?;
         let attaching = Attaching {
             link,
-            computer: self.computer,
+            computer: self.work.computer,
             settings: &active.path,
         };
         let mut disks: Vec<_> = order.disks.iter().collect();
@@ -158,15 +151,8 @@ impl Making<'_> {
         for disk in disks.into_iter().filter(|disk| disk.checkpoint.is_none()) {
             attach(&attaching, Some(disk.slot), &disk.path)?;
         }
-        self.step("connecting the network adapters")?;
-        let wiring = Wiring {
-            link,
-            computer: self.computer,
-            settings: &active.path,
-        };
-        self.findings
-            .extend(set_adapters(&wiring, &order.adapters)?);
-        self.step("giving the VM its name")?;
+        self.work.connect(&active.path, &order.adapters)?;
+        self.work.step("giving the VM its name")?;
         let name = (
             "ElementName",
             CimType::String,
@@ -185,24 +171,20 @@ impl Making<'_> {
 
     fn active(&self, id: Uuid) -> Result<PlannedSettings, HostError> {
         let active = self
+            .work
             .link
-            .look_for(|left| match active_settings(self.link, id) {
+            .look_for(|left| match active_settings(self.work.link, id) {
                 Err(error) if error.kind() == wmi::WmiErrorKind::NotFound && left > 0 => Ok(None),
                 other => other.map(Some),
             });
         let active = active
-            .map_err(|error| host_failure(self.link.host(), "reading the VM's settings", error))?;
+            .map_err(|error| host_failure(self.work.link.host(), "reading the VM's settings", error))?;
         active.ok_or_else(|| {
             HostError::new(
                 HostErrorKind::Refused,
                 "the host shows no settings of the VM",
             )
         })
-    }
-
-    fn step(&self, text: &str) -> Result<(), HostError> {
-        self.observer.step(text);
-        stop_if_cancelled(self.observer)
     }
 }
 

@@ -22,13 +22,9 @@ pub(super) fn set_vlan(
 ) -> Result<(), MethodError> {
     let failed = |source| unasked("AddFeatureSettings", source);
     let now = feature_of(link, connection).map_err(failed)?;
-    let is_so = |own: &Instance| {
-        let mode: u32 = own.number("OperationMode").unwrap_or(ACCESS);
-        mode == ACCESS && own.number("AccessVlanId") == vlan
-    };
     match (now, vlan) {
         (None, None) => Ok(()),
-        (Some(own), Some(_)) if is_so(&own) => Ok(()),
+        (Some(own), vlan) if is_left(&own, vlan) => Ok(()),
         (Some(own), Some(vlan)) => {
             let id = own.text("InstanceID").unwrap_or_default();
             let text = feature(vlan).with("InstanceID", CimType::String, id);
@@ -57,6 +53,18 @@ pub(super) fn set_vlan(
     }
 }
 
+/// Says whether a port's feature is left as it is: it says what is wanted, or it is of a trunk or a
+/// private VLAN, and one VLAN is not asked for. A typed configuration knows nothing of these, so
+/// that it tells no VLAN is no word against them.
+fn is_left(own: &Instance, vlan: Option<u16>) -> bool {
+    let mode: u32 = own.number("OperationMode").unwrap_or(ACCESS);
+    match (mode == ACCESS, vlan) {
+        (true, Some(vlan)) => own.number("AccessVlanId") == Some(vlan),
+        (true, None) => false,
+        (false, vlan) => vlan.is_none(),
+    }
+}
+
 fn feature(vlan: u16) -> EmbeddedInstance {
     EmbeddedInstance::new(VLAN)
         .with("AccessVlanId", CimType::Uint16, vlan)
@@ -71,5 +79,26 @@ fn feature_of(link: &Link, connection: &Instance) -> Result<Option<Instance>, Wm
     match found {
         Err(error) if error.kind() == WmiErrorKind::NoClass => Ok(None),
         other => Ok(other?.into_iter().next()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_is_left_as_it_is_unless_one_vlan_is_asked_for() {
+        let port = |mode: u32, vlan: u16| {
+            Instance::new(VLAN)
+                .with("OperationMode", mode)
+                .with("AccessVlanId", vlan)
+        };
+        let access = port(ACCESS, 7);
+        assert!(is_left(&access, Some(7)));
+        assert!(!is_left(&access, Some(8)));
+        assert!(!is_left(&access, None));
+        let trunk = port(2, 0);
+        assert!(is_left(&trunk, None));
+        assert!(!is_left(&trunk, Some(7)));
     }
 }

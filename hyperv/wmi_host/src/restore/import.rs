@@ -2,13 +2,10 @@
 
 use std::sync::PoisonError;
 
-use hyperv_host::{
-    Finding, HostError, HostErrorKind, Identity, ImportOrder, RestoredVm, StepObserver,
-};
+use hyperv_host::{HostError, HostErrorKind, Identity, ImportOrder, RestoredVm, StepObserver};
 use uuid::Uuid;
 use wmi::{CimType, MethodError, Value, WmiError};
 
-use super::adapters::{Wiring, set_adapters};
 use super::checkpoint_disks::CheckpointDisks;
 use super::checkpoints::settle_checkpoints;
 use super::definition::Definition;
@@ -19,11 +16,11 @@ use super::planned_vm::{
 };
 use super::realize::{realize, validate, without_memory};
 use super::settle::{give_up, take_up, taken_up};
+use super::work::Work;
 use super::{changed_settings::modify_system, findings};
 use crate::WmiHost;
 use crate::backup::link::{Link, MANAGEMENT_SERVICE};
 use crate::backup::refusal::{is_answer, method_failure};
-use crate::backup::stop_if_cancelled;
 use crate::host_failure::host_failure;
 use crate::journal::{OpenEntry, RestoreEntry};
 use crate::residue::Found;
@@ -62,18 +59,15 @@ pub(crate) fn import(
     let mut entry = begin_entry(host, &link, &computer, begun)?;
     let mut importing = Importing {
         host,
-        link: &link,
+        work: Work::new(&link, &computer, observer),
         order,
-        observer,
-        computer: &computer,
-        findings: Vec::new(),
     };
     let planned = importing.ask(&mut entry);
     drop(gate);
     let made = planned.and_then(|planned| importing.finish(&planned, &mut entry));
     match made {
         Ok(mut vm) => {
-            vm.findings = importing.findings;
+            vm.findings = importing.work.findings;
             vm.findings.extend(findings::close(entry));
             Ok(vm)
         }
@@ -98,20 +92,16 @@ fn refuse_a_second(link: &Link, id: Uuid) -> Result<(), HostError> {
 
 struct Importing<'a> {
     host: &'a WmiHost,
-    link: &'a Link,
+    work: Work<'a>,
     order: &'a ImportOrder,
-    observer: &'a dyn StepObserver,
-    computer: &'a str,
-    findings: Vec<Finding>,
 }
 
 impl Importing<'_> {
     /// Has the planned VM made, and finds it.
     fn ask(&self, entry: &mut OpenEntry) -> Result<PlannedVm, HostError> {
         const DOING: &str = "reading the VM's definition";
-        self.observer.step("asking for a planned VM");
-        stop_if_cancelled(self.observer)?;
-        let link = self.link;
+        self.work.step("asking for a planned VM")?;
+        let link = self.work.link;
         let now = link.clock.now();
         change(entry, |own| own.asked = Some(now))?;
         let folder = self.order.checkpoint_folder.as_deref();
@@ -166,7 +156,7 @@ impl Importing<'_> {
     }
 
     fn found(&self, entry: &OpenEntry) -> Result<Option<PlannedVm>, WmiError> {
-        Ok(match find_planned(self.link, entry.entry())? {
+        Ok(match find_planned(self.work.link, entry.entry())? {
             Found::Ours(planned) => Some(planned),
             Found::Nothing | Found::Undecided(_) => None,
         })
@@ -178,28 +168,21 @@ impl Importing<'_> {
         planned: &PlannedVm,
         entry: &mut OpenEntry,
     ) -> Result<RestoredVm, HostError> {
-        let (link, order) = (self.link, self.order);
-        self.step("setting names and folders")?;
+        let (link, order) = (self.work.link, self.order);
+        self.work.step("setting names and folders")?;
         self.name_and_folders(planned)?;
-        self.step("looking at the checkpoints")?;
+        self.work.step("looking at the checkpoints")?;
         let missing = settle_checkpoints(link, planned, order.checkpoint_folder.as_deref())?;
-        self.findings.extend(missing);
-        self.step("setting the paths of the disks")?;
+        self.work.findings.extend(missing);
+        self.work.step("setting the paths of the disks")?;
         self.place(planned)?;
-        self.step("connecting the network adapters")?;
         let active = active_settings(link, planned.id);
         let active =
             active.map_err(|error| host_failure(link.host(), "reading the planned VM", error))?;
-        let wiring = Wiring {
-            link,
-            computer: self.computer,
-            settings: &active.path,
-        };
-        self.findings
-            .extend(set_adapters(&wiring, &order.adapters)?);
-        self.step("validating the planned VM")?;
-        self.findings.extend(validate(link, planned)?);
-        self.step("making the VM of it")?;
+        self.work.connect(&active.path, &order.adapters)?;
+        self.work.step("validating the planned VM")?;
+        self.work.findings.extend(validate(link, planned)?);
+        self.work.step("making the VM of it")?;
         change(entry, |own| own.realizing = true)?;
         let vm = realize(link, planned, order.keep_memory)?;
         Ok(RestoredVm {
@@ -209,14 +192,9 @@ impl Importing<'_> {
         })
     }
 
-    fn step(&self, text: &str) -> Result<(), HostError> {
-        self.observer.step(text);
-        stop_if_cancelled(self.observer)
-    }
-
     fn name_and_folders(&self, planned: &PlannedVm) -> Result<(), HostError> {
         const DOING: &str = "setting the VM's name and folders";
-        let (link, order) = (self.link, self.order);
+        let (link, order) = (self.work.link, self.order);
         let settings = active_settings(link, planned.id);
         let settings = settings.map_err(|error| host_failure(link.host(), DOING, error))?;
         let folder = || Value::from(order.configuration_folder.as_str());
@@ -239,7 +217,7 @@ impl Importing<'_> {
     /// Sets the paths of the VM's disks and of each checkpoint's.
     fn place(&mut self, planned: &PlannedVm) -> Result<(), HostError> {
         const DOING: &str = "reading the planned VM's disks";
-        let (link, order) = (self.link, self.order);
+        let (link, order) = (self.work.link, self.order);
         let all = settings_of(link, planned.id);
         let all = all.map_err(|error| host_failure(link.host(), DOING, error))?;
         let checkpoints = CheckpointDisks::read(self.host, order);
@@ -252,7 +230,7 @@ impl Importing<'_> {
             });
             placings.push(Placing {
                 link,
-                computer: self.computer,
+                computer: self.work.computer,
                 settings,
                 disks: disks.collect(),
             });
@@ -276,7 +254,7 @@ impl Importing<'_> {
             }
         }
         for placing in &placings {
-            self.findings.extend(place_disks(placing)?);
+            self.work.findings.extend(place_disks(placing)?);
         }
         Ok(())
     }

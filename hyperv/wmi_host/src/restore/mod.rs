@@ -44,6 +44,7 @@ mod switches;
 mod system;
 mod target;
 mod unregister;
+mod work;
 
 pub(crate) use definition::definition_id;
 pub(crate) use findings::role_not_updated;
