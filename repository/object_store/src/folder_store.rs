@@ -12,6 +12,7 @@ use crate::{
     TEMPORARY_FOLDER, TEMPORARY_LIFE, check_object_name, folder_space, temporary_name,
 };
 
+use exact_read::read_exact_at;
 use reserve::Reserve;
 use root_volume::{RootGone, volume_of};
 
@@ -390,27 +391,7 @@ impl<S: FolderSystem> ObjectStore for FolderStore<S> {
     }
 }
 
-#[cfg(unix)]
-fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buf, offset)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-    let mut rest = buf;
-    let mut offset = offset;
-    while !rest.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, rest, offset)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                rest = &mut rest[read..];
-                offset += read as u64;
-            }
-        }
-    }
-    Ok(())
-}
-
+mod exact_read;
 mod reserve;
 mod root_volume;
 #[cfg(test)]

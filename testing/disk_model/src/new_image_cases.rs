@@ -230,7 +230,7 @@ impl NewFormat {
     pub fn refuses_impossible_disks(&self) {
         for size_bytes in [0, 100, 513, self.max_size_bytes + 512] {
             let file = Arc::new(MemoryFile::new("new", Vec::new()));
-            let error = create(file, size_bytes).err().unwrap();
+            let error = (self.create)(file, size_bytes).err().unwrap();
             assert_eq!(error.kind(), DiskErrorKind::OutOfRange, "{size_bytes}");
         }
     }

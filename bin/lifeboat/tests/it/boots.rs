@@ -90,30 +90,28 @@ fn boots_by_script(sandbox: &Sandbox, name: &str, more: &[&str]) -> GuestReport 
     boot(&["sh", &script], &[("ACCEL", EMULATED)])
 }
 
+/// Starts QEMU alone with these devices.
+fn started(machine: &str, devices: &[&str]) -> GuestReport {
+    let program = [
+        "qemu-system-x86_64",
+        "-machine",
+        machine,
+        "-accel",
+        EMULATED,
+    ];
+    let bare = ["-cpu", "max", "-m", "512", "-nodefaults"];
+    boot(&[&program[..], &bare, devices].concat(), &[])
+}
+
 #[test]
 fn a_generation_1_vm_starts_from_its_restored_vhdx_and_under_libvirts_arguments() {
     let Some(guests) = guests() else { return };
     let sandbox = backed_up("Gen1", 1, &guests.bios);
     let vhdx = restored_vhdx(&sandbox, "Gen1");
     let drive = format!("if=none,id=disk,format=vhdx,file={}", vhdx.display());
-    let report = boot(
-        &[
-            "qemu-system-x86_64",
-            "-machine",
-            "pc",
-            "-accel",
-            EMULATED,
-            "-cpu",
-            "max",
-            "-m",
-            "512",
-            "-nodefaults",
-            "-drive",
-            &drive,
-            "-device",
-            "ide-hd,bus=ide.0,drive=disk",
-        ],
-        &[],
+    let report = started(
+        "pc",
+        &["-drive", &drive, "-device", "ide-hd,bus=ide.0,drive=disk"],
     );
     assert_eq!(report, GuestReport::whole("bios"));
     assert_eq!(
@@ -133,18 +131,9 @@ fn a_generation_2_vm_starts_from_its_restored_vhdx_and_under_libvirts_arguments(
     let code = format!("{flash},unit=0,readonly=on,file={OVMF_CODE}");
     let vars = format!("{flash},unit=1,file={}", vars.display());
     let drive = format!("if=none,id=disk,format=vhdx,file={}", vhdx.display());
-    let report = boot(
+    let report = started(
+        "q35",
         &[
-            "qemu-system-x86_64",
-            "-machine",
-            "q35",
-            "-accel",
-            EMULATED,
-            "-cpu",
-            "max",
-            "-m",
-            "512",
-            "-nodefaults",
             "-drive",
             &code,
             "-drive",
@@ -156,7 +145,6 @@ fn a_generation_2_vm_starts_from_its_restored_vhdx_and_under_libvirts_arguments(
             "-device",
             "scsi-hd,bus=scsi.0,drive=disk",
         ],
-        &[],
     );
     assert_eq!(report, GuestReport::whole("efi"));
     // The kernel has virtio's drivers, and none for SATA.

@@ -8,14 +8,19 @@ use crate::sandbox::{Sandbox, flat, json_lines, noise};
 
 const DISK_BYTES: usize = 8 << 20;
 
+/// Takes a command's words apart.
+pub(crate) fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
 /// Makes a simulated host with a name and GUIDs of its own.
-fn new_host(sandbox: &Sandbox, host: &str) {
+pub(crate) fn new_host(sandbox: &Sandbox, host: &str) {
     let (name, seed) = (format!("HV-{host}"), host.as_bytes()[0].to_string());
     sandbox.ok(&["sim", "new", host, "--name", &name, "--seed", &seed]);
 }
 
 /// Makes a VM on the simulated host `host`, whose disk is the returned bytes.
-fn vm(sandbox: &Sandbox, host: &str, name: &str) -> Vec<u8> {
+pub(crate) fn vm(sandbox: &Sandbox, host: &str, name: &str) -> Vec<u8> {
     if !sandbox.path(&format!("{host}/host.json")).exists() {
         new_host(sandbox, host);
     }
@@ -29,22 +34,22 @@ fn vm(sandbox: &Sandbox, host: &str, name: &str) -> Vec<u8> {
     bytes
 }
 
-fn back_up(sandbox: &Sandbox, host: &str, names: &[&str]) {
+pub(crate) fn back_up(sandbox: &Sandbox, host: &str, names: &[&str]) {
     let host = format!("sim:{host}");
     sandbox.ok(&[&["backup", "--host", &host][..], names].concat());
 }
 
-fn last(text: &str) -> Value {
+pub(crate) fn last(text: &str) -> Value {
     json_lines(text).pop().unwrap()
 }
 
 /// Returns what a simulated host says of itself.
-fn state(sandbox: &Sandbox, host: &str) -> Value {
+pub(crate) fn state(sandbox: &Sandbox, host: &str) -> Value {
     sandbox.ok(&["sim", "settle", host]);
     json_lines(&sandbox.ok(&["sim", "state", host, "--json"]))[0].clone()
 }
 
-fn vm_names(sandbox: &Sandbox, host: &str) -> Vec<String> {
+pub(crate) fn vm_names(sandbox: &Sandbox, host: &str) -> Vec<String> {
     let state = state(sandbox, host);
     let vms = state["vms"].as_array().unwrap().iter();
     let mut names: Vec<String> = vms
@@ -71,15 +76,9 @@ fn a_vm_of_one_host_runs_on_another() {
     let bytes = vm(&sandbox, "a", "SQL01");
     back_up(&sandbox, "a", &["SQL01"]);
     new_host(&sandbox, "b");
-    sandbox.ok(&[
-        "host",
-        "switches",
-        "--create-like",
-        "SQL01@latest",
-        "--host",
-        "sim:b",
-        "--yes",
-    ]);
+    sandbox.ok(&words(
+        "host switches --create-like SQL01@latest --host sim:b --yes",
+    ));
     let before = state(&sandbox, "b");
     let to_b = ["restore", "vm", "SQL01@latest", "--to", "sim:b"];
     let with = |args: &[&str]| sandbox.ok(&[&to_b[..], args].concat());
@@ -127,16 +126,8 @@ fn in_place_needs_the_name_and_writes_what_differs() {
     let sandbox = Sandbox::with_repository();
     let bytes = vm(&sandbox, "a", "SQL01");
     back_up(&sandbox, "a", &["SQL01"]);
-    sandbox.ok(&["sim", "write", "a", "SQL01", "--offset", "1MiB"]);
-    let back = [
-        "restore",
-        "vm",
-        "SQL01@latest",
-        "--to",
-        "sim:a",
-        "--in-place",
-        "--stop",
-    ];
+    sandbox.ok(&words("sim write a SQL01 --offset 1MiB"));
+    let back = words("restore vm SQL01@latest --to sim:a --in-place --stop");
     let before = state(&sandbox, "a");
     let text = sandbox.fails(2, &back);
     assert!(text.contains("--confirm \"SQL01\""), "{text}");
@@ -162,14 +153,7 @@ fn the_old_vm_can_stay() {
     let sandbox = Sandbox::with_repository();
     let bytes = vm(&sandbox, "a", "SQL01");
     back_up(&sandbox, "a", &["SQL01"]);
-    let args = [
-        "restore",
-        "vm",
-        "SQL01@latest",
-        "--to",
-        "sim:a",
-        "--in-place",
-    ];
+    let args = words("restore vm SQL01@latest --to sim:a --in-place");
     sandbox.ok(&[
         &args[..],
         &["--keep-old", "--stop", "--disconnect", "--new-mac"],
@@ -182,118 +166,12 @@ fn the_old_vm_can_stay() {
 }
 
 #[test]
-fn all_vms_come_back_to_an_empty_host() {
-    let sandbox = Sandbox::with_repository();
-    for name in ["DC01", "SQL01", "WEB01"] {
-        vm(&sandbox, "a", name);
-    }
-    back_up(&sandbox, "a", &["--all"]);
-    new_host(&sandbox, "b");
-    let all = [
-        "restore",
-        "all-latest",
-        "--to",
-        "sim:b",
-        "--path",
-        r"C:\VMs",
-    ];
-    let planned = last(&sandbox.ok(&[&all[..], &["-n", "--json"]].concat()));
-    assert_eq!(planned["restored"], 0, "{planned}");
-    assert_eq!(planned["items"].as_array().unwrap().len(), 3, "{planned}");
-    assert_eq!(vm_names(&sandbox, "b"), [""; 0]);
-
-    let done = last(&sandbox.ok(&[&all[..], &["--start", "--json"]].concat()));
-    assert_eq!(done["restored"], 3, "{done}");
-    // There is no switch External on it.
-    assert_eq!(done["outcome"], "warning", "{done}");
-    assert_eq!(vm_names(&sandbox, "b"), ["DC01", "SQL01", "WEB01"]);
-    let again = sandbox.ok(&all);
-    assert!(again.contains("3 there already, 0 not"), "{again}");
-}
-
-#[test]
-fn vms_of_several_hosts_come_back_only_where_that_is_asked_for() {
-    let sandbox = Sandbox::with_repository();
-    for (host, name) in [("a", "DC01"), ("a", "SQL01"), ("b", "SQL01")] {
-        vm(&sandbox, host, name);
-    }
-    back_up(&sandbox, "a", &["--all"]);
-    back_up(&sandbox, "b", &["--all"]);
-    new_host(&sandbox, "c");
-    let to_c = [
-        "restore",
-        "all-latest",
-        "--to",
-        "sim:c",
-        "--path",
-        r"C:\VMs",
-    ];
-    let with = |more: &[&'static str]| [&to_c[..], more].concat();
-    for unclear in [&[][..], &["--dry-run"]] {
-        let text = sandbox.fails(2, &with(unclear));
-        assert!(text.contains("HV-a (2 VMs), HV-b (1 VM)"), "{text}");
-        assert!(text.contains("--from-host"), "{text}");
-        assert!(text.contains("--all-hosts"), "{text}");
-    }
-    let text = sandbox.fails(2, &with(&["--from-host", "HV-x"]));
-    assert!(text.contains("HV-a (2 VMs)"), "{text}");
-    sandbox.fails(2, &with(&["--vm", "SQL02"]));
-    let names = |more: &[&'static str]| {
-        let planned = last(&sandbox.ok(&with(&[more, &["-n", "--json"]].concat())));
-        let items = planned["items"].as_array().unwrap().iter();
-        let names = items.map(|item| item["vm"].as_str().unwrap().to_owned());
-        names.collect::<Vec<_>>()
-    };
-    assert_eq!(names(&["--from-host", "hv-A"]), ["DC01", "SQL01"]);
-    assert_eq!(names(&["--vm", "DC01"]), ["DC01"]);
-    assert_eq!(names(&["--vm", "SQL01", "--from-host", "HV-b"]), ["SQL01"]);
-    let text = sandbox.fails(2, &with(&["--vm", "SQL01"]));
-    assert!(
-        text.contains("SQL01 of HV-a") && text.contains("SQL01 of HV-b"),
-        "{text}"
-    );
-    assert!(text.contains("--from-host NAME"), "{text}");
-    assert_eq!(names(&["--vm", "SQL01", "--all-hosts"]), ["SQL01", "SQL01"]);
-
-    // Two of one name: each has a folder of its own, in the plan as on the host.
-    let planned = sandbox.ok(&with(&["--all-hosts", "-n", "--json"]));
-    let planned = disk_paths(json_lines(&planned).iter().map(|line| &line["plan"]));
-    assert_eq!(planned.len(), 3, "{planned:?}");
-    assert!(
-        planned
-            .iter()
-            .any(|path| path.starts_with(r"C:\VMs\SQL01 ("))
-    );
-    sandbox.ok(&with(&["--all-hosts"]));
-    let there = state(&sandbox, "c");
-    assert_eq!(disk_paths(there["vms"].as_array().unwrap().iter()), planned);
-}
-
-/// Returns the paths of the disks of plans, or of a simulated host's VMs, in order.
-fn disk_paths<'a>(of: impl Iterator<Item = &'a Value>) -> Vec<String> {
-    let disks = of.filter_map(|one| one["disks"].as_array()).flatten();
-    let mut paths: Vec<String> = disks
-        .map(|disk| disk["path"].as_str().unwrap().to_owned())
-        .collect();
-    paths.sort_unstable();
-    paths
-}
-
-#[test]
 fn parts_of_a_point_go_to_a_vm_that_is_there() {
     let sandbox = Sandbox::with_repository();
     let bytes = vm(&sandbox, "a", "SQL01");
     vm(&sandbox, "a", "WEB01");
     back_up(&sandbox, "a", &["--all"]);
-    let attach = [
-        "restore",
-        "disk",
-        "SQL01@latest",
-        "--attach-to",
-        "WEB01",
-        "--to",
-        "sim:a",
-    ];
+    let attach = words("restore disk SQL01@latest --attach-to WEB01 --to sim:a");
     sandbox.ok(&[&attach[..], &["--path", r"C:\Extra", "--slot", "scsi0:5"]].concat());
     let state = state(&sandbox, "a");
     let vms = state["vms"].as_array().unwrap();
@@ -307,28 +185,14 @@ fn parts_of_a_point_go_to_a_vm_that_is_there() {
     sandbox.ok(&args);
     assert!(flat(&sandbox.path("x.img")) == bytes);
 
-    let network = [
-        "restore",
-        "network",
-        "SQL01@latest",
-        "--to",
-        "sim:a",
-        "--stop",
-    ];
+    let network = words("restore network SQL01@latest --to sim:a --stop");
     sandbox.fails(2, &network);
     let plan = sandbox.ok(&[&network[..], &["--dry-run"]].concat());
     assert!(plan.contains("as it ran before"), "{plan}");
     let done = last(&sandbox.ok(&[&network[..], &["--json", "--yes"]].concat()));
     assert_eq!(done["kind"], Value::Null, "{done}");
     assert_eq!(done["report"]["kind"], "network", "{done}");
-    let config = [
-        "restore",
-        "config",
-        "SQL01@latest",
-        "--to",
-        "sim:a",
-        "--stop",
-    ];
+    let config = words("restore config SQL01@latest --to sim:a --stop");
     let text = sandbox.fails(2, &config);
     assert!(
         text.contains("--confirm") && !text.contains("--keep-old"),
@@ -364,14 +228,7 @@ fn a_hosts_settings_go_with_each_run() {
     assert_eq!(json["nodes"], now["nodes"]);
 
     new_host(&sandbox, "b");
-    let like = [
-        "host",
-        "switches",
-        "--create-like",
-        "SQL01@latest",
-        "--host",
-        "sim:b",
-    ];
+    let like = words("host switches --create-like SQL01@latest --host sim:b");
     let plan = sandbox.ok(&[&like[..], &["--dry-run"]].concat());
     assert!(plan.contains("create"), "{plan}");
     sandbox.fails(2, &like);
@@ -410,7 +267,7 @@ fn files_alone_come_with_the_commands_that_import_them() {
     let sandbox = Sandbox::with_repository();
     vm(&sandbox, "a", "SQL01");
     back_up(&sandbox, "a", &["SQL01"]);
-    let done = last(&sandbox.ok(&["restore", "vm", "SQL01@latest", "--path", "out", "--json"]));
+    let done = last(&sandbox.ok(&words("restore vm SQL01@latest --path out --json")));
     let import = done["import"].as_array().unwrap();
     let import = import[1].as_str().unwrap();
     assert!(import.starts_with("Import-VM -Path 'out"), "{import}");

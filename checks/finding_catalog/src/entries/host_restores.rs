@@ -23,7 +23,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Block,
         means: "The VM has to be off while its disks, its configuration or its network adapters are changed. One that is set aside may go on, under its new name.",
         matters: "What runs has its disks open; two VMs of one address disturb each other.",
-        cure: "Shut the guest down, or let the restore turn the VM off with `--stop`, which is like pulling its plug.",
+        cure: "Shut the guest down, or let the restore turn the VM off with `--stop`, which is like pulling its plug. It runs again afterwards, unless `--no-start` is given.",
         ..BLANK
     },
     Explanation {
@@ -83,7 +83,7 @@ pub(super) const PAGES: &[Explanation] = &[
         severity: Info,
         means: "A VM that gives way leaves its role, which is taken offline and stays. A VM that is new is on one node, and no role of the cluster.",
         matters: "A VM that is no role does not move when its node fails.",
-        cure: "Start the role after the restore, or make one with Add-ClusterVirtualMachineRole.",
+        cure: "A role that was online is online again after the restore, unless `--no-start` is given. For a new VM make one with Add-ClusterVirtualMachineRole.",
         ..BLANK
     },
     Explanation {
@@ -91,7 +91,7 @@ pub(super) const PAGES: &[Explanation] = &[
         id: "POINT-REACTIVATION",
         title: "Windows in the guest may ask to be activated again",
         severity: Info,
-        means: "The VM comes to another host, and Windows sees other hardware.",
+        means: "The VM comes to another host or gets a new identity, and the disk that it starts from has an NTFS or BitLocker volume. If the guest is Windows, it sees other hardware.",
         matters: "The guest runs, and reminds people of it.",
         cure: "Have its key at hand. Guests of a Datacenter host with automatic activation do it by themselves.",
         ..BLANK
@@ -101,7 +101,7 @@ pub(super) const PAGES: &[Explanation] = &[
         id: "POINT-DOMAIN-CONTROLLER",
         title: "a domain controller goes back in time",
         severity: Info,
-        means: "The guest has a volume of Windows, and may be a domain controller. Since Windows Server 2012 one sees by the VM's generation id that it went back, and mends itself.",
+        means: "The disk that the guest starts from has an NTFS or BitLocker volume, so it may be Windows, and may be a domain controller: the point does not tell. Since Windows Server 2012 one sees by the VM's generation id that it went back, and mends itself.",
         matters: "An older one hands out numbers that were used already (USN rollback), and its partners stop listening to it.",
         cure: "Where others of the domain live, make a new one rather than restore. Restore one without network first, and look at its event log (NTDS 1109, 2208).",
         ..BLANK

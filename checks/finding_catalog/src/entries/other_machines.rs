@@ -29,7 +29,7 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-3402",
         id: "POINT-CHECKPOINT-SETTINGS",
-        title: "a checkpoint's disks come back with the settings of the latest state",
+        title: "a checkpoint's disks come with the latest settings",
         severity: Info,
         means: "A VM was asked for as it was at a checkpoint. Its disks are those of the checkpoint, each one file; its settings are those that the VM had when the point was made.",
         matters: "A checkpoint keeps settings of its own: processors, memory or adapters may have been others.",

@@ -8,7 +8,7 @@ use repository::RestorePoint;
 use uuid::Uuid;
 use vm_restore::{
     Destination, DiskMethod, HostRestoreFailure, HostRestoreReport, HostRestoreRequest,
-    NewestPoints, RestoreKind, RestorePart, VmFilter, plan_all_latest, plan_host_restore,
+    NewestPoints, RestoreKind, RestorePart, VmFilter, VmPlan, plan_all_latest, plan_host_restore,
     restore_all_latest,
 };
 
@@ -334,5 +334,38 @@ fn every_vm_comes_back_on_an_empty_host_but_the_one_that_cannot() {
             outcome.name
         );
     }
+    check_nothing_left(&second);
+}
+
+#[test]
+fn room_is_counted_for_all_vms_together() {
+    let (first, second) = (Stage::new(), Stage::new());
+    for (name, seed) in [("SQL01", 21), ("WEB01", 22)] {
+        first.sim.add_vm(&spec(name, &full_disk(seed))).unwrap();
+    }
+    first.run();
+    let catalog = first.repository.catalog().unwrap();
+    let newest = NewestPoints::choose(&catalog, &VmFilter::default());
+    let asked = request(&second);
+    let planned = || plan_all_latest(&first.repository, target(&second), &newest, &asked).unwrap();
+    let blocks = |plans: &[VmPlan]| -> Vec<Option<String>> {
+        let blocks = plans.iter().map(|vm| vm.plan.as_ref().unwrap().block());
+        blocks
+            .map(|block| block.map(|own| own.id.clone()))
+            .collect()
+    };
+    let plans = planned();
+    assert_eq!(blocks(&plans), [None, None]);
+    let needed = plans[0].plan.as_ref().unwrap().space[0].needed_bytes;
+    second.sim.set_free_bytes("C:\\", needed * 3 / 2).unwrap();
+    let plans = planned();
+    assert_eq!(blocks(&plans), [None, Some("POINT-NO-ROOM".to_owned())]);
+    let outcomes = restore_all_latest(target(&second), plans, 1, &());
+    let back: Vec<bool> = outcomes.iter().map(|vm| vm.result.is_ok()).collect();
+    assert_eq!(
+        back,
+        [true, false],
+        "one that does not fit keeps no other from its turn"
+    );
     check_nothing_left(&second);
 }

@@ -177,8 +177,9 @@ impl Making<'_> {
                 Err(error) if error.kind() == wmi::WmiErrorKind::NotFound && left > 0 => Ok(None),
                 other => other.map(Some),
             });
-        let active = active
-            .map_err(|error| host_failure(self.work.link.host(), "reading the VM's settings", error))?;
+        let active = active.map_err(|error| {
+            host_failure(self.work.link.host(), "reading the VM's settings", error)
+        })?;
         active.ok_or_else(|| {
             HostError::new(
                 HostErrorKind::Refused,
