@@ -11,6 +11,8 @@ use crate::{FileError, FileErrorKind};
 
 /// Length of a list of attributes; Windows has at most a quarter of it.
 const LIST_BYTES_MAX: u64 = 1 << 20;
+/// Records that `$MFTMirr` has, whatever the size of clusters.
+const COPIED_RECORDS: u64 = 4;
 /// Records that one file may be spread over.
 const PARTS_MAX: usize = 1 << 15;
 /// A structure that is read whole is no longer than this.
@@ -107,12 +109,24 @@ impl Table {
         let mut bytes = vec![0; usize::try_from(record_bytes).unwrap_or(0)];
         self.read_structure(&self.content, end - record_bytes, &mut bytes)?;
         let record = FileRecord::parse(number, bytes)
+            .or_else(|error| self.copied_record(number).ok_or(error))
             .map_err(|error| FileError::from(error).of(format!("file record {number}")))?;
         if !record.is_in_use() {
             let what = format!("there is no file of number {number} any more");
             return Err(FileError::new(FileErrorKind::NotFound, what));
         }
         Ok(record)
+    }
+
+    /// Returns one of the first records from the copy that the volume keeps of them.
+    fn copied_record(&self, number: u64) -> Option<FileRecord> {
+        if number >= COPIED_RECORDS {
+            return None;
+        }
+        let boot = &self.boot;
+        let place = boot.table_mirror * boot.cluster_bytes + number * boot.record_bytes;
+        let len = usize::try_from(boot.record_bytes).ok()?;
+        FileRecord::parse(number, self.volume.bytes(place, len).ok()?).ok()
     }
 
     /// Returns a record that continues `base`.

@@ -218,6 +218,23 @@ fn a_volume_that_was_not_let_go_says_so() {
 }
 
 #[test]
+fn the_first_records_are_read_from_their_copy_where_they_are_damaged() {
+    let Some(image) = made(|mounted| fs::write(mounted.path.join("file"), "bytes").unwrap()) else {
+        return;
+    };
+    let boot = image.read(0, 64);
+    let place = |at: usize| u64::from_le_bytes(boot[at..at + 8].try_into().unwrap()) * 4096;
+    for record in [0, 3] {
+        image.patch(place(48) + record * 1024, &[0; 1024]);
+    }
+    let before = walk(&*image.open(Content::Ntfs));
+    assert_eq!(before["/file"].bytes, b"bytes");
+    image.patch(place(56), &[0; 1024]);
+    let opened = open_file_system(image.disk(), Content::Ntfs, OpenOptions::default());
+    assert_eq!(opened.err().unwrap().kind(), FileErrorKind::Corrupt);
+}
+
+#[test]
 fn the_root_of_a_large_disk_is_listed_with_few_reads() {
     // 256 GiB, of which next to nothing is stored.
     let image = Image::new(256 << 30);
