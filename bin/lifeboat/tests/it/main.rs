@@ -19,6 +19,7 @@ mod keys;
 mod on_s3;
 mod repairing;
 mod restoring;
+mod restoring_cluster;
 mod restoring_many;
 mod retention;
 mod sandbox;
