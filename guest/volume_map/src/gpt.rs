@@ -5,7 +5,7 @@ use uuid::{Uuid, uuid};
 
 use crate::content::Content;
 use crate::partition_table::{Listed, PartitionTable};
-use crate::reader::{READ_MAX_BYTES, Reader, bytes_at, u16_at, u32_at, u64_at};
+use crate::reader::{READ_MAX_BYTES, Reader, bytes_at, is_sum, u16_at, u32_at, u64_at};
 use crate::{PARTITIONS_MAX, Partition, Role, Scheme};
 
 const EFI_SYSTEM: Uuid = uuid!("c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
@@ -89,7 +89,8 @@ fn header(reader: &Reader<'_>, place: u64, sector_bytes: u64) -> Result<Option<H
         sum.fill(0);
     }
     let is_here = u64_at(&bytes, 24).checked_mul(sector_bytes) == Some(place);
-    let is_whole = len_bytes >= 92 && is_here && crc32fast::hash(&checked) == u32_at(&bytes, 16);
+    let is_whole =
+        len_bytes >= 92 && is_here && is_sum(crc32fast::hash(&checked), u32_at(&bytes, 16));
     Ok(Some(Header {
         bytes,
         sector_bytes,
@@ -112,7 +113,7 @@ fn read(header: &Header, reader: &Reader<'_>) -> Result<(PartitionTable, bool), 
     let entries = reader.read(at, all)?;
     // A table that is longer than all that anybody makes is not read whole, and so not checked.
     let is_right = all > READ_MAX_BYTES
-        || (entries.len() == all && crc32fast::hash(&entries) == u32_at(bytes, 88));
+        || (entries.len() == all && is_sum(crc32fast::hash(&entries), u32_at(bytes, 88)));
     let found = entries.chunks_exact(entry_bytes).zip(1_u32..);
     let found = found.filter_map(|(entry, number)| listed(entry, number, sector_bytes));
     table.entries = found.take(PARTITIONS_MAX).collect();

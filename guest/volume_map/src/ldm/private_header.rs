@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::Role;
 use crate::partition_table::PartitionTable;
-use crate::reader::{Reader, bytes_at, u32_at};
+use crate::reader::{Reader, bytes_at, is_sum, u32_at};
 
 /// Where a disk with a master boot record has its first one.
 const MBR_SECTOR: u64 = 6;
@@ -67,7 +67,7 @@ fn parse(block: &[u8]) -> Option<PrivateHeader> {
 pub(super) fn is_whole(block: &[u8]) -> bool {
     let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
     let own: u32 = bytes_at::<4>(block, 8).into_iter().map(u32::from).sum();
-    block.len() == BLOCK_BYTES && sum - own == u32_at(block, 8).swap_bytes()
+    block.len() == BLOCK_BYTES && is_sum(sum - own, u32_at(block, 8).swap_bytes())
 }
 
 /// Returns a text that NULs fill up.

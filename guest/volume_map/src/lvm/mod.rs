@@ -14,6 +14,8 @@ mod metadata_text;
 mod physical_volume;
 mod raid_leg;
 mod segments;
+#[cfg(test)]
+mod tests;
 mod volume_group;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use block_io::{BlockDevice, DiskError};
 
 use super::checksum::checksum;
 use super::volume_group::VolumeGroup;
-use crate::reader::{Reader, bytes_at, u32_at, u64_at};
+use crate::reader::{Reader, bytes_at, is_sum, u32_at, u64_at};
 
 /// In how many sectors a label may be.
 const LABEL_SECTORS: usize = 4;
@@ -62,7 +62,10 @@ fn is_label(sector: &[u8], number: u64) -> bool {
     sector.starts_with(b"LABELONE")
         && u64_at(sector, 8) == number
         && &bytes_at::<8>(sector, 24) == b"LVM2 001"
-        && checksum(sector.get(20..).unwrap_or(&[])) == u32_at(sector, 16)
+        && is_sum(
+            checksum(sector.get(20..).unwrap_or(&[])),
+            u32_at(sector, 16),
+        )
 }
 
 /// Two lists of (offset, size) follow the header, each ended by zeros: data, then metadata.
@@ -92,7 +95,7 @@ fn newest_in(
 ) -> Result<Option<VolumeGroup>, DiskError> {
     let header = reader.read(area, SECTOR_BYTES)?;
     let is_whole = &bytes_at::<16>(&header, 4) == AREA_MAGIC
-        && checksum(header.get(4..).unwrap_or(&[])) == u32_at(&header, 0)
+        && is_sum(checksum(header.get(4..).unwrap_or(&[])), u32_at(&header, 0))
         && u64_at(&header, 24) == area;
     if !is_whole {
         return Ok(None);
@@ -109,7 +112,7 @@ fn newest_in(
     let mut text = read_long(reader, area.saturating_add(offset), before_end)?;
     let rest = len_bytes - before_end;
     text.extend(read_long(reader, area.saturating_add(HEADER_BYTES), rest)?);
-    if checksum(&text) != sum {
+    if !is_sum(checksum(&text), sum) {
         return Ok(None);
     }
     Ok(VolumeGroup::parse(&text))

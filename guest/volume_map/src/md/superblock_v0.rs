@@ -4,7 +4,7 @@
 use block_io::DiskError;
 
 use super::superblock::{Role, Superblock};
-use crate::reader::{Reader, u32_at};
+use crate::reader::{Reader, is_sum, u32_at};
 
 const MAGIC: u32 = 0xA92B_4EFC;
 const RESERVED_BYTES: u64 = 64 << 10;
@@ -40,7 +40,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Option<Superblock>, DiskError>
 fn parse(bytes: &[u8], place: u64) -> Option<Superblock> {
     let word = |at: u32| u32_at(bytes, usize::try_from(at * 4).unwrap_or(usize::MAX));
     let is_one = word(0) == MAGIC && word(1) == 0 && (90..=91).contains(&word(2));
-    if !is_one || bytes.len() < SUPERBLOCK_BYTES || checksum(bytes) != word(38) {
+    if !is_one || bytes.len() < SUPERBLOCK_BYTES || !is_sum(checksum(bytes), word(38)) {
         return None;
     }
     let mut array_id = [0; 16];

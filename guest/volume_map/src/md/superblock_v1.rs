@@ -3,7 +3,7 @@
 use block_io::DiskError;
 
 use super::superblock::{Role, Superblock};
-use crate::reader::{Reader, bytes_at, u16_at, u32_at, u64_at};
+use crate::reader::{Reader, bytes_at, is_sum, u16_at, u32_at, u64_at};
 
 const MAGIC: u32 = 0xA92B_4EFC;
 const SECTOR_BYTES: u64 = 512;
@@ -42,7 +42,7 @@ fn parse(bytes: &[u8], place: u64) -> Option<Superblock> {
         return None;
     }
     let bytes = bytes.get(..FIXED_BYTES + 2 * listed)?;
-    if checksum(bytes) != u32_at(bytes, 216) {
+    if !is_sum(checksum(bytes), u32_at(bytes, 216)) {
         return None;
     }
     let sectors = |at: usize| u64_at(bytes, at).checked_mul(SECTOR_BYTES);
