@@ -157,7 +157,9 @@ impl<'a> Search<'a> {
         for found in &mut self.found {
             if found.volume.name == name {
                 found.volume.used_by.push(by.clone());
-                found.volume.obstacle = None;
+                if found.volume.device.is_some() {
+                    found.volume.obstacle = None;
+                }
                 found.taken = true;
             }
         }

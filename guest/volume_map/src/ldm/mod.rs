@@ -103,7 +103,9 @@ fn mark_partitions(search: &mut Search<'_>, used: &[(usize, String)]) {
         match used.iter().find(|(number, _)| *number == disk) {
             Some((_, group)) => {
                 volume.used_by.push(format!("disk group {group}"));
-                volume.obstacle = None;
+                if volume.device.is_some() {
+                    volume.obstacle = None;
+                }
             }
             None => {
                 let what = "the disk is a dynamic one of Windows, and its database is damaged";

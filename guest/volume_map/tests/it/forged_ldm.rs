@@ -372,6 +372,15 @@ fn a_missing_disk_is_named_and_a_mirror_does_without() {
 }
 
 #[test]
+fn a_partition_of_a_dynamic_disk_that_leaves_it_stays_named() {
+    let mut disks = group();
+    disks[0][446 + 15] = 1;
+    let all = found(&disks);
+    assert!(volume(&all, "1").device.is_none());
+    assert!(obstacle(&all, "1").contains("reaches to byte"));
+}
+
+#[test]
 fn records_that_contradict_each_other_make_no_volume() {
     let rows: [(&[Vec<u8>], &str); 4] = [
         (
