@@ -44,12 +44,7 @@ pub(super) fn read(
     }
     let left = inode.size_bytes.saturating_sub(offset);
     let len = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-    inline(
-        volume,
-        inode,
-        offset,
-        buf.get_mut(..len).unwrap_or_default(),
-    )
+    inline(inode, offset, buf.get_mut(..len).unwrap_or_default())
 }
 
 fn mapped<'a>(
@@ -71,8 +66,8 @@ fn mapped<'a>(
     }
 }
 
-fn inline(volume: &Volume, inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
-    let content = inline_data::content(volume, inode)?;
+fn inline(inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
+    let content = inline_data::content(inode)?;
     let source = content
         .get(index(offset)?.min(content.len())..)
         .unwrap_or_default();

@@ -23,7 +23,7 @@ pub(super) fn for_each(
     visit: &mut Entry<'_>,
 ) -> Result<(), FileError> {
     if folder.flags & INLINE != 0 {
-        return inline(volume, folder, visit);
+        return inline(folder, visit);
     }
     let block_bytes = u64::from(volume.superblock.block_bytes);
     let blocks = folder.size_bytes.div_ceil(block_bytes);
@@ -48,8 +48,8 @@ pub(super) fn for_each(
 }
 
 /// The first four bytes are the folder above; what does not fit beside them is an attribute.
-fn inline(volume: &Volume, folder: &Inode, visit: &mut Entry<'_>) -> Result<(), FileError> {
-    let bytes = super::inline_data::content(volume, folder)?;
+fn inline(folder: &Inode, visit: &mut Entry<'_>) -> Result<(), FileError> {
+    let bytes = super::inline_data::content(folder)?;
     let size = usize::try_from(folder.size_bytes).unwrap_or(usize::MAX);
     let bytes = bytes.get(..size.min(bytes.len())).unwrap_or_default();
     let first = bytes.get(4..60.min(bytes.len())).unwrap_or_default();

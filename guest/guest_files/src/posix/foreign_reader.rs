@@ -50,3 +50,19 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, FileError>) -> Result<
         )))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_damage() {
+        let error = guarded::<()>(|| {
+            let nothing: Option<()> = None;
+            nothing.map(Ok).expect("there is something")
+        });
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), FileErrorKind::Corrupt);
+        assert!(error.to_string().contains("there is something"), "{error}");
+    }
+}

@@ -48,7 +48,7 @@ pub(crate) fn fill(root: &Path, can: Can) {
     sparse(root);
     names(root);
     links(root);
-    many(root, 3000);
+    many(root, 2000);
     if can.attributes {
         attributes(root, can.value_bytes);
     }
@@ -78,7 +78,7 @@ fn sparse(root: &Path) {
     let hole = File::create(folder.join("hole")).unwrap();
     hole.write_all_at(b"start", 0).unwrap();
     hole.write_all_at(&content(3, 9000), 12_345_678).unwrap();
-    hole.set_len(40 << 20).unwrap();
+    hole.set_len(14 << 20).unwrap();
     let pieces = File::create(folder.join("pieces")).unwrap();
     for piece in 0..600 {
         pieces
@@ -208,14 +208,14 @@ fn owners_and_times(root: &Path, can: Can) {
         fs::write(&path, "time").unwrap();
         let user = Uid::from_raw(number * 70_001);
         let group = Gid::from_raw(number * 33);
-        rustix::fs::chownat(
+        // Whoever is not root may not.
+        let _ = rustix::fs::chownat(
             CWD,
             &path,
             Some(user),
             Some(group),
             AtFlags::SYMLINK_NOFOLLOW,
-        )
-        .unwrap();
+        );
         let mode = Mode::from_raw_mode(0o4000 >> (number % 3) | 0o640);
         rustix::fs::chmod(&path, mode).unwrap();
         let time = Timespec {
