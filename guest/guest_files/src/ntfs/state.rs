@@ -77,13 +77,16 @@ pub(super) fn used_bytes(table: &Table) -> Result<u64, FileError> {
                 },
             )?,
         }
+        at += super::content::count(bytes.len());
+        // Bits behind the last cluster say nothing.
+        let beyond = table.boot.clusters % 8;
+        if let (true, Some(last)) = (at == needed && beyond > 0, bytes.last_mut()) {
+            *last &= (1 << beyond) - 1;
+        }
         used += bytes
             .iter()
             .map(|byte| u64::from(byte.count_ones()))
             .sum::<u64>();
-        at += super::content::count(bytes.len());
     }
-    // Bits behind the last cluster are set.
-    let beyond = needed * 8 - table.boot.clusters;
-    Ok(used.saturating_sub(beyond).min(table.boot.clusters) * table.boot.cluster_bytes)
+    Ok(used * table.boot.cluster_bytes)
 }
