@@ -223,6 +223,10 @@ mod tests {
         let mut wrong = first;
         wrong[13] ^= 1;
         assert_eq!(made(&[second, wrong]), None);
+        // Whole, but left behind by an entry that was before.
+        let mut other = second;
+        other[13] ^= 1;
+        assert_eq!(made(&[other, wrong]), None);
         assert_eq!(made(&[part(0x41, "../x")]), None);
     }
 }
