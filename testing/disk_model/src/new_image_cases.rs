@@ -15,6 +15,9 @@ use crate::{CrashFile, DiskOp, Loss, ModelDisk, disk_ops};
 
 const CLUSTER: u64 = 64 << 10;
 
+/// Makes an image of a disk of so many bytes in a file.
+type Create = fn(Arc<dyn WritableFile>, u64) -> Result<Box<dyn NewImage>, DiskError>;
+
 /// A format of new images whose clusters have 64 KiB.
 #[derive(Debug, Clone, Copy)]
 pub struct NewFormat {
@@ -25,7 +28,7 @@ pub struct NewFormat {
     /// Size of the largest disk that it holds, in bytes.
     pub max_size_bytes: u64,
     /// Makes an image of a disk of so many bytes.
-    pub create: fn(Arc<dyn WritableFile>, u64) -> Result<Box<dyn NewImage>, DiskError>,
+    pub create: Create,
 }
 
 impl NewFormat {

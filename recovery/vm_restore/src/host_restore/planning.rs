@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use hyperv_host::{
-    AdapterOrder, CheckpointTree, Finding, HostError, PowerState, RestoreHost, Severity,
-    TargetHost, TargetVm,
+    AdapterOrder, CheckpointTree, Finding, HostError, RestoreHost, Severity, TargetHost, TargetVm,
 };
 use jiff::Timestamp;
 use repository::{Repository, RestorePoint, StreamRole};
@@ -150,16 +149,8 @@ impl Planning<'_> {
         findings.extend(short);
         findings.extend(seen.other.and_then(|other| self.died(other)));
         findings.extend(self.in_use(old, &disks));
-        let remove = match (kind, old) {
-            (RestoreKind::InPlace, Some(old)) => {
-                let (remove, stay) = self.removed(old, &disks, whole_tree);
-                findings.extend(stay);
-                findings.extend(self.other_branches(old, &remove));
-                remove
-            }
-            (RestoreKind::Finish, _) => seen.session.map_or_else(Vec::new, |s| s.remove.clone()),
-            _ => Vec::new(),
-        };
+        let (remove, stay) = self.old_files(&seen, &disks, whole_tree);
+        findings.extend(stay);
         let keep_memory = self.request.keep_memory == Some(true)
             && !matches!(
                 kind,
@@ -183,10 +174,7 @@ impl Planning<'_> {
             destroyed: Vec::new(),
             write_bytes: disks.iter().map(|disk| disk.write_bytes).sum(),
             write_is_exact: disks.iter().all(|disk| disk.is_exact),
-            runs_still: disks.iter().any(PlannedDisk::is_overwritten)
-                && seen
-                    .there
-                    .is_some_and(|vm| !matches!(vm.state, PowerState::Off | PowerState::Saved)),
+            runs_still: seen.runs_still() && disks.iter().any(PlannedDisk::is_overwritten),
             disks,
             rate: WriteRate::known(&self.request.session_folder, &self.session_host),
             space: needs,
@@ -211,6 +199,27 @@ impl Planning<'_> {
         plan.destroyed = destroyed(&plan);
         plan.steps = steps(&plan);
         Ok(plan)
+    }
+
+    /// Returns the files that go once all is done, and what stays all the same.
+    fn old_files(
+        &self,
+        seen: &Situation<'_>,
+        disks: &[PlannedDisk],
+        tree: Option<&CheckpointTree>,
+    ) -> (Vec<String>, Vec<Finding>) {
+        match (seen.kind, seen.old) {
+            (RestoreKind::InPlace, Some(old)) => {
+                let (remove, mut stay) = self.removed(old, disks, tree);
+                stay.extend(self.other_branches(old, &remove));
+                (remove, stay)
+            }
+            (RestoreKind::Finish, _) => {
+                let remove = seen.session.map(|session| session.remove.clone());
+                (remove.unwrap_or_default(), Vec::new())
+            }
+            _ => (Vec::new(), Vec::new()),
+        }
     }
 
     /// Returns how network adapters come back, and what is to be said of all.

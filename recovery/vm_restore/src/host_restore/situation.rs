@@ -105,6 +105,12 @@ impl<'a> Situation<'a> {
         must_be_off && (runs && self.kind != RestoreKind::Finish || had_run)
     }
 
+    /// Says whether the VM that is there runs, or may write to its disks any time.
+    pub(crate) fn runs_still(&self) -> bool {
+        let is_at_rest = |vm: &TargetVm| matches!(vm.state, PowerState::Off | PowerState::Saved);
+        self.there.is_some_and(|vm| !is_at_rest(vm))
+    }
+
     /// Says whether the VM is started when all is done.
     pub(crate) fn starts(&self, request: &HostRestoreRequest) -> bool {
         match request.start {
