@@ -35,7 +35,7 @@ pub fn device_of(
     if content != Content::Btrfs {
         return Ok(None);
     }
-    let foreign = ForeignReader(Arc::new(VolumeReader::new(volume, 4096)));
+    let foreign = ForeignReader::new(Arc::new(VolumeReader::new(volume, 4096)));
     let (superblock, _) = guarded(|| read_superblock(&foreign).map_err(failure))?;
     Ok(Some(DeviceOf {
         uuid: uuid_text(&superblock.fsid),

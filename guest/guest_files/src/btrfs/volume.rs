@@ -47,7 +47,7 @@ impl Volume {
         let mut first_device = None;
         for device in given {
             let reader = Arc::new(VolumeReader::new(device, PAGE_BYTES));
-            let foreign = ForeignReader(Arc::clone(&reader));
+            let foreign = ForeignReader::new(Arc::clone(&reader));
             let (superblock, _) = guarded(|| read_superblock(&foreign).map_err(failure))?;
             let id = superblock.dev_item.devid;
             if newest

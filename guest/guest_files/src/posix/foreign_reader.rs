@@ -1,5 +1,6 @@
 //! A volume as the crates for XFS and Btrfs want one, and what they do when they fail.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -8,21 +9,42 @@ use super::volume_reader::VolumeReader;
 use crate::{FileError, FileErrorKind};
 
 /// A volume for a crate that reads through `fs_core`.
-pub(crate) struct ForeignReader(pub(crate) Arc<VolumeReader>);
+pub(crate) struct ForeignReader {
+    reader: Arc<VolumeReader>,
+    /// What reads as zeros.
+    hidden: Range<u64>,
+}
+
+impl ForeignReader {
+    pub(crate) fn new(reader: Arc<VolumeReader>) -> Self {
+        Self::hiding(reader, 0..0)
+    }
+
+    /// Hides a part of the volume, in bytes.
+    pub(crate) fn hiding(reader: Arc<VolumeReader>, hidden: Range<u64>) -> Self {
+        Self { reader, hidden }
+    }
+}
 
 impl fs_core::BlockRead for ForeignReader {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> fs_core::Result<()> {
-        self.0.read(offset, buf).map_err(|error| {
+        self.reader.read(offset, buf).map_err(|error| {
             let kind = match error.kind() {
                 FileErrorKind::Disk => std::io::ErrorKind::Other,
                 _ => std::io::ErrorKind::InvalidData,
             };
             fs_core::Error::Io(std::io::Error::new(kind, error.to_string()))
-        })
+        })?;
+        if !self.hidden.is_empty() {
+            let bytes = (offset..).zip(buf);
+            let hidden = bytes.filter(|(at, _)| self.hidden.contains(at));
+            hidden.for_each(|(_, byte)| *byte = 0);
+        }
+        Ok(())
     }
 
     fn size_bytes(&self) -> u64 {
-        self.0.size_bytes()
+        self.reader.size_bytes()
     }
 }
 

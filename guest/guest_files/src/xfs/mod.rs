@@ -6,6 +6,9 @@
 //!
 //! Nothing of a file's content is ever in the log, so content is read from the volume as it is.
 //!
+//! A log that cannot be replayed, such as one that was cut off in a record, is left out, and the state
+//! says so.
+//!
 //! Not here: a log or files on a device of their own.
 
 mod block_map;
@@ -24,8 +27,8 @@ use crate::posix::mapped_content::{MappedContent, Place};
 use crate::posix::volume_reader::VolumeReader;
 use crate::posix::{corrupt, mode, not_found, unreadable, wrong_kind};
 use crate::{
-    About, Attribute, FileError, FileExtent, FileName, GuestFile, GuestFileSystem, Link, LinkKind,
-    Node, NodeId, NodeKind, State, Time, Times, Visit,
+    About, Attribute, FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem,
+    Link, LinkKind, Node, NodeId, NodeKind, State, Time, Times, Visit,
 };
 
 /// Opening looks at one sector of each allocation group, of which a volume that was grown has many.
@@ -59,8 +62,14 @@ impl XfsFileSystem {
     /// Opens one, its log's work done in memory.
     pub(crate) fn open(device: Arc<dyn BlockDevice>) -> Result<Self, FileError> {
         let reader = Arc::new(VolumeReader::new(device, PAGE_BYTES));
-        let foreign = Arc::new(ForeignReader(Arc::clone(&reader)));
-        let fs = guarded(|| fs_xfs::Filesystem::mount_with_cache(foreign, 0).map_err(failure))?;
+        let (fs, damage) = match mount(ForeignReader::new(Arc::clone(&reader))) {
+            Ok(fs) => (fs, None),
+            Err(error) if error.kind() == FileErrorKind::Corrupt => match without_log(&reader) {
+                Ok(fs) => (fs, Some(error)),
+                Err(_) => return Err(error),
+            },
+            Err(error) => return Err(error),
+        };
         let sb = fs.superblock();
         let block = u64::from(sb.blocksize);
         let used = sb.dblocks.checked_sub(sb.fdblocks);
@@ -70,7 +79,9 @@ impl XfsFileSystem {
             uuid: uuid_text(&sb.uuid),
             size_bytes: sb.dblocks.saturating_mul(block),
             used_bytes: used.map(|blocks| blocks.saturating_mul(block)),
-            state: if fs.was_replayed() {
+            state: if let Some(damage) = damage {
+                behind(&damage)
+            } else if fs.was_replayed() {
                 State::Replayed
             } else {
                 State::Clean
@@ -125,6 +136,28 @@ impl XfsFileSystem {
         })?;
         Ok(found)
     }
+}
+
+fn mount(foreign: ForeignReader) -> Result<fs_xfs::Filesystem, FileError> {
+    let foreign = Arc::new(foreign);
+    guarded(|| fs_xfs::Filesystem::mount_with_cache(foreign, 0).map_err(failure))
+}
+
+/// Opens a volume whose log cannot be replayed as if the log were empty.
+fn without_log(reader: &Arc<VolumeReader>) -> Result<fs_xfs::Filesystem, FileError> {
+    let head = reader.bytes(0, PAGE_BYTES)?;
+    let sb = guarded(|| fs_xfs::Superblock::parse(&head).map_err(failure))?;
+    let start = sb.fsblock_offset(sb.logstart);
+    let len = u64::from(sb.logblocks).saturating_mul(u64::from(sb.blocksize));
+    let log = start..start.saturating_add(len);
+    mount(ForeignReader::hiding(Arc::clone(reader), log))
+}
+
+fn behind(damage: &FileError) -> State {
+    State::Behind(format!(
+        "its log is damaged and was not replayed: what was written last may be missing, and files \
+         may not agree with each other ({damage})"
+    ))
 }
 
 fn id(number: u64) -> NodeId {

@@ -150,7 +150,37 @@ fn dirty(command: &[&str]) -> Option<()> {
     assert!(compared.nodes > 500, "{compared:?}");
     let ours = copy.open(Content::Xfs);
     assert!(entries(ours.as_ref(), ours.root()).contains_key(b"synced".as_slice()));
+    with_a_damaged_log(&copy);
     Some(())
+}
+
+/// What cannot be replayed is said not to be.
+fn with_a_damaged_log(image: &Image) {
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(image.path())
+        .unwrap();
+    let mut sector = vec![0; 512];
+    let mut damaged = 0;
+    for offset in (0..file.metadata().unwrap().len()).step_by(512) {
+        file.read_exact_at(&mut sector, offset).unwrap();
+        if sector.starts_with(&[0xFE, 0xED, 0xBA, 0xBE]) {
+            sector[32..36].fill(0x5A);
+            file.write_all_at(&sector, offset).unwrap();
+            damaged += 1;
+        }
+    }
+    match image.try_open(Content::Xfs) {
+        Ok(ours) => {
+            let state = format!("{:?}", ours.about().state);
+            eprintln!("{damaged} records damaged: {state}");
+            assert!(state.contains("its log is damaged"), "{state}");
+            // All of it may be in the log still; what is there is listed.
+            let _ = entries(ours.as_ref(), ours.root());
+        }
+        Err(error) => eprintln!("{damaged} records damaged: {error}"),
+    }
 }
 
 #[test]
