@@ -56,7 +56,7 @@
 //!
 //! # Deliberately missing
 //!
-//! Windows' own side of [`VssRestore`], transportable snapshots, snapshots that stay, and exposing
+//! Restores of parts of a component and to places that a writer maps, transportable snapshots, snapshots that stay, and exposing
 //! them under drive letters.
 //!
 //! Sources: `vss.h`, `vsbackup.h`, `vswriter.h`, `vsserror.h`, `resapi.h` of the Windows SDK, and
@@ -75,6 +75,7 @@ mod native;
 mod order;
 mod requester;
 mod restore;
+mod restore_order;
 mod snapshot;
 mod step;
 mod writer;
@@ -92,6 +93,7 @@ pub use native::WindowsVss;
 pub use order::{Order, Phase};
 pub use requester::{Cancelled, RequestOptions, SnapshotKind, VssBackup, VssService};
 pub use restore::VssRestore;
+pub use restore_order::{RestoreOrder, RestorePhase};
 pub use snapshot::{Provider, ProviderKind, Snapshot, SnapshotVolume, VolumeKind};
 pub use step::VssStep;
 pub use writer::{

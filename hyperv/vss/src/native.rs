@@ -25,6 +25,8 @@ mod library;
 mod module;
 mod providers;
 mod requester;
+mod restore;
+mod restorer;
 mod snapshot_set;
 #[cfg(test)]
 mod tests;
@@ -36,11 +38,14 @@ use std::sync::Arc;
 
 use windows::core::w;
 
-use crate::{Provider, RequestOptions, SnapshotVolume, VssBackup, VssError, VssService, VssStep};
+use crate::{
+    Provider, RequestOptions, SnapshotVolume, VssBackup, VssError, VssRestore, VssService, VssStep,
+};
 use backup::WindowsBackup;
 use backup_thread::{BackupThread, Limits};
 use cluster::Cluster;
 use library::Library;
+use restore::WindowsRestore;
 
 /// Windows' own service, with its library loaded. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -92,5 +97,10 @@ impl VssService for WindowsVss {
     fn begin(&self, options: &RequestOptions) -> Result<Box<dyn VssBackup>, VssError> {
         let backup = WindowsBackup::begin(&self.library, options, self.limits)?;
         Ok(Box::new(backup))
+    }
+
+    fn begin_restore(&self, document: &str) -> Result<Box<dyn VssRestore>, VssError> {
+        let restore = WindowsRestore::begin(&self.library, document, self.limits)?;
+        Ok(Box::new(restore))
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use vss::{
-    Cancelled, ComponentId, FileSet, VssError, VssErrorKind, VssRestore, VssStep, WriterStatus,
+    Cancelled, ComponentId, FileSet, RestoreOrder, VssError, VssErrorKind, VssRestore, VssStep,
+    WriterStatus,
 };
 
 use super::failure::{ABORTED, failure};
@@ -17,20 +18,28 @@ use crate::host_state::HostState;
 pub(crate) struct SimRestore {
     host: Arc<SimHost>,
     id: Uuid,
+    order: RestoreOrder,
 }
 
 impl SimRestore {
     pub(crate) fn new(host: Arc<SimHost>, id: Uuid) -> Self {
-        Self { host, id }
+        Self {
+            host,
+            id,
+            order: RestoreOrder::default(),
+        }
     }
 
     fn call<T>(
-        &self,
+        &mut self,
         step: VssStep,
         work: impl FnOnce(&mut HostState, &VssStrike) -> Result<T, VssError>,
     ) -> Result<T, VssError> {
-        let about = |state: &HostState| state.vms_of_restore(self.id);
-        call(&self.host, None, step, about, work)
+        self.order.enter(step)?;
+        let id = self.id;
+        let about = |state: &HostState| state.vms_of_restore(id);
+        let result = call(&self.host, None, step, about, work);
+        self.order.leave(step, result)
     }
 }
 

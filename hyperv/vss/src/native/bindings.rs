@@ -173,6 +173,17 @@ impl IVssBackupComponents {
             )
         }
     }
+    pub(crate) unsafe fn InitializeForRestore(
+        &self,
+        bstrxml: &windows_core::BSTR,
+    ) -> windows_core::HRESULT {
+        unsafe {
+            (windows_core::Interface::vtable(self).InitializeForRestore)(
+                windows_core::Interface::as_raw(self),
+                core::mem::transmute_copy(bstrxml),
+            )
+        }
+    }
     pub(crate) unsafe fn GatherWriterMetadata(&self) -> windows_core::Result<IVssAsync> {
         unsafe {
             let mut result__ = core::mem::zeroed();
@@ -328,6 +339,29 @@ impl IVssBackupComponents {
             )
         }
     }
+    pub(crate) unsafe fn SetSelectedForRestore<P2, P3>(
+        &self,
+        writerid: VSS_ID,
+        ct: VSS_COMPONENT_TYPE,
+        wszlogicalpath: P2,
+        wszcomponentname: P3,
+        bselectedforrestore: bool,
+    ) -> windows_core::HRESULT
+    where
+        P2: windows_core::Param<windows_core::PCWSTR>,
+        P3: windows_core::Param<windows_core::PCWSTR>,
+    {
+        unsafe {
+            (windows_core::Interface::vtable(self).SetSelectedForRestore)(
+                windows_core::Interface::as_raw(self),
+                writerid,
+                ct,
+                wszlogicalpath.param().abi(),
+                wszcomponentname.param().abi(),
+                bselectedforrestore,
+            )
+        }
+    }
     pub(crate) unsafe fn SaveAsXML(
         &self,
         pbstrxml: *const windows_core::BSTR,
@@ -343,6 +377,81 @@ impl IVssBackupComponents {
         unsafe {
             let mut result__ = core::mem::zeroed();
             (windows_core::Interface::vtable(self).BackupComplete)(
+                windows_core::Interface::as_raw(self),
+                &mut result__,
+            )
+            .and_then(|| windows_core::imp::Type::from_abi(result__))
+        }
+    }
+    pub(crate) unsafe fn SetFileRestoreStatus<P2, P3>(
+        &self,
+        writerid: VSS_ID,
+        ct: VSS_COMPONENT_TYPE,
+        wszlogicalpath: P2,
+        wszcomponentname: P3,
+        status: VSS_FILE_RESTORE_STATUS,
+    ) -> windows_core::HRESULT
+    where
+        P2: windows_core::Param<windows_core::PCWSTR>,
+        P3: windows_core::Param<windows_core::PCWSTR>,
+    {
+        unsafe {
+            (windows_core::Interface::vtable(self).SetFileRestoreStatus)(
+                windows_core::Interface::as_raw(self),
+                writerid,
+                ct,
+                wszlogicalpath.param().abi(),
+                wszcomponentname.param().abi(),
+                status,
+            )
+        }
+    }
+    pub(crate) unsafe fn AddNewTarget<P2, P3, P4, P5, P7>(
+        &self,
+        writerid: VSS_ID,
+        ct: VSS_COMPONENT_TYPE,
+        wszlogicalpath: P2,
+        wszcomponentname: P3,
+        wszpath: P4,
+        wszfilename: P5,
+        brecursive: bool,
+        wszalternatepath: P7,
+    ) -> windows_core::HRESULT
+    where
+        P2: windows_core::Param<windows_core::PCWSTR>,
+        P3: windows_core::Param<windows_core::PCWSTR>,
+        P4: windows_core::Param<windows_core::PCWSTR>,
+        P5: windows_core::Param<windows_core::PCWSTR>,
+        P7: windows_core::Param<windows_core::PCWSTR>,
+    {
+        unsafe {
+            (windows_core::Interface::vtable(self).AddNewTarget)(
+                windows_core::Interface::as_raw(self),
+                writerid,
+                ct,
+                wszlogicalpath.param().abi(),
+                wszcomponentname.param().abi(),
+                wszpath.param().abi(),
+                wszfilename.param().abi(),
+                brecursive,
+                wszalternatepath.param().abi(),
+            )
+        }
+    }
+    pub(crate) unsafe fn PreRestore(&self) -> windows_core::Result<IVssAsync> {
+        unsafe {
+            let mut result__ = core::mem::zeroed();
+            (windows_core::Interface::vtable(self).PreRestore)(
+                windows_core::Interface::as_raw(self),
+                &mut result__,
+            )
+            .and_then(|| windows_core::imp::Type::from_abi(result__))
+        }
+    }
+    pub(crate) unsafe fn PostRestore(&self) -> windows_core::Result<IVssAsync> {
+        unsafe {
+            let mut result__ = core::mem::zeroed();
+            (windows_core::Interface::vtable(self).PostRestore)(
                 windows_core::Interface::as_raw(self),
                 &mut result__,
             )
@@ -480,7 +589,10 @@ pub struct IVssBackupComponents_Vtbl {
         VSS_BACKUP_TYPE,
         bool,
     ) -> windows_core::HRESULT,
-    InitializeForRestore: usize,
+    pub InitializeForRestore: unsafe extern "system" fn(
+        *mut core::ffi::c_void,
+        *mut core::ffi::c_void,
+    ) -> windows_core::HRESULT,
     SetRestoreState: usize,
     pub GatherWriterMetadata: unsafe extern "system" fn(
         *mut core::ffi::c_void,
@@ -536,7 +648,14 @@ pub struct IVssBackupComponents_Vtbl {
         bool,
     ) -> windows_core::HRESULT,
     SetBackupOptions: usize,
-    SetSelectedForRestore: usize,
+    pub SetSelectedForRestore: unsafe extern "system" fn(
+        *mut core::ffi::c_void,
+        VSS_ID,
+        VSS_COMPONENT_TYPE,
+        windows_core::PCWSTR,
+        windows_core::PCWSTR,
+        bool,
+    ) -> windows_core::HRESULT,
     SetRestoreOptions: usize,
     SetAdditionalRestores: usize,
     SetPreviousBackupStamp: usize,
@@ -550,11 +669,34 @@ pub struct IVssBackupComponents_Vtbl {
     ) -> windows_core::HRESULT,
     AddAlternativeLocationMapping: usize,
     AddRestoreSubcomponent: usize,
-    SetFileRestoreStatus: usize,
-    AddNewTarget: usize,
+    pub SetFileRestoreStatus: unsafe extern "system" fn(
+        *mut core::ffi::c_void,
+        VSS_ID,
+        VSS_COMPONENT_TYPE,
+        windows_core::PCWSTR,
+        windows_core::PCWSTR,
+        VSS_FILE_RESTORE_STATUS,
+    ) -> windows_core::HRESULT,
+    pub AddNewTarget: unsafe extern "system" fn(
+        *mut core::ffi::c_void,
+        VSS_ID,
+        VSS_COMPONENT_TYPE,
+        windows_core::PCWSTR,
+        windows_core::PCWSTR,
+        windows_core::PCWSTR,
+        windows_core::PCWSTR,
+        bool,
+        windows_core::PCWSTR,
+    ) -> windows_core::HRESULT,
     SetRangesFilePath: usize,
-    PreRestore: usize,
-    PostRestore: usize,
+    pub PreRestore: unsafe extern "system" fn(
+        *mut core::ffi::c_void,
+        *mut *mut core::ffi::c_void,
+    ) -> windows_core::HRESULT,
+    pub PostRestore: unsafe extern "system" fn(
+        *mut core::ffi::c_void,
+        *mut *mut core::ffi::c_void,
+    ) -> windows_core::HRESULT,
     pub SetContext: unsafe extern "system" fn(*mut core::ffi::c_void, i32) -> windows_core::HRESULT,
     pub StartSnapshotSet:
         unsafe extern "system" fn(*mut core::ffi::c_void, *mut VSS_ID) -> windows_core::HRESULT,
@@ -1376,6 +1518,7 @@ pub struct VSS_COMPONENTINFO {
     pub cDependencies: u32,
 }
 pub type VSS_COMPONENT_TYPE = i32;
+pub type VSS_FILE_RESTORE_STATUS = i32;
 pub type VSS_ID = windows_core::GUID;
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -34,6 +34,23 @@ pub(super) struct Requester {
 }
 
 impl Requester {
+    /// Takes an object that writers are asked through, and that makes no backup.
+    pub(super) fn of(
+        components: IVssBackupComponents,
+        library: &Arc<Library>,
+        asking: Asking,
+    ) -> Self {
+        Self {
+            components,
+            asking,
+            set: None,
+            snapshots: Vec::new(),
+            has_writers: true,
+            is_completed: true,
+            library: library.clone(),
+        }
+    }
+
     /// Makes an object that can be asked, and makes no backup.
     pub(super) fn bare(
         step: VssStep,
@@ -41,13 +58,8 @@ impl Requester {
         asking: Asking,
     ) -> Result<Self, VssError> {
         let requester = Self {
-            components: library.create(step)?,
-            asking,
-            set: None,
-            snapshots: Vec::new(),
             has_writers: false,
-            is_completed: true,
-            library: library.clone(),
+            ..Self::of(library.create(step)?, library, asking)
         };
         // SAFETY: a plain call; a null document is that of a new backup.
         let code = unsafe { requester.components.InitializeForBackup(&BSTR::new()) };
@@ -205,16 +217,16 @@ impl Requester {
 }
 
 /// A component as calls name it.
-struct Names {
+pub(super) struct Names {
     instance: VSS_ID,
-    writer: VSS_ID,
-    kind: i32,
+    pub(super) writer: VSS_ID,
+    pub(super) kind: i32,
     logical_path: Option<Vec<u16>>,
     name: Vec<u16>,
 }
 
 impl Names {
-    fn of(component: &ComponentId, step: VssStep) -> Result<Self, VssError> {
+    pub(super) fn of(component: &ComponentId, step: VssStep) -> Result<Self, VssError> {
         Ok(Self {
             instance: guid(component.instance),
             writer: guid(component.writer),
@@ -224,12 +236,12 @@ impl Names {
         })
     }
 
-    fn logical_path(&self) -> PCWSTR {
+    pub(super) fn logical_path(&self) -> PCWSTR {
         let path = self.logical_path.as_ref();
         path.map_or(PCWSTR::null(), |path| PCWSTR(path.as_ptr()))
     }
 
-    fn name(&self) -> PCWSTR {
+    pub(super) fn name(&self) -> PCWSTR {
         PCWSTR(self.name.as_ptr())
     }
 }

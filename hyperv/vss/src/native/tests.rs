@@ -4,6 +4,7 @@
 mod calls;
 mod data;
 mod failures;
+mod restores;
 mod stand_in;
 mod waiting;
 

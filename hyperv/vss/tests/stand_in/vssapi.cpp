@@ -254,6 +254,36 @@ struct Backup : Object<RefusingBackup> {
     HRESULT STDMETHODCALLTYPE InitializeForBackup(BSTR document) override {
         return called("InitializeForBackup", text(document));
     }
+    HRESULT STDMETHODCALLTYPE InitializeForRestore(BSTR document) override {
+        return called("InitializeForRestore", text(document));
+    }
+    HRESULT STDMETHODCALLTYPE SetSelectedForRestore(VSS_ID writer, VSS_COMPONENT_TYPE type,
+                                                    LPCWSTR path, LPCWSTR name,
+                                                    boolean selected) override {
+        return called("SetSelectedForRestore", text(writer) + " " + std::to_string(type) + " " +
+                                                   text(path) + " " + text(name) + " " +
+                                                   std::to_string(selected));
+    }
+    HRESULT STDMETHODCALLTYPE AddNewTarget(VSS_ID writer, VSS_COMPONENT_TYPE type, LPCWSTR path,
+                                           LPCWSTR name, LPCWSTR folder, LPCWSTR spec,
+                                           boolean recursive, LPCWSTR target) override {
+        return called("AddNewTarget", text(writer) + " " + std::to_string(type) + " " + text(path) +
+                                          " " + text(name) + " " + text(folder) + " " + text(spec) +
+                                          " " + std::to_string(recursive) + " " + text(target));
+    }
+    HRESULT STDMETHODCALLTYPE SetFileRestoreStatus(VSS_ID writer, VSS_COMPONENT_TYPE type,
+                                                   LPCWSTR path, LPCWSTR name,
+                                                   VSS_FILE_RESTORE_STATUS status) override {
+        return called("SetFileRestoreStatus", text(writer) + " " + std::to_string(type) + " " +
+                                                  text(path) + " " + text(name) + " " +
+                                                  std::to_string(status));
+    }
+    HRESULT STDMETHODCALLTYPE PreRestore(IVssAsync** place) override {
+        return begin("PreRestore", place);
+    }
+    HRESULT STDMETHODCALLTYPE PostRestore(IVssAsync** place) override {
+        return begin("PostRestore", place);
+    }
     HRESULT STDMETHODCALLTYPE EnableWriterClasses(const VSS_ID* ids, UINT count) override {
         std::string all;
         for (UINT at = 0; at < count; at++) all += text(ids[at]);
