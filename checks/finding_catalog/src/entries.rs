@@ -15,6 +15,7 @@ mod restores;
 mod runs;
 mod vms;
 mod vss;
+mod writer_restores;
 
 use hyperv_host::Severity;
 
@@ -35,6 +36,7 @@ pub(crate) const ALL: &[&[Explanation]] = &[
     host_restores::PAGES,
     made_vms::PAGES,
     other_machines::PAGES,
+    writer_restores::PAGES,
     guests::PAGES,
     repositories::PAGES,
 ];

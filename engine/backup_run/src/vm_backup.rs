@@ -326,6 +326,7 @@ impl VmBackup<'_> {
                 .as_ref()
                 .and_then(|c| serde_json::to_value(c).ok()),
             host_settings: self.host_settings.cloned(),
+            writer: sealed.writer.and_then(|own| serde_json::to_value(own).ok()),
             warnings: item.warnings.clone(),
             program: self.options.program.clone(),
         })

@@ -42,6 +42,7 @@ impl FrozenVm for OpenVm {
         self.stamps.check(&self.source.files)?;
         Ok(Sealed {
             cursors: vec![None; self.source.disks.len()],
+            writer: None,
             findings: Vec::new(),
         })
     }

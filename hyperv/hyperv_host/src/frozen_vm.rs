@@ -1,6 +1,6 @@
 //! A VM that is held still for a backup.
 
-use crate::{Finding, HostError, VmSource};
+use crate::{Finding, HostError, VmSource, WriterRecord};
 
 /// A VM that is held still for a backup, with what must be undone afterwards.
 ///
@@ -41,6 +41,8 @@ pub trait FrozenVm: Send + Sync {
 pub struct Sealed {
     /// One for each disk of the source, in order.
     pub cursors: Vec<Option<String>>,
+    /// What the host's VSS writer needs to take the VM back, where it held the VM still.
+    pub writer: Option<WriterRecord>,
     /// What went less well than it should.
     pub findings: Vec<Finding>,
 }

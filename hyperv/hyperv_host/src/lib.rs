@@ -36,6 +36,7 @@ mod restore_order;
 mod source;
 mod stage;
 mod target_host;
+mod writer_restore;
 
 pub use checkpoint_tree::{CheckpointNode, CheckpointTree, ImageSource, TreeDisk};
 pub use consistency::{Consistency, Reached};
@@ -56,3 +57,6 @@ pub use restore_order::{AdapterOrder, Identity, ImportOrder, NewVmOrder, PlacedD
 pub use source::{DiskChanges, DiskSource, FileRole, FileSource, VmSource};
 pub use stage::Stage;
 pub use target_host::{SwitchKind, SwitchSettings, TargetHost, TargetVm, TargetVolume};
+pub use writer_restore::{
+    WriterFiles, WriterMove, WriterOrder, WriterRecord, WriterRestore, WriterRestoreHost, WriterWay,
+};

@@ -6,7 +6,7 @@ use vm_config::DiskSlot;
 
 use crate::{
     AdapterOrder, DiskChanges, Finding, HostError, ImportOrder, NewVmOrder, PowerState,
-    StepObserver, SwitchSettings, TargetHost,
+    StepObserver, SwitchSettings, TargetHost, WriterRestoreHost,
 };
 
 /// A host that VMs are restored to.
@@ -112,6 +112,12 @@ pub trait RestoreHost: Send + Sync {
     /// Removes what restores that died have left on the host: planned VMs that a journal names.
     /// Returns what was done, and what could not be.
     fn settle_restores(&self) -> Result<Vec<Finding>, HostError>;
+
+    /// Returns the host as one whose own VSS writer takes VMs back; `None` where nobody here can
+    /// speak to that writer.
+    fn as_writer_restore(&self) -> Option<&dyn WriterRestoreHost> {
+        None
+    }
 }
 
 /// A VM that a restore has made.

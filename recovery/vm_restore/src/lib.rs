@@ -78,8 +78,8 @@ pub use error::RestoreError;
 pub use host_restore::{
     Destination, Destroyed, DiskMethod, DiskReport, HostRestoreFailure, HostRestoreObserver,
     HostRestorePlan, HostRestoreReport, HostRestoreRequest, NetworkPolicy, PlannedDisk,
-    PlannedStep, RateSource, RestoreKind, RestorePart, SpaceNeed, StartPolicy, VmOutcome, VmPlan,
-    WriteRate, plan_all_latest, plan_host_restore, restore_all_latest,
+    PlannedStep, RateSource, RestoreKind, RestoreMethod, RestorePart, SpaceNeed, StartPolicy,
+    Through, VmOutcome, VmPlan, WriteRate, plan_all_latest, plan_host_restore, restore_all_latest,
 };
 pub use newest_points::{NewestPoints, VmFilter};
 pub use offer::{Needs, Offer, needs, offers};

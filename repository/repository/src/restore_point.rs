@@ -62,6 +62,9 @@ pub struct RestorePoint {
     /// What the host itself was set to when the run began: switches, folders and the like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_settings: Option<Value>,
+    /// What the host's VSS writer needs to take the VM back, in the words of section 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<Value>,
     /// What went less well than it should.
     pub warnings: Vec<String>,
     /// Program and version that made the point.

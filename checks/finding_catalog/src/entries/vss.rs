@@ -214,4 +214,14 @@ pub(super) const PAGES: &[Explanation] = &[
         more: &["LB-1031"],
         ..BLANK
     },
+    Explanation {
+        code: "LB-1046",
+        id: "HOST-VSS-DOCUMENT",
+        title: "the point does not keep the VSS writer's document",
+        severity: Info,
+        means: "The service did not give the document of the backup, or it is too long: of a set that many VMs share.",
+        matters: "The point cannot go back through the host's VSS writer (`restore vm --through writer`). Every other way is open to it.",
+        cure: "Nothing. With `--snapshot-per-vm` a document is about one VM.",
+        ..BLANK
+    },
 ];

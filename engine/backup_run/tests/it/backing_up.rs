@@ -141,6 +141,7 @@ impl FrozenVm for HeldVm {
         }
         Ok(Sealed {
             cursors: vec![Some("{\"id\":7}".to_owned())],
+            writer: None,
             findings: Vec::new(),
         })
     }

@@ -108,6 +108,7 @@ pub(crate) fn back_up(
         stages: Vec::new(),
         interruption_ms: None,
         host_settings: None,
+        writer: None,
         left_out: Vec::new(),
         configuration: None,
         warnings: vec!["a warning".to_owned()],

@@ -81,6 +81,7 @@ fn back_up(store: &MemoryStore, repository: &Repository, vm: &str, days: u8) -> 
             stages: Vec::new(),
             interruption_ms: None,
             host_settings: None,
+            writer: None,
             left_out: Vec::new(),
             configuration: None,
             warnings: Vec::new(),

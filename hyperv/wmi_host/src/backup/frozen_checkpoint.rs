@@ -231,7 +231,11 @@ impl FrozenVm for FrozenCheckpoint {
                     if cursors.iter().all(Option::is_none) {
                         self.give_up(&point);
                     }
-                    return Ok(Sealed { cursors, findings });
+                    return Ok(Sealed {
+                        cursors,
+                        writer: None,
+                        findings,
+                    });
                 }
                 Err(why) => findings.push(no_reference_point(&why)),
             }
@@ -239,6 +243,7 @@ impl FrozenVm for FrozenCheckpoint {
         self.destroy(&mut findings);
         Ok(Sealed {
             cursors: vec![None; self.source.disks.len()],
+            writer: None,
             findings,
         })
     }

@@ -114,6 +114,9 @@ pub(crate) struct RestoreEntry {
     /// The planned VM is about to become one that people see, or has.
     #[serde(default)]
     pub(crate) realizing: bool,
+    /// The host's VSS writer takes the VM from the host, and registers it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) through_writer: bool,
 }
 
 /// What a VM was doing before it was saved.

@@ -152,6 +152,19 @@ pub(super) fn restored_vm_waits(entry: &JournalEntry, vm: &VmFacts) -> Finding {
         .cure("run the same restore again: it takes the VM for its own; or use the VM as it is")
 }
 
+/// A restore through the writer died while the VM was away, or may have.
+pub(super) fn away_with_writer(entry: &JournalEntry) -> Finding {
+    let text = format!(
+        "the restore {} of {} through the host's VSS writer died between PreRestore and \
+         PostRestore, and the VM is not on the host",
+        entry.run, entry.vm_name
+    );
+    Finding::new("RESIDUE-WRITER-RESTORE", Severity::Warn, text).cure(
+        "run the same restore again: it goes on, or puts back what was there; once the VM is on \
+         the host, `lifeboat doctor --fix` forgets this",
+    )
+}
+
 /// What a restore has left cannot be looked at.
 pub(super) fn unsettled(entry: &JournalEntry, why: &dyn Display) -> Finding {
     let text = format!(

@@ -43,6 +43,7 @@ mod settle;
 mod switches;
 mod system;
 mod target;
+mod through_writer;
 mod unregister;
 mod work;
 

@@ -5,12 +5,16 @@ use hyperv_host::Finding;
 use super::findings;
 use super::planned_vm::find_planned;
 use super::settle::{is_half_made, vm_of_restore};
+use super::through_writer;
 use crate::backup::link::Link;
 use crate::journal::JournalEntry;
 use crate::residue::Found;
 
 /// Tells what a restore that died has left; nothing is changed. `true`: it can be removed.
 pub(crate) fn restore_residue(link: &Link, entry: &JournalEntry) -> Vec<(bool, Finding)> {
+    if through_writer::is_writers(entry) {
+        return through_writer::residue(link, entry);
+    }
     let mut found = Vec::new();
     match find_planned(link, entry) {
         Ok(Found::Ours(planned)) => {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use hyperv_host::{
     AdapterOrder, DiskChanges, Finding, HostError, HostErrorKind, ImportOrder, NewVmOrder,
     PowerState, RestoreHost, RestoredVm, StepObserver, SwitchSettings, TargetHost,
+    WriterRestoreHost,
 };
 use uuid::Uuid;
 use vm_config::DiskSlot;
@@ -133,6 +134,10 @@ impl RestoreHost for WmiHost {
 
     fn settle_restores(&self) -> Result<Vec<Finding>, HostError> {
         settle_restores(self)
+    }
+
+    fn as_writer_restore(&self) -> Option<&dyn WriterRestoreHost> {
+        self.vss.as_ref().map(|_| self as _)
     }
 }
 

@@ -9,6 +9,7 @@ use super::entry::vm_names;
 use super::findings;
 use super::planned_vm::{PlannedVm, find_planned};
 use super::system::{Sort, take_away};
+use super::through_writer;
 use crate::WmiHost;
 use crate::backup::checkpoint::marked_name;
 use crate::backup::link::Link;
@@ -33,6 +34,9 @@ pub(super) fn give_up(link: &Link, entry: OpenEntry, error: HostError) -> HostEr
 /// Removes what a restore has made, and closes its entry where nothing is left. Returns whether the
 /// host was changed, and what is left.
 pub(crate) fn settle_restore(link: &Link, entry: OpenEntry) -> (bool, Vec<Finding>) {
+    if through_writer::is_writers(entry.entry()) {
+        return (false, through_writer::settle(link, entry));
+    }
     let mut settling = Settling {
         link,
         entry: entry.entry(),

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ::vss::{
-    BackupType, ComponentId, HYPERV_WRITER, RequestOptions, SnapshotKind, SnapshotVolume,
-    VssBackup, VssError, VssErrorKind, VssService, Writer,
+    BackupType, Component, HYPERV_WRITER, RequestOptions, SnapshotKind, SnapshotVolume, VssBackup,
+    VssError, VssErrorKind, VssService, Writer,
 };
 use disk_image::HostPaths;
 use hyperv_host::{BackupMethod, GuestBackup, HostErrorKind, StepObserver};
@@ -41,7 +41,7 @@ pub(super) struct Attempt<'a> {
 /// What a try has made. Dropped without an end it is aborted.
 pub(super) struct Made {
     pub(super) backup: Box<dyn VssBackup>,
-    pub(super) components: HashMap<Uuid, ComponentId>,
+    pub(super) components: HashMap<Uuid, Component>,
     pub(super) view: SnapshotView,
     pub(super) taken: Timestamp,
     pub(super) watch: Stopwatch,
@@ -123,7 +123,7 @@ impl Attempt<'_> {
         writer: &Writer,
         vms: &mut [Candidate],
         watch: &mut Stopwatch,
-    ) -> Result<(HashMap<Uuid, ComponentId>, SnapshotView, Timestamp), Failure> {
+    ) -> Result<(HashMap<Uuid, Component>, SnapshotView, Timestamp), Failure> {
         let chosen = choose(self.service, self.host, self.windows, writer, vms)?;
         self.add_components(backup, &chosen)?;
         let volumes = self.add_volumes(backup, &chosen)?;
@@ -153,7 +153,7 @@ impl Attempt<'_> {
 
     fn add_components(&self, backup: &mut dyn VssBackup, chosen: &[Chosen]) -> Result<(), Failure> {
         for own in chosen {
-            if let Err(error) = backup.add_component(&own.component) {
+            if let Err(error) = backup.add_component(&own.component.id) {
                 let doing = "choosing the VM's component";
                 return Err(match error.kind() {
                     VssErrorKind::NotFound | VssErrorKind::NotSupported => {

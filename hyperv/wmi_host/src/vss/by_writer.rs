@@ -301,7 +301,7 @@ fn out_of(vm: Candidate, why: TakenOut) -> (Uuid, Share) {
 }
 
 /// Returns the host's service.
-pub(super) fn service_of(
+pub(crate) fn service_of(
     host: &WmiHost,
     state: &HostState,
 ) -> Result<Arc<dyn VssService>, HostError> {

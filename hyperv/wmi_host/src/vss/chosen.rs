@@ -1,6 +1,6 @@
 //! Components and volumes of the VMs of a set.
 
-use ::vss::{ComponentId, SnapshotVolume, VssService, Writer};
+use ::vss::{Component, SnapshotVolume, VssService, Writer};
 use hyperv_host::{Finding, HostError, HostErrorKind, Severity};
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::facts::WindowsVersion;
 /// A VM's place in a try.
 pub(super) struct Chosen {
     pub(super) vm: Uuid,
-    pub(super) component: ComponentId,
+    pub(super) component: Component,
     pub(super) volumes: Vec<SnapshotVolume>,
 }
 
@@ -55,7 +55,7 @@ fn choose_one(
     let volumes = volumes.of_vm(&vm.vm, &vm.disk_paths(), paths_of(component))?;
     Ok(Chosen {
         vm: vm.id(),
-        component: component.id.clone(),
+        component: component.clone(),
         volumes,
     })
 }

@@ -65,6 +65,12 @@ fn stamps(images: &[ImageSource]) -> Result<Vec<Option<FileStamp>>, HostError> {
     images.iter().map(stamp).collect()
 }
 
+fn no_record(why: &str) -> Finding {
+    let text = format!("the point cannot go back through the host's VSS writer: {why}");
+    Finding::new("HOST-VSS-DOCUMENT", Severity::Info, text)
+        .cure("nothing: the VM is restored by an import")
+}
+
 impl FrozenVm for FrozenVolumes {
     fn source(&self) -> &VmSource {
         &self.source
@@ -77,9 +83,14 @@ impl FrozenVm for FrozenVolumes {
     fn seal(&mut self) -> Result<Sealed, HostError> {
         self.check_unchanged()?;
         let_go(&mut self.source);
+        let (writer, findings) = match self.held.set.record(self.held.vm.id()) {
+            Ok(record) => (record, Vec::new()),
+            Err(why) => (None, vec![no_record(&why)]),
+        };
         Ok(Sealed {
             cursors: vec![None; self.source.disks.len()],
-            findings: Vec::new(),
+            writer,
+            findings,
         })
     }
 

@@ -48,6 +48,8 @@ mod writer_verdict;
 
 pub(crate) use auto_recovery::{is_auto_recovery, remove_auto_recovery, those_there};
 pub(crate) use by_saving::{begin_by_saving, save_instead};
-pub(crate) use by_writer::{begin_by_writer, goes_through_writer};
+pub(crate) use by_writer::{begin_by_writer, goes_through_writer, service_of};
+pub(crate) use failure::vss_failure;
 pub(crate) use power::give_back;
 pub(crate) use run_sets::RunSets;
+pub(crate) use writer_verdict::failed_writer;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ::vss::{ComponentId, HYPERV_WRITER, VssBackup};
-use hyperv_host::{Finding, Severity, Stage};
+use ::vss::{Component, HYPERV_WRITER, VssBackup};
+use hyperv_host::{Finding, Severity, Stage, WriterFiles, WriterRecord};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub(super) struct SnapshotSet {
     /// What it took to make them.
     pub(super) stages: Vec<Stage>,
     /// What each VM is to the writer; none where no writer takes part.
-    components: HashMap<Uuid, ComponentId>,
+    components: HashMap<Uuid, Component>,
     state: Mutex<State>,
 }
 
@@ -30,6 +30,8 @@ struct State {
     backup: Option<Box<dyn VssBackup>>,
     /// VMs whose runs have not ended.
     open: BTreeSet<Uuid>,
+    /// VMs that the writer was told of that they are read, all of them.
+    told: BTreeSet<Uuid>,
     /// A VM got its point.
     succeeded: bool,
 }
@@ -45,9 +47,29 @@ impl SnapshotSet {
             state: Mutex::new(State {
                 backup: Some(made.backup),
                 open: vms.into_iter().collect(),
+                told: BTreeSet::new(),
                 succeeded: false,
             }),
         }
+    }
+
+    /// Says that all of a VM is read, and returns what its writer needs to take it back; `None`
+    /// where no writer takes part. Fails with the reason.
+    pub(super) fn record(&self, vm: Uuid) -> Result<Option<WriterRecord>, String> {
+        let Some(component) = self.components.get(&vm) else {
+            return Ok(None);
+        };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(backup) = &mut state.backup else {
+            return Err("the backup has ended".to_owned());
+        };
+        // A document that does not say so is one of a backup that failed.
+        let document = backup
+            .set_succeeded(&component.id, true)
+            .and_then(|()| backup.document())
+            .map_err(|error| error.to_string())?;
+        state.told.insert(vm);
+        record_of(component, document).map(Some)
     }
 
     /// Ends it for a VM; with the last one it ends for good, and its snapshots go.
@@ -58,9 +80,10 @@ impl SnapshotSet {
             return findings;
         }
         state.succeeded |= succeeded;
-        if let Some(component) = self.components.get(&vm)
+        let is_told = succeeded && state.told.contains(&vm);
+        if let Some(component) = self.components.get(&vm).filter(|_| !is_told)
             && let Some(backup) = &mut state.backup
-            && let Err(error) = backup.set_succeeded(component, succeeded)
+            && let Err(error) = backup.set_succeeded(&component.id, succeeded)
         {
             findings.push(not_ended(&error.to_string()));
         }
@@ -114,6 +137,30 @@ impl Drop for SnapshotSet {
             backup.abort();
         }
     }
+}
+
+/// Makes what is kept of a component.
+fn record_of(component: &Component, document: String) -> Result<WriterRecord, String> {
+    if document.len() > WriterRecord::DOCUMENT_BYTES_MAX {
+        return Err(format!(
+            "its document has {} bytes, and at most {} are kept",
+            document.len(),
+            WriterRecord::DOCUMENT_BYTES_MAX
+        ));
+    }
+    let files = component.files.iter().map(|files| WriterFiles {
+        folder: files.path.trim_end_matches('\\').to_owned(),
+        spec: files.spec.clone(),
+        recursive: files.is_recursive,
+    });
+    Ok(WriterRecord {
+        version: WriterRecord::VERSION,
+        writer: component.id.writer.to_string(),
+        component: component.id.name.clone(),
+        logical_path: component.id.logical_path.clone(),
+        files: files.collect(),
+        document,
+    })
 }
 
 fn not_ended(why: &str) -> Finding {

@@ -1,6 +1,6 @@
 //! What a writer's state says of a backup (contract 5.2, 5.3).
 
-use ::vss::{WriterState, WriterStatus};
+use ::vss::{HYPERV_WRITER, WriterState, WriterStatus};
 
 /// `VSS_E_WRITERERROR_NONRETRYABLE`
 const NOT_RETRYABLE: u32 = 0x8004_23F4;
@@ -54,6 +54,27 @@ pub(super) fn judge(status: &WriterStatus, step: Step) -> Verdict {
     }
 }
 
+/// Says what is wrong with the writer of Hyper-V after a step of a restore; `None`: it is well.
+pub(crate) fn failed_writer(statuses: &[WriterStatus]) -> Option<String> {
+    let Some(status) = statuses.iter().find(|own| own.id == HYPERV_WRITER) else {
+        return Some(
+            "the Microsoft Hyper-V VSS Writer is not among the writers any more".to_owned(),
+        );
+    };
+    match judge(status, Step::Before) {
+        Verdict::Well => None,
+        Verdict::Retry(text) | Verdict::Final(text) => Some(text),
+        Verdict::Components(failed) => {
+            let failed = failed.iter().map(|(_, code)| format!("0x{code:08X}"));
+            let codes: Vec<String> = failed.collect();
+            Some(format!(
+                "the writer failed with the VM: {}",
+                codes.join(", ")
+            ))
+        }
+    }
+}
+
 /// Returns whether a component that failed with this code may succeed in another try.
 pub(super) fn is_retryable(code: u32) -> bool {
     code != NOT_RETRYABLE
@@ -87,7 +108,6 @@ fn describe(status: &WriterStatus) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ::vss::HYPERV_WRITER;
     use uuid::Uuid;
 
     use super::*;

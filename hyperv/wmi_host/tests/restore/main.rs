@@ -16,6 +16,7 @@ mod scenarios;
 #[path = "../flow/stage.rs"]
 #[expect(dead_code, reason = "shared with the tests of backups")]
 mod stage;
+mod through_writer;
 #[path = "../flow/traced.rs"]
 mod traced;
 mod typed;

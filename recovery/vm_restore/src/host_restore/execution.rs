@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use block_io::{DiskError, DiskErrorKind};
-use hyperv_host::{Finding, PowerState, RestoreHost, Severity, StepObserver, TargetVm};
+use hyperv_host::{
+    Finding, PowerState, RestoreHost, Severity, StepObserver, TargetVm, WriterRestore,
+};
 use vm_config::DiskSlot;
 
 use super::heard::Heard;
 use super::host_path::{join, same};
-use super::plan::{HostRestorePlan, RestoreKind};
+use super::plan::{HostRestorePlan, RestoreKind, RestoreMethod};
 use super::report::{HostRestoreFailure, HostRestoreObserver, HostRestoreReport};
 use super::session::{RestoreSession, SessionFile};
 use super::taking_back::STAGING;
@@ -37,6 +39,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) attached: Vec<DiskSlot>,
     /// What was written as new files, and how long that took.
     pub(crate) new_files: (u64, Duration),
+    /// What was begun with the host's VSS writer, and did not come to its end.
+    pub(crate) writer: Option<Box<dyn WriterRestore + 'a>>,
 }
 
 impl HostRestorePlan {
@@ -86,7 +90,7 @@ impl<'a> Execution<'a> {
     ) -> Result<Self, Cause> {
         let new = plan.disks.iter().filter(|disk| disk.is_new());
         let files: BTreeMap<String, String> = new
-            .map(|disk| (disk.content.key(), disk.path.clone()))
+            .map(|disk| (disk.content.key(), disk.made_as().to_owned()))
             .collect();
         let staging = join(
             &plan.configuration_folder,
@@ -124,6 +128,9 @@ impl<'a> Execution<'a> {
                     imported: None,
                     remove: plan.remove.clone(),
                     bases: BTreeMap::new(),
+                    through_writer: plan.method == RestoreMethod::Writer,
+                    swaps: Vec::new(),
+                    swapped: false,
                 }
             }
         };
@@ -162,6 +169,7 @@ impl<'a> Execution<'a> {
             renamed: false,
             attached: Vec::new(),
             new_files: (0, Duration::ZERO),
+            writer: None,
         })
     }
 
@@ -176,6 +184,7 @@ impl<'a> Execution<'a> {
             RestoreKind::Finish => self.take_over()?,
             RestoreKind::Network => self.set_network()?,
             RestoreKind::Disks => self.attach_disks()?,
+            _ if self.plan.method == RestoreMethod::Writer => self.make_vm_through_writer()?,
             _ => self.make_vm()?,
         }
         let (bytes, took) = self.new_files;
@@ -201,6 +210,7 @@ impl<'a> Execution<'a> {
         let is_it = |vm: &&TargetVm| {
             let mut files = session.files.values();
             session.imported.as_deref() == Some(&*vm.identity)
+                || session.swapped && vm.identity == self.plan.source.vm.identity
                 || files.any(|file| vm.disks.iter().any(|(_, disk)| same(disk, file)))
         };
         let vm = target.vms.iter().find(is_it);
@@ -210,6 +220,8 @@ impl<'a> Execution<'a> {
         let note = "a restore of this point that died had made the VM already: ask for it again if \
                     it is to come back once more";
         self.report.notes.push(note.to_owned());
+        let identity = self.report.identity.clone();
+        self.look_at_it_now(&identity);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use block_io::ByteRanges;
-use hyperv_host::{Finding, Severity, TargetVm};
+use hyperv_host::{Finding, Severity, TargetVm, WriterRestore};
 
 use super::disk_source::DiskContent;
 use super::execution::Execution;
@@ -19,8 +19,12 @@ use crate::error::Cause;
 
 impl Execution<'_> {
     /// Takes the old VM from the host, unless a restore that died has done so. A copy of its
-    /// definition is durable before.
-    pub(crate) fn take_away(&mut self, old: &TargetVm) -> Result<(), Cause> {
+    /// definition is durable before. `writer`: the host's VSS writer takes it.
+    pub(crate) fn take_away(
+        &mut self,
+        old: &TargetVm,
+        writer: Option<&mut dyn WriterRestore>,
+    ) -> Result<(), Cause> {
         if !self.old_is_there {
             return Ok(());
         }
@@ -47,7 +51,10 @@ impl Execution<'_> {
         self.note_ranges(old)?;
         self.step("taking the old VM from the host")?;
         self.file.note(|session| session.leaving = true)?;
-        self.host.unregister(&old.identity, &self.heard)?;
+        match writer {
+            Some(writer) => writer.pre_restore(&self.heard)?,
+            None => self.host.unregister(&old.identity, &self.heard)?,
+        }
         Ok(())
     }
 
@@ -68,9 +75,14 @@ impl Execution<'_> {
             return Err(text.into());
         }
         let users = FileUsers::of(self.host, &target.vms);
-        for disk in self.plan.disks.iter().filter(|disk| disk.is_overwritten()) {
+        let mut gives_way = self.plan.disks.iter();
+        let gives_way = gives_way.by_ref().filter(|disk| disk.gives_way());
+        for disk in gives_way {
             if let Some(user) = users.user_of(self.host, &disk.path, Some(&old.identity)) {
                 return Err(format!("{} is used by {user:?} as well", disk.path).into());
+            }
+            if !disk.is_overwritten() {
+                continue;
             }
             let local = self.host.local_path(&disk.path)?;
             self.in_place(disk, &local)?.must_fit()?;

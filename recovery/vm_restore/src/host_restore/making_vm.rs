@@ -24,8 +24,8 @@ impl Execution<'_> {
         let plan = self.plan;
         let disks = plan.disks.iter().filter(|disk| disk.is_new());
         for disk in disks {
-            self.step(&format!("writing {}", disk.path))?;
-            let local = self.host.local_path(&disk.path)?;
+            self.step(&format!("writing {}", disk.made_as()))?;
+            let local = self.host.local_path(disk.made_as())?;
             let mut made = Vec::new();
             let folder = local.parent().unwrap_or(&local);
             make_folder(folder, &mut made)?;
@@ -33,7 +33,7 @@ impl Execution<'_> {
                 self.file.note(|session| session.folders.extend(made))?;
             }
             let mut report = report_of(disk);
-            let is_made = self.file.session.made.contains(&disk.path);
+            let is_made = self.file.session.made.contains(disk.made_as());
             let is_done = is_made && local.symlink_metadata().is_ok();
             if is_done {
                 CopyObserver::advanced(&self.heard, disk.size_bytes);
@@ -47,7 +47,7 @@ impl Execution<'_> {
                 self.new_files.1 += begun.elapsed();
                 report.read_bytes = copy.bytes_read;
                 report.written_bytes = copy.bytes_written;
-                let path = disk.path.clone();
+                let path = disk.made_as().to_owned();
                 self.file.note(|session| {
                     session.made.insert(path);
                 })?;
@@ -90,7 +90,7 @@ impl Execution<'_> {
         if let (RestoreKind::InPlace | RestoreKind::Configuration, Some(old)) =
             (plan.kind, &plan.old)
         {
-            self.take_away(old)?;
+            self.take_away(old, None)?;
             self.write_over(old)?;
         }
         self.step("making the VM")?;
@@ -111,7 +111,7 @@ impl Execution<'_> {
         Ok(())
     }
 
-    fn point_folder(&self) -> Result<String, DiskError> {
+    pub(crate) fn point_folder(&self) -> Result<String, DiskError> {
         join(&self.file.session.staging, "point")
     }
 
@@ -180,7 +180,7 @@ impl Execution<'_> {
     }
 
     /// Says which images do not find their parents in their new place.
-    fn look_at_parents(&mut self, tree: &CheckpointTree) {
+    pub(crate) fn look_at_parents(&mut self, tree: &CheckpointTree) {
         let names = ImageNames::of(&self.plan.source);
         let mut disks = self.plan.disks.iter();
         let root = disks.find_map(|disk| {

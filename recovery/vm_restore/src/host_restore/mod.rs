@@ -15,6 +15,15 @@
 //! be the same; else where its chunks have other names than the point's. Other disks come as new
 //! files, and the old ones go when the new VM is there.
 //!
+//! # Through the host's writer
+//!
+//! A point that was made through VSS keeps what the host's own writer needs to take its VM back
+//! ([`hyperv_host::WriterRecord`]). The writer finds the VM's files where they were when they were
+//! backed up, under the names that they had. So all of them are made first, beside files that have
+//! their names, and the writer is told what comes back. Then the writer takes the VM away
+//! (`PreRestore`), files change names, the old ones are kept, and the writer registers the VM
+//! (`PostRestore`). Only when the VM is there do the old files go.
+//!
 //! # What a failure leaves
 //!
 //! | Failed or died | Then |
@@ -23,6 +32,7 @@
 //! | before its disks were written over | the old VM is registered again from its copy |
 //! | while they are | it stays away from the host; the same restore goes on |
 //! | after that | the old VM is registered again, with the point's content on its disks |
+//! | between PreRestore and PostRestore | the old files have their names again, the old VM is registered again |
 //! | after the new VM was made | the restore is done; what is left is removed |
 //!
 //! Before each of these a session is durable in a file of this machine; the next plan of the same VM
@@ -58,13 +68,19 @@ mod space;
 mod staging;
 mod steps;
 mod taking_back;
+mod through_writer;
 mod write_rate;
+mod writer_places;
+mod writer_plan;
 
 pub use many::{VmOutcome, VmPlan, plan_all_latest, restore_all_latest};
 pub use plan::{
-    Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, PlannedStep, RestoreKind, SpaceNeed,
+    Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, PlannedStep, RestoreKind, RestoreMethod,
+    SpaceNeed,
 };
 pub use planning::plan_host_restore;
 pub use report::{DiskReport, HostRestoreFailure, HostRestoreObserver, HostRestoreReport};
-pub use request::{Destination, HostRestoreRequest, NetworkPolicy, RestorePart, StartPolicy};
+pub use request::{
+    Destination, HostRestoreRequest, NetworkPolicy, RestorePart, StartPolicy, Through,
+};
 pub use write_rate::{RateSource, WriteRate};

@@ -45,7 +45,7 @@ impl Planning<'_> {
     /// Nothing is written over that another VM uses, as a disk or as the parent of one.
     pub(super) fn in_use(&self, old: Option<&TargetVm>, disks: &[PlannedDisk]) -> Vec<Finding> {
         let except = old.map(|old| &*old.identity);
-        let over = disks.iter().filter(|disk| disk.is_overwritten());
+        let over = disks.iter().filter(|disk| disk.gives_way());
         over.filter_map(|disk| {
             let user = self.users.user_of(self.host, &disk.path, except)?;
             let text = format!(

@@ -19,7 +19,7 @@ use crate::image_names::ImageNames;
 use crate::point_disk::{no_checkpoints, open_disk, slot_of};
 
 /// The folder that Hyper-V's own tools put disks into.
-const DISK_FOLDER: &str = "Virtual Hard Disks";
+pub(crate) const DISK_FOLDER: &str = "Virtual Hard Disks";
 
 /// What decides where disks go.
 pub(crate) struct Placing<'a> {
@@ -40,15 +40,15 @@ pub(crate) struct Placing<'a> {
 }
 
 /// A disk as the point has it.
-struct PointDiskFacts<'a> {
-    number: u32,
-    slot: Option<DiskSlot>,
-    name: String,
-    was_at: String,
-    size_bytes: u64,
-    data_bytes: u64,
+pub(crate) struct PointDiskFacts<'a> {
+    pub(crate) number: u32,
+    pub(crate) slot: Option<DiskSlot>,
+    pub(crate) name: String,
+    pub(crate) was_at: String,
+    pub(crate) size_bytes: u64,
+    pub(crate) data_bytes: u64,
     /// It is a stream of its own.
-    stream: Option<&'a Stream>,
+    pub(crate) stream: Option<&'a Stream>,
 }
 
 impl<'a> Placing<'a> {
@@ -68,7 +68,7 @@ impl<'a> Placing<'a> {
         Ok(disks)
     }
 
-    fn facts(&self) -> Result<Vec<PointDiskFacts<'a>>, RestoreError> {
+    pub(crate) fn facts(&self) -> Result<Vec<PointDiskFacts<'a>>, RestoreError> {
         let checkpoint = self.request.checkpoint.as_deref();
         let Some(tree) = self.tree else {
             if checkpoint.is_some() {
@@ -120,6 +120,7 @@ impl<'a> Placing<'a> {
             is_exact: true,
             grow_bytes: 0,
             content: DiskContent::Nothing,
+            beside: None,
         })
     }
 
@@ -160,6 +161,7 @@ impl<'a> Placing<'a> {
             is_exact,
             grow_bytes: way.grow_bytes,
             content: DiskContent::Disk(facts.number),
+            beside: None,
         })
     }
 
@@ -179,11 +181,12 @@ impl<'a> Placing<'a> {
             is_exact: false,
             grow_bytes: 0,
             content,
+            beside: None,
         }
     }
 
     /// The place that a restore that died has chosen.
-    fn noted(&self, content: DiskContent) -> Option<String> {
+    pub(crate) fn noted(&self, content: DiskContent) -> Option<String> {
         self.session?.files.get(&content.key()).cloned()
     }
 
@@ -236,14 +239,14 @@ impl<'a> Placing<'a> {
         folder.to_owned()
     }
 
-    fn unreachable(&mut self, path: &str, why: &str) {
+    pub(crate) fn unreachable(&mut self, path: &str, why: &str) {
         let text = format!("{path} cannot be written from here: {why}");
         let cure = "name a folder of the host with `--path`, or say where its drives and shares are \
                     reached";
         self.block("POINT-PLACE-UNREACHABLE", text, cure);
     }
 
-    fn block(&mut self, id: &str, text: String, cure: &str) {
+    pub(crate) fn block(&mut self, id: &str, text: String, cure: &str) {
         if !self.findings.iter().any(|finding| finding.text == text) {
             let finding = Finding::new(id, Severity::Block, text);
             self.findings.push(finding.cure(cure));
@@ -291,6 +294,7 @@ impl<'a> Placing<'a> {
                 is_exact: false,
                 grow_bytes: 0,
                 content,
+                beside: None,
             });
         }
         Ok(disks)

@@ -12,6 +12,7 @@ use super::disk_source::DiskContent;
 use super::request::HostRestoreRequest;
 use super::session::RestoreSession;
 use super::write_rate::WriteRate;
+use super::writer_plan::WriterPlan;
 
 /// What sort of restore it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,17 @@ impl RestoreKind {
                 | Self::Configuration
         )
     }
+}
+
+/// By what a VM comes to be on its host again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestoreMethod {
+    /// What this program asks of the host: a planned VM, a new VM, its parts.
+    #[default]
+    Import,
+    /// The host's VSS writer: PreRestore, files, PostRestore.
+    Writer,
 }
 
 /// A step, in the order in which they are done.
@@ -127,6 +139,9 @@ pub struct PlannedDisk {
     pub(crate) grow_bytes: u64,
     #[serde(skip)]
     pub(crate) content: DiskContent,
+    /// The file that is made first, where another has its place until the VM is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) beside: Option<String>,
 }
 
 /// What a volume must have free.
@@ -158,6 +173,8 @@ pub struct HostRestorePlan {
     pub host: String,
     /// What sort of restore it is.
     pub kind: RestoreKind,
+    /// By what the VM comes to be on its host.
+    pub method: RestoreMethod,
     /// The name that the VM has afterwards.
     pub name: String,
     /// The name that the VM which was there has afterwards, where it stays under another.
@@ -222,6 +239,9 @@ pub struct HostRestorePlan {
     /// The VM ran before the restore, or before one that died and that this one goes on with.
     #[serde(skip)]
     pub(crate) ran: bool,
+    /// What the host's writer is told, where the VM comes back through it.
+    #[serde(skip)]
+    pub(crate) writer: Option<WriterPlan>,
 }
 
 impl HostRestorePlan {

@@ -12,15 +12,17 @@ use vm_config::VmConfiguration;
 use super::file_users::FileUsers;
 use super::findings::Facts;
 use super::guest_disk::guest_disks;
+use super::host_path::parent;
 use super::network::adapters;
 use super::placing::Placing;
-use super::plan::{DiskMethod, HostRestorePlan, PlannedDisk, RestoreKind};
+use super::plan::{DiskMethod, HostRestorePlan, PlannedDisk, RestoreKind, RestoreMethod};
 use super::request::{HostRestoreRequest, RestorePart};
 use super::session::{RestoreSession, read_session, session_host};
 use super::situation::{Situation, as_it_can_be};
 use super::space::space;
 use super::steps::{destroyed, steps};
 use super::write_rate::WriteRate;
+use super::writer_plan::method_of;
 use crate::error::Cause;
 use crate::new_files::read_configuration;
 use crate::{RestoreError, checkpoint_tree};
@@ -105,7 +107,16 @@ pub(super) struct Planning<'a> {
 
 impl Planning<'_> {
     fn plan(&self) -> Result<HostRestorePlan, RestoreError> {
-        let seen = Situation::of(self.point, self.target, self.request, self.session);
+        let method = method_of(self.host, self.request);
+        let through_writer = method == RestoreMethod::Writer;
+        let session = self.session;
+        let seen = Situation::of(
+            self.point,
+            self.target,
+            self.request,
+            session,
+            through_writer,
+        );
         let (kind, old, is_there) = (seen.kind, seen.old, seen.there.is_some());
         let tree = self.tree.as_ref();
         let whole_tree = tree.filter(|_| {
@@ -132,6 +143,9 @@ impl Planning<'_> {
         let mut disks = match (kind, whole_tree) {
             (RestoreKind::Network | RestoreKind::Finish, _) => Vec::new(),
             (RestoreKind::Configuration, _) => kept_disks(old),
+            _ if through_writer => {
+                placing.writer_disks(whole_tree, &self.users, self.run(seen.session))?
+            }
             (_, Some(tree)) => placing.images(tree)?,
             (_, None) => placing.flat_disks()?,
         };
@@ -139,7 +153,13 @@ impl Planning<'_> {
             beside_the_vm(&mut disks);
         }
         let name = self.name();
-        let configuration_folder = placing.configuration_folder(&name);
+        let mut configuration_folder = placing.configuration_folder(&name);
+        let writer = (through_writer && kind != RestoreKind::Finish)
+            .then(|| placing.writer(&disks, self.is_same_host()))
+            .flatten();
+        if let Some(root) = writer.as_ref().and_then(|own| parent(&own.machines)) {
+            root.clone_into(&mut configuration_folder);
+        }
         let configuration = self.configuration();
         let mut findings = placing.findings;
         let (orders, found) = self.judge(&seen, configuration.as_ref(), whole_tree);
@@ -157,15 +177,14 @@ impl Planning<'_> {
                 RestoreKind::FromConfiguration | RestoreKind::Configuration
             );
         let mut plan = HostRestorePlan {
-            run: seen
-                .session
-                .map_or_else(|| self.request.run.clone(), |s| s.run.clone()),
+            run: self.run(seen.session).to_owned(),
             point: self.point.id.clone(),
             taken: self.point.started,
             checkpoint: self.request.checkpoint.clone(),
             vm: self.point.vm.name.clone(),
             host: self.host.name().to_owned(),
             kind,
+            method,
             name,
             old_name: old.filter(|_| kind == RestoreKind::Beside).map(set_aside),
             identity: self.request.identity,
@@ -195,6 +214,7 @@ impl Planning<'_> {
             configuration,
             old_is_there: is_there,
             ran: seen.ran(),
+            writer,
         };
         plan.destroyed = destroyed(&plan);
         plan.steps = steps(&plan);
@@ -253,6 +273,10 @@ impl Planning<'_> {
         findings.extend(self.missing_vm(seen.old, seen.kind));
         findings.extend(self.wrong_disks());
         (orders, findings)
+    }
+
+    fn run<'b>(&'b self, session: Option<&'b RestoreSession>) -> &'b str {
+        session.map_or(&self.request.run, |session| &session.run)
     }
 
     fn is_same_host(&self) -> bool {
@@ -344,6 +368,7 @@ fn kept_disks(old: Option<&TargetVm>) -> Vec<PlannedDisk> {
         is_exact: true,
         grow_bytes: 0,
         content: super::disk_source::DiskContent::Nothing,
+        beside: None,
     });
     disks.collect()
 }

@@ -64,11 +64,27 @@ pub enum StartPolicy {
     StayOff,
 }
 
+/// How a whole VM comes to be on its host again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Through {
+    /// By an import, where the host has one; else by the host's VSS writer.
+    #[default]
+    Auto,
+    /// By an import: a planned VM that becomes one.
+    Import,
+    /// By the host's VSS writer, which takes the VM away and registers it again.
+    Writer,
+}
+
 /// What is asked of a restore to a host.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HostRestoreRequest {
     /// What comes back.
     pub part: RestorePart,
+    /// By what a whole VM comes back.
+    #[serde(default)]
+    pub through: Through,
     /// Where its files go.
     pub destination: Destination,
     /// The VM that is on the host gives way: it is taken from the host, and its disks are written

@@ -70,6 +70,26 @@ pub(crate) struct RestoreSession {
     /// from its host may merge these.
     #[serde(default)]
     pub(crate) bases: BTreeMap<String, String>,
+    /// The VM comes back through the host's VSS writer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) through_writer: bool,
+    /// Files that come to their places once the writer has taken the VM away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) swaps: Vec<Swap>,
+    /// All of them are there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) swapped: bool,
+}
+
+/// A file that comes to its place once the VM is away, and the one that has its place until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Swap {
+    /// The file's place, as the host names it.
+    pub(crate) place: String,
+    /// The file that comes there.
+    pub(crate) new: String,
+    /// What becomes of the file that is there, if any.
+    pub(crate) old: String,
 }
 
 /// A session in its file.

@@ -61,6 +61,7 @@ impl<'a> Situation<'a> {
         target: &'a TargetHost,
         request: &'a HostRestoreRequest,
         session: Option<&'a RestoreSession>,
+        through_writer: bool,
     ) -> Self {
         let seen = Seen {
             point,
@@ -78,6 +79,7 @@ impl<'a> Situation<'a> {
             let to = |vm: Option<&TargetVm>| vm.map(|vm| vm.identity.clone());
             session.point == point.id
                 && session.checkpoint == request.checkpoint
+                && (session.through_writer == through_writer || kind == RestoreKind::Finish)
                 && (session.kind == kind || kind == RestoreKind::Finish)
                 && (kind != RestoreKind::Disks || to(session.old.as_ref()) == to(there))
         };
@@ -177,7 +179,10 @@ impl<'a> Seen<'a> {
         let name = self.request.name.as_deref();
         let name = name.unwrap_or(&self.point.vm.name);
         let is_called = |vm: &TargetVm| vm.identity == self.point.vm.identity || vm.name == name;
-        let is_it = |vm: &TargetVm| session.imported.as_deref() == Some(&*vm.identity);
+        let is_it = |vm: &TargetVm| {
+            session.imported.as_deref() == Some(&*vm.identity)
+                || session.swapped && vm.identity == self.point.vm.identity
+        };
         let mut vms = self.target.vms.iter();
         vms.any(|vm| is_it(vm) || is_called(vm) && has_file(vm))
     }

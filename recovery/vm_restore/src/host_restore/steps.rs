@@ -2,7 +2,9 @@
 
 use hyperv_host::{Identity, PowerState};
 
-use super::plan::{Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, PlannedStep, RestoreKind};
+use super::plan::{
+    Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, PlannedStep, RestoreKind, RestoreMethod,
+};
 
 /// Says what is not there any more once the plan was carried out.
 pub(crate) fn destroyed(plan: &HostRestorePlan) -> Vec<Destroyed> {
@@ -22,7 +24,7 @@ pub(crate) fn destroyed(plan: &HostRestorePlan) -> Vec<Destroyed> {
         }
     }
     for disk in &plan.disks {
-        if let DiskMethod::ChangedRanges { .. } | DiskMethod::Compared = disk.method {
+        if disk.gives_way() {
             let path = disk.path.clone();
             lost.push(Destroyed::Content { path });
         }
@@ -50,6 +52,7 @@ pub(crate) fn steps(plan: &HostRestorePlan) -> Vec<PlannedStep> {
     match plan.kind {
         RestoreKind::Network => steps.network(plan),
         RestoreKind::Disks => steps.attached(plan),
+        _ if plan.method == RestoreMethod::Writer => steps.through_writer(plan),
         _ => steps.whole(plan),
     }
     steps.0
@@ -102,6 +105,55 @@ impl Steps {
         self.add(
             "import",
             format!("make the VM {name:?} {identity} on {host}"),
+        );
+        self.start(plan);
+        self.removals(plan);
+    }
+
+    fn through_writer(&mut self, plan: &HostRestorePlan) {
+        let old = plan.old.as_ref().filter(|_| plan.old_is_there);
+        let (name, host) = (&plan.name, &plan.host);
+        for disk in &plan.disks {
+            self.add("disk", text_of(disk));
+        }
+        let folder = &plan.configuration_folder;
+        self.add(
+            "definition",
+            format!("put its definition files into a folder of the restore below {folder}"),
+        );
+        if let Some(old) = old {
+            self.stop(plan);
+            let old = &old.name;
+            self.add(
+                "keep",
+                format!("keep a copy of the definition of {old:?} until it is done"),
+            );
+            self.add(
+                "pre-restore",
+                format!("let the VSS writer of {host} take {old:?} away (PreRestore)"),
+            );
+        } else {
+            self.add(
+                "pre-restore",
+                format!("tell the VSS writer of {host} what comes back (PreRestore)"),
+            );
+        }
+        let beside = plan.disks.iter().filter_map(|disk| disk.beside.as_ref());
+        let what = match beside.count() {
+            0 => "put the definition files in their places".to_owned(),
+            count => format!(
+                "put the definition files and {count} of the disks in their places; what is there \
+                 is kept until the VM is back"
+            ),
+        };
+        self.add("place", what);
+        self.add(
+            "post-restore",
+            format!("let the VSS writer of {host} register the VM {name:?} (PostRestore)"),
+        );
+        self.add(
+            "check",
+            format!("see that {name:?} is there, off, with its disks"),
         );
         self.start(plan);
         self.removals(plan);
@@ -174,6 +226,7 @@ fn text_of(disk: &PlannedDisk) -> String {
         write_bytes,
         ..
     } = disk;
+    let path = disk.beside.as_ref().unwrap_or(path);
     match disk.method {
         DiskMethod::NewFile => {
             format!("write disk {number} to {path}, at most {write_bytes} bytes")
@@ -191,9 +244,19 @@ fn text_of(disk: &PlannedDisk) -> String {
 }
 
 impl PlannedDisk {
+    /// The file that is made: the disk's own, or the one beside it.
+    pub(crate) fn made_as(&self) -> &str {
+        self.beside.as_deref().unwrap_or(&self.path)
+    }
+
     /// It is a file that the restore makes.
     pub(crate) fn is_new(&self) -> bool {
         matches!(self.method, DiskMethod::NewFile | DiskMethod::Image)
+    }
+
+    /// A file that is there is no more afterwards, or holds something else.
+    pub(crate) fn gives_way(&self) -> bool {
+        self.is_overwritten() || self.beside.is_some()
     }
 
     /// It is a file that is there and is written over.

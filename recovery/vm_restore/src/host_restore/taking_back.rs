@@ -23,7 +23,8 @@ pub(crate) const TRACKING: [&str; 2] = [".rct", ".mrt"];
 impl Execution<'_> {
     /// Removes what is not needed once the restore is done: nothing of that can fail it.
     pub(crate) fn put_in_order(&mut self) {
-        let files = self.file.session.remove.clone();
+        let mut files = self.file.session.remove.clone();
+        files.extend(self.set_aside());
         // A checkpoint, or another VM, may have come to build upon one of them.
         let users = FileUsers::read(self.host);
         for path in files {
@@ -115,6 +116,13 @@ impl Execution<'_> {
             failure.can_go_on = true;
             return failure;
         }
+        if let Err(cause) = self.swap_back() {
+            failure.left.push(format!(
+                "files could not be given their names again ({cause}): run the same restore again"
+            ));
+            failure.can_go_on = true;
+            return failure;
+        }
         self.detach(&mut failure);
         self.rename_back(&mut failure);
         let is_back =
@@ -131,6 +139,16 @@ impl Execution<'_> {
                 }
             };
         self.start_again(is_back, &mut failure);
+        let told = match self.writer.take() {
+            Some(writer) => writer.give_up(),
+            // A try that died has told the host what this one has taken back.
+            None if self.file.session.through_writer => {
+                self.host.settle_restores().unwrap_or_default()
+            }
+            None => Vec::new(),
+        };
+        let left = told.into_iter().map(|finding| finding.text);
+        failure.left.extend(left);
         self.remove_made(&mut failure);
         self.remove_staging(&mut failure.left);
         if let Err(error) = self.file.remove() {
@@ -142,6 +160,14 @@ impl Execution<'_> {
     /// Says whether a VM has one of the new files for a disk, whatever the host answered. Where it
     /// does not answer, none of them is touched.
     fn is_made(&self) -> bool {
+        let session = &self.file.session;
+        if session.swapped {
+            let identity = &self.plan.source.vm.identity;
+            let target = self.host.target();
+            return target.map_or(true, |target| {
+                target.vms.iter().any(|vm| vm.identity == *identity)
+            });
+        }
         if self.plan.kind == RestoreKind::Disks || self.file.session.files.is_empty() {
             return false;
         }

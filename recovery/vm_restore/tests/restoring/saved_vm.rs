@@ -167,6 +167,7 @@ impl SavedVm {
             stages: Vec::new(),
             interruption_ms: None,
             host_settings: None,
+            writer: None,
             left_out: Vec::new(),
             configuration: Some(serde_json::to_value(configuration()).unwrap()),
             warnings: Vec::new(),

@@ -3,17 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hyperv_host::{Identity, PowerState};
-use vm_restore::{HostRestoreRequest, RestorePart};
+use vm_restore::{HostRestoreRequest, RestorePart, Through};
 
 use crate::host_double::Fault;
 use crate::world::{Steps, VM, World};
 
 /// More steps and calls than any restore has.
-const MOST: usize = 40;
+pub(crate) const MOST: usize = 40;
 
 type Ask = fn(&World) -> HostRestoreRequest;
 
-const KINDS: [(&str, Ask); 5] = [
+const KINDS: [(&str, Ask); 6] = [
     ("beside", |world| HostRestoreRequest {
         identity: Identity::New,
         ..world.request()
@@ -39,6 +39,12 @@ const KINDS: [(&str, Ask); 5] = [
             attach_to: VM.to_owned(),
             slot: None,
         },
+        ..world.request()
+    }),
+    ("through the writer", |world| HostRestoreRequest {
+        in_place: true,
+        stop_running: true,
+        through: Through::Writer,
         ..world.request()
     }),
 ];

@@ -10,7 +10,8 @@ use block_io::ByteRanges;
 use hyperv_host::{
     AdapterOrder, DiskChanges, Finding, FullReason, HostError, HostErrorKind, Identity,
     ImportOrder, NewVmOrder, PowerState, RestoreHost, RestoredVm, StepObserver, SwitchKind,
-    SwitchSettings, TargetHost, TargetVm, TargetVolume,
+    SwitchSettings, TargetHost, TargetVm, TargetVolume, WriterOrder, WriterRestore,
+    WriterRestoreHost, WriterWay,
 };
 use uuid::Uuid;
 use vm_config::{DiskSlot, NetworkAdapter, VmConfiguration, write_vmcx};
@@ -31,6 +32,8 @@ pub(crate) struct DoubleVm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Fail,
+    /// It is done, and the answer is that it is not.
+    FailAfter,
     DieAfter,
 }
 
@@ -49,6 +52,10 @@ pub(crate) struct HostDouble {
     pub(crate) changes: Mutex<BTreeMap<String, ByteRanges>>,
     /// Taking a VM from the host merges what its checkpoints have apart, as Hyper-V does.
     pub(crate) merges: Mutex<bool>,
+    /// What its VSS writer is to restores; `None`: it cannot be spoken to.
+    pub(crate) way: Mutex<Option<WriterWay>>,
+    /// What a VM is doing that the writer has registered.
+    pub(crate) registers_as: Mutex<PowerState>,
     state: Mutex<State>,
 }
 
@@ -98,6 +105,8 @@ impl HostDouble {
             facts: Mutex::new(facts),
             changes: Mutex::default(),
             merges: Mutex::new(true),
+            way: Mutex::new(Some(WriterWay::Possible)),
+            registers_as: Mutex::new(PowerState::Off),
             state: Mutex::default(),
         }
     }
@@ -156,6 +165,11 @@ impl HostDouble {
         fs::create_dir_all(self.root.join("C")).unwrap();
     }
 
+    /// Takes a VM from the host; its files stay.
+    pub(crate) fn take(&self, id: &str) {
+        lock(&self.state).vms.remove(id);
+    }
+
     pub(crate) fn put_vm(&self, id: &str, vm: DoubleVm) {
         lock(&self.state).vms.insert(id.to_owned(), vm);
     }
@@ -210,6 +224,13 @@ impl HostDouble {
         }
         let done = work();
         assert!(fault != Some(Fault::DieAfter), "the program dies");
+        if fault == Some(Fault::FailAfter) {
+            done?;
+            return Err(error(
+                HostErrorKind::Refused,
+                "asked to fail after it was done",
+            ));
+        }
         done
     }
 
@@ -493,5 +514,99 @@ impl RestoreHost for HostDouble {
 
     fn settle_restores(&self) -> Result<Vec<Finding>, HostError> {
         Ok(Vec::new())
+    }
+
+    fn as_writer_restore(&self) -> Option<&dyn WriterRestoreHost> {
+        lock(&self.way).as_ref()?;
+        Some(self)
+    }
+}
+
+impl WriterRestoreHost for HostDouble {
+    fn way(&self) -> Result<WriterWay, HostError> {
+        lock(&self.way).ok_or_else(|| error(HostErrorKind::Blocked, "no service"))
+    }
+
+    fn begin<'a>(
+        &'a self,
+        order: &WriterOrder,
+        _: &dyn StepObserver,
+    ) -> Result<Box<dyn WriterRestore + 'a>, HostError> {
+        assert_eq!(order.record.document, "<DOCUMENT/>");
+        self.call(|| {
+            let order = order.clone();
+            Ok(Box::new(DoubleWriter { host: self, order }) as _)
+        })
+    }
+}
+
+/// A writer that finds files where they were, or where it was told that they went.
+struct DoubleWriter<'a> {
+    host: &'a HostDouble,
+    order: WriterOrder,
+}
+
+impl DoubleWriter<'_> {
+    fn place(&self, folder: &str, name: &str) -> String {
+        let mut moved = self.order.moved.iter();
+        let stem = |spec: &str| spec.trim_end_matches('*').to_lowercase();
+        let moved = moved.find(|own| {
+            own.files.folder.eq_ignore_ascii_case(folder)
+                && name.to_lowercase().starts_with(&stem(&own.files.spec))
+        });
+        let folder = moved.map_or(folder, |own| &own.folder);
+        format!("{folder}\\{name}")
+    }
+}
+
+impl WriterRestore for DoubleWriter<'_> {
+    fn pre_restore(&mut self, _: &dyn StepObserver) -> Result<(), HostError> {
+        self.host.call(|| {
+            let gone = lock(&self.host.state).vms.remove(&self.order.vm);
+            if let Some(gone) = gone {
+                let file = self.host.definition_of(&self.order.vm, &gone.folder);
+                fs::remove_file(file).unwrap();
+            }
+            Ok(())
+        })
+    }
+
+    fn post_restore(&mut self, _: &dyn StepObserver) -> Result<RestoredVm, HostError> {
+        self.host.call(|| {
+            let was_at = &self.order.record.files[0].folder;
+            let name = format!("{}.vmcx", self.order.vm.to_uppercase());
+            let definition = self.place(was_at, &name);
+            let bytes = fs::read(self.host.local(&definition)).unwrap();
+            let configuration = VmConfiguration::from_bytes("definition", &bytes).unwrap();
+            let disks = configuration.disks.iter().map(|disk| {
+                let (folder, name) = disk.path.rsplit_once('\\').unwrap();
+                (disk.slot, self.place(folder, name))
+            });
+            let disks: BTreeMap<DiskSlot, String> = disks.collect();
+            self.host.check_disks(disks.values())?;
+            let folder = definition.rsplitn(3, '\\').nth(2).unwrap().to_owned();
+            let vm = DoubleVm {
+                name: configuration.name.clone(),
+                state: *lock(&self.host.registers_as),
+                is_clustered: false,
+                is_replicated: false,
+                folder,
+                disks,
+                checkpoints: BTreeMap::new(),
+                adapters: configuration.network_adapters.iter().map(adapter).collect(),
+                configuration,
+            };
+            let name = vm.name.clone();
+            lock(&self.host.state).vms.insert(self.order.vm.clone(), vm);
+            Ok(RestoredVm {
+                identity: self.order.vm.clone(),
+                name,
+                findings: Vec::new(),
+            })
+        })
+    }
+
+    fn give_up(self: Box<Self>) -> Vec<Finding> {
+        Vec::new()
     }
 }

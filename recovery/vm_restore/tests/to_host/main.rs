@@ -12,3 +12,4 @@ mod meanwhile;
 mod new_vm;
 mod parts;
 mod world;
+mod writer;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use block_io::{BlockDevice as _, MemoryDisk, NewImage as _, OsFile, WritableDevice as _};
 use disk_image::{ImageFormat, NewImageOptions, OpenOptions, create, open};
-use hyperv_host::PowerState;
+use hyperv_host::{PowerState, WriterFiles, WriterRecord};
 use object_store::FolderStore;
 use repository::{
     Consistency, InitOptions, PasswordCost, PointKind, PointVm, Repository, RestorePoint,
@@ -221,7 +221,10 @@ impl World {
         Self {
             folder,
             repository: saved.repository.clone(),
-            point: saved.point.clone(),
+            point: RestorePoint {
+                writer: Some(serde_json::to_value(record()).unwrap()),
+                ..saved.point.clone()
+            },
             host,
             content: saved.content.clone(),
         }
@@ -297,6 +300,27 @@ impl World {
     }
 }
 
+/// What the VSS writer said of the VM.
+pub(crate) fn record() -> WriterRecord {
+    let files = |folder: &str, spec: &str| WriterFiles {
+        folder: format!(r"{FOLDER}\{folder}"),
+        spec: spec.to_owned(),
+        recursive: false,
+    };
+    WriterRecord {
+        version: 1,
+        writer: "66841cd4-6ded-4f4b-8f17-fd23f8ddc3de".to_owned(),
+        component: VM.to_uppercase(),
+        logical_path: String::new(),
+        files: vec![
+            files("Virtual Machines", &format!("{}.*", VM.to_uppercase())),
+            files("Virtual Hard Disks", "web.vhdx"),
+            files("Virtual Hard Disks", "data.vhdx"),
+        ],
+        document: "<DOCUMENT/>".to_owned(),
+    }
+}
+
 pub(crate) fn point_of(run: &RunWriter, content: &[Vec<u8>]) -> RestorePoint {
     let definition = write_vmcx(&configuration().to_tree()).unwrap();
     let name = format!("Virtual Machines/{}.vmcx", VM.to_uppercase());
@@ -342,6 +366,7 @@ pub(crate) fn point_with(streams: Vec<Stream>) -> RestorePoint {
         images: Vec::new(),
         checkpoints: None,
         host_settings: None,
+        writer: None,
         stages: Vec::new(),
         interruption_ms: None,
         left_out: Vec::new(),

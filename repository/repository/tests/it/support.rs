@@ -211,6 +211,7 @@ pub(crate) fn publish_with_parent(
         stages: Vec::new(),
         interruption_ms: None,
         host_settings: None,
+        writer: None,
         left_out: Vec::new(),
         configuration: None,
         warnings: Vec::new(),

@@ -4,13 +4,14 @@ use hyperv_host::Finding;
 use vm_restore::{HostRestorePlan, RestorePart};
 
 /// Options that `restore vm` has, and which findings name.
-const OF_RESTORE_VM: [&str; 6] = [
+const OF_RESTORE_VM: [&str; 7] = [
     "--as-new-vm",
     "--flatten",
     "--in-place",
     "--keep-old",
     "--name",
     "--new-identity",
+    "--through",
 ];
 
 /// Says of cures of a plan which only `restore vm` has the options for that they are that one's.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use vm_restore::{Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, RateSource};
+use vm_restore::{Destroyed, DiskMethod, HostRestorePlan, PlannedDisk, RateSource, RestoreMethod};
 
 use crate::cmd::vm::show_finding;
 use crate::ui::{Align, Table, Ui, count, duration, local_time, size};
@@ -27,6 +27,9 @@ pub(super) fn show_plan(ui: &Ui, plan: &HostRestorePlan) {
     ));
     if let Some(checkpoint) = &plan.checkpoint {
         ui.data(format!("checkpoint   as it was at {checkpoint:?}"));
+    }
+    if plan.method == RestoreMethod::Writer {
+        ui.data("through      the host's VSS writer (PreRestore, files, PostRestore)".to_owned());
     }
     for (number, step) in (1..).zip(&plan.steps) {
         ui.data(format!("{number:>4}. {}", step.text));

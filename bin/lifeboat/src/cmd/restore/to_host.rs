@@ -38,7 +38,7 @@ impl ToHost<'_> {
         fit_cures(&mut plan, &self.request.part);
         show_plan(ui, &plan);
         let fields = json!({ "point": plan.point, "vm": plan.vm, "host": plan.host,
-                             "kind": plan.kind, "dry_run": self.dry_run,
+                             "kind": plan.kind, "method": plan.method, "dry_run": self.dry_run,
                              "needs_confirmation": plan.needs_confirmation() });
         // Also for a plan alone: who asks whether it would work gets the answer of the real thing.
         refuse_blocked(&plan)?;

@@ -22,6 +22,7 @@ use crate::ui::{Align, Table, count, size};
   lifeboat restore vm SQL01@latest --to local --dry-run --repo E:\\Backup
   lifeboat restore vm SQL01@latest~1 --to local --in-place --stop --confirm SQL01 --repo E:\\Backup
   lifeboat restore vm SQL01@latest --to winrm://admin@hv2 --host-files 'D:\\=/mnt/hv2-d' --path 'D:\\VMs' --map-switch Prod=Lab --repo /backup
+  lifeboat restore vm SQL01@latest --to local --through writer --dry-run --repo E:\\Backup
   lifeboat restore vm SQL01@latest --path /srv/restored --repo /backup
   lifeboat restore vm SQL01@latest~1 --path D:\\Restored --dry-run --repo E:\\Backup
   lifeboat restore vm SQL01@latest --path /srv/sql01 --libvirt --repo /backup

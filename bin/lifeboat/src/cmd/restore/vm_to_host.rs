@@ -1,9 +1,9 @@
 //! `lifeboat restore vm --to HOST`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hyperv_host::Identity;
 use repository::RestorePoint;
-use vm_restore::{Destination, HostRestoreRequest, RestorePart};
+use vm_restore::{Destination, HostRestoreRequest, RestorePart, Through};
 
 use super::network_args::NetworkArgs;
 use super::start_args::StartArgs;
@@ -12,6 +12,27 @@ use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::host_choice::WayArgs;
 use crate::invocation::Invocation;
+
+/// By what a VM comes back to a host.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ThroughArg {
+    /// An import; the host's VSS writer where the host imports nothing
+    Auto,
+    /// An import: a planned VM that becomes one
+    Import,
+    /// The host's VSS writer, of a point that was made through VSS; on the host itself
+    Writer,
+}
+
+impl From<ThroughArg> for Through {
+    fn from(arg: ThroughArg) -> Self {
+        match arg {
+            ThroughArg::Auto => Self::Auto,
+            ThroughArg::Import => Self::Import,
+            ThroughArg::Writer => Self::Writer,
+        }
+    }
+}
 
 /// How a VM comes back to a host.
 #[derive(Debug, Clone, Args)]
@@ -63,6 +84,9 @@ pub(crate) struct ToHostArgs {
     full: bool,
     #[command(flatten)]
     start: StartArgs,
+    /// By what the VM comes back: an import can do more; the host's VSS writer takes back points made through it; auto imports wherever the host can
+    #[arg(long, value_enum, default_value = "auto", requires = "to")]
+    through: ThroughArg,
     #[command(flatten)]
     way: WayArgs,
 }
@@ -81,6 +105,7 @@ pub(super) fn run(
     let host = args.way.open(to)?;
     let mut request = HostRestoreRequest {
         part: RestorePart::Vm,
+        through: args.through.into(),
         destination: path.map_or(Destination::Original, |path| {
             Destination::Folder(path.to_owned())
         }),

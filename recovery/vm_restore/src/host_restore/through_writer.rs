@@ -1,0 +1,311 @@
+//! A VM goes back through the host's own VSS writer: PreRestore, files, PostRestore (requirements
+//! REST-03 to REST-07).
+
+use std::fs;
+use std::path::Path;
+
+use block_io::flush_folder;
+use hyperv_host::{PowerState, RestoredVm, TargetVm, WriterOrder, WriterRestore};
+
+use super::execution::Execution;
+use super::host_path::{join, same};
+use super::request::NetworkPolicy;
+use super::session::Swap;
+use super::staging::stage;
+use super::taking_back::TRACKING;
+use super::writer_plan::{WriterPlan, gives_way};
+use crate::error::Cause;
+use crate::new_files::make_folder;
+
+impl Execution<'_> {
+    /// Makes all files, lets the writer take the VM away, puts the files in their places, and lets
+    /// the writer register the VM.
+    pub(crate) fn make_vm_through_writer(&mut self) -> Result<(), Cause> {
+        let plan = self.plan;
+        let writer = plan.writer.as_ref();
+        let writer = writer.ok_or("the point keeps nothing for the host's VSS writer")?;
+        let host = self.host.as_writer_restore();
+        let host = host.ok_or("the host's VSS writer cannot be spoken to any more")?;
+        // What another try has put in place is beside again before this one begins.
+        self.swap_back()?;
+        self.make_disks()?;
+        let swaps = self.swaps(writer)?;
+        let order = WriterOrder {
+            record: writer.record.clone(),
+            vm: plan.source.vm.identity.clone(),
+            name: plan.name.clone(),
+            moved: writer.moved.clone(),
+            configuration_folder: plan.configuration_folder.clone(),
+            run: plan.run.clone(),
+        };
+        self.step("telling the host's VSS writer what comes back")?;
+        let mut restore = host.begin(&order, &self.heard)?;
+        match self.with_writer(&mut *restore, swaps) {
+            Ok(made) => {
+                self.is_there(made);
+                Ok(())
+            }
+            Err(cause) => {
+                self.writer = Some(restore);
+                Err(cause)
+            }
+        }
+    }
+
+    fn with_writer(
+        &mut self,
+        restore: &mut dyn WriterRestore,
+        swaps: Vec<Swap>,
+    ) -> Result<RestoredVm, Cause> {
+        let plan = self.plan;
+        let old = plan.old.as_ref();
+        match old.filter(|old| self.old_is_there && gives_way(plan.kind, Some(old))) {
+            Some(old) => self.take_away(old, Some(&mut *restore))?,
+            None => {
+                self.must_be_absent()?;
+                restore.pre_restore(&self.heard)?;
+            }
+        }
+        self.swap(swaps)?;
+        self.step("telling the host's VSS writer that all files are in place")?;
+        let made = restore.post_restore(&self.heard)?;
+        if !same(&made.identity, &plan.source.vm.identity) {
+            let text = format!(
+                "the host's VSS writer registered another VM, {}",
+                made.identity
+            );
+            return Err(text.into());
+        }
+        Ok(made)
+    }
+
+    /// A VM that came since this was planned does not give way: nobody has confirmed that.
+    fn must_be_absent(&self) -> Result<(), Cause> {
+        let wanted = &self.plan.source.vm.identity;
+        let target = self.host.target()?;
+        match target.vms.iter().find(|vm| vm.identity == *wanted) {
+            Some(vm) => Err(format!(
+                "{:?} is on the host now, and was not when this was planned: ask for the restore \
+                 again",
+                vm.name
+            )
+            .into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Stages the definition files; returns what changes places once the VM is away.
+    fn swaps(&mut self, writer: &WriterPlan) -> Result<Vec<Swap>, Cause> {
+        let plan = self.plan;
+        self.step("putting the definition files beside their places")?;
+        let folder = self.point_folder()?;
+        let (repository, point) = (&plan.repository, &plan.source);
+        stage(repository, point, self.host, &folder, plan.tree.is_some())?;
+        let swap = |place: String, new: String| Swap {
+            old: format!("{place}.lifeboat-old-{}", plan.run),
+            place,
+            new,
+        };
+        let beside = plan.disks.iter().filter_map(|disk| {
+            let beside = disk.beside.as_ref()?;
+            Some(swap(disk.path.clone(), beside.clone()))
+        });
+        let mut swaps: Vec<Swap> = beside.collect();
+        for (sub, to) in [
+            ("Virtual Machines", &writer.machines),
+            ("Snapshots", &writer.snapshots),
+        ] {
+            let from = join(&folder, sub)?;
+            for below in files_below(&self.host.local_path(&from)?)? {
+                swaps.push(swap(join(to, &below)?, join(&from, &below)?));
+            }
+        }
+        Ok(swaps)
+    }
+
+    /// Puts the files in their places; those that were there get other names.
+    fn swap(&mut self, swaps: Vec<Swap>) -> Result<(), Cause> {
+        self.step("putting the files in their places")?;
+        self.file.note(|session| session.swaps.clone_from(&swaps))?;
+        for swap in &swaps {
+            let place = self.host.local_path(&swap.place)?;
+            let new = self.host.local_path(&swap.new)?;
+            let folder = place.parent().unwrap_or(&place);
+            let mut made = Vec::new();
+            make_folder(folder, &mut made)?;
+            if !made.is_empty() {
+                self.file.note(|session| session.folders.extend(made))?;
+            }
+            if is_there(&place) {
+                if is_there(&self.host.local_path(&swap.old)?) {
+                    return Err(format!("there is a file {} already", swap.old).into());
+                }
+                self.rename_with_tracking(&swap.place, &swap.old)?;
+            }
+            fs::rename(&new, &place)?;
+            flush_folder(folder)?;
+        }
+        self.file.note(|session| session.swapped = true)?;
+        Ok(())
+    }
+
+    /// Gives files the names back that they had before the restore put its own in their places.
+    /// Nothing is done where it did not.
+    pub(crate) fn swap_back(&mut self) -> Result<(), Cause> {
+        if self.file.session.swaps.is_empty() {
+            return Ok(());
+        }
+        if self.file.session.swapped {
+            self.file.note(|session| session.swapped = false)?;
+        }
+        let swaps = self.file.session.swaps.clone();
+        for swap in swaps.iter().rev() {
+            let place = self.host.local_path(&swap.place)?;
+            let new = self.host.local_path(&swap.new)?;
+            if !is_there(&new) && is_there(&place) {
+                make_folder(new.parent().unwrap_or(&new), &mut Vec::new())?;
+                fs::rename(&place, &new)?;
+            }
+            if is_there(&self.host.local_path(&swap.old)?) {
+                self.rename_with_tracking(&swap.old, &swap.place)?;
+            }
+            flush_folder(place.parent().unwrap_or(&place))?;
+        }
+        self.file.note(|session| session.swaps.clear())?;
+        Ok(())
+    }
+
+    /// What Hyper-V keeps beside a disk goes with it.
+    fn rename_with_tracking(&self, from: &str, to: &str) -> Result<(), Cause> {
+        for end in TRACKING.iter().chain([&""]) {
+            let from = self.host.local_path(&format!("{from}{end}"))?;
+            let to = self.host.local_path(&format!("{to}{end}"))?;
+            if end.is_empty() || is_there(&from) {
+                fs::rename(from, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the files that had the places of the restore's, as the host names them.
+    pub(crate) fn set_aside(&self) -> Vec<String> {
+        let swaps = self.file.session.swaps.iter();
+        let old = swaps.map(|swap| swap.old.clone());
+        old.filter(|old| {
+            self.host
+                .local_path(old)
+                .is_ok_and(|local| is_there(&local))
+        })
+        .collect()
+    }
+
+    /// The VM is there: what is not as it should be is told from here on, and nothing given back.
+    fn is_there(&mut self, made: RestoredVm) {
+        let plan = self.plan;
+        self.report.identity.clone_from(&made.identity);
+        self.report.name.clone_from(&made.name);
+        self.report.findings.extend(made.findings);
+        let noted = self
+            .file
+            .note(|session| session.imported = Some(made.identity.clone()));
+        let mut notes: Vec<String> = noted.err().iter().map(ToString::to_string).collect();
+        if let Some(tree) = &plan.tree {
+            self.look_at_parents(tree);
+        }
+        if let Err(cause) = self.as_asked(&made.identity, &mut notes) {
+            notes.push(format!(
+                "the VM is there, and not all of it could be made as it was asked for: {cause}"
+            ));
+        }
+        self.report.notes.append(&mut notes);
+    }
+
+    /// A restore that died has not looked at the VM that the writer registered.
+    pub(crate) fn look_at_it_now(&mut self, identity: &str) {
+        let session = &self.file.session;
+        if !session.through_writer || session.imported.is_some() {
+            return;
+        }
+        let request = &self.plan.request;
+        let mut notes = Vec::new();
+        if !request.map_switch.is_empty()
+            || request.new_mac
+            || request.network == NetworkPolicy::Disconnected
+        {
+            let text = "the VM's network adapters are connected as they were, and not as it was \
+                        asked for: `lifeboat restore network` connects them";
+            notes.push(text.to_owned());
+        }
+        if let Err(cause) = self.as_asked(identity, &mut notes) {
+            notes.push(format!("what else was asked for was not done: {cause}"));
+        }
+        self.report.notes.append(&mut notes);
+    }
+
+    /// The writer registers a VM as it was: what was asked for otherwise is done now.
+    fn as_asked(&mut self, identity: &str, notes: &mut Vec<String>) -> Result<(), Cause> {
+        let plan = self.plan;
+        let vm = self.find(identity)?;
+        if vm.state == PowerState::Saved && !plan.keep_memory {
+            self.heard
+                .observer
+                .step(&plan.vm, "discarding saved memory");
+            self.host
+                .set_power(identity, PowerState::Off, &self.heard)?;
+        } else if !matches!(vm.state, PowerState::Off | PowerState::Saved) {
+            notes.push(format!("{:?} runs: its host has started it", vm.name));
+            return Ok(());
+        }
+        for disk in plan.disks.iter().filter(|disk| disk.slot.is_some()) {
+            if !vm.disks.iter().any(|(_, path)| same(path, &disk.path)) {
+                notes.push(format!("{} is no disk of the restored VM", disk.path));
+            }
+        }
+        if vm.name != plan.name {
+            self.host.rename(identity, &plan.name)?;
+            self.report.name.clone_from(&plan.name);
+        }
+        if !plan.adapters.is_empty() && self.find(identity)?.state == PowerState::Off {
+            self.heard
+                .observer
+                .step(&plan.vm, "connecting the network adapters");
+            let found = self.host.set_adapters(identity, &plan.adapters)?;
+            self.report.findings.extend(found);
+        }
+        Ok(())
+    }
+
+    fn find(&self, identity: &str) -> Result<TargetVm, Cause> {
+        let target = self.host.target()?;
+        let mut vms = target.vms.into_iter();
+        let vm = vms.find(|vm| same(&vm.identity, identity));
+        Ok(vm.ok_or("the restored VM is not on the host")?)
+    }
+}
+
+fn is_there(local: &Path) -> bool {
+    local.symlink_metadata().is_ok()
+}
+
+/// Lists the files below a folder, with `/` between the parts of their names.
+fn files_below(folder: &Path) -> Result<Vec<String>, Cause> {
+    let mut files = Vec::new();
+    if !folder.is_dir() {
+        return Ok(files);
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_dir() {
+            // State of old VMs lies in a folder of the VM's own; there is nothing below that.
+            for inner in fs::read_dir(entry.path())? {
+                let inner = inner?.file_name().to_string_lossy().into_owned();
+                files.push(format!("{name}/{inner}"));
+            }
+        } else {
+            files.push(name);
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
