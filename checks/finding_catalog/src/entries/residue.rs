@@ -188,7 +188,7 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-2218",
         id: "RESIDUE-WRITER-RESTORE",
-        title: "a restore through the host's VSS writer died while the VM was away",
+        title: "a restore through VSS died while the VM was away",
         severity: Warn,
         means: "The writer was told to make room (PreRestore), which takes the VM from the host, and was never told that the files are in place (PostRestore). Writers do not undo what they did.",
         matters: "The VM is not on the host. Its old disks are there, under names that end in `.lifeboat-old-…` where they gave way already.",

@@ -9,7 +9,7 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-3410",
         id: "POINT-WRITER-DOCUMENT",
-        title: "the point keeps nothing that the host's VSS writer could take back",
+        title: "the point keeps nothing for the host's VSS writer",
         severity: Block,
         means: "A VM goes back through the writer only from a point that was made through VSS, and that kept the writer's own document of that backup. Points by recovery checkpoints have none, nor have those of older programs.",
         matters: "Nothing was done to the host. The point is as good as any other for an import.",
@@ -19,7 +19,7 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-3411",
         id: "POINT-WRITER-HOST",
-        title: "the VSS writer that the VM would go back through cannot be spoken to",
+        title: "the host's VSS writer cannot be spoken to",
         severity: Block,
         means: "Volume shadow copies are local to a machine: lifeboat has to run on the host. A writer takes back what the same host backed up.",
         matters: "Nothing was done to the host.",
@@ -39,7 +39,7 @@ pub(super) const PAGES: &[Explanation] = &[
     Explanation {
         code: "LB-3413",
         id: "POINT-WRITER-CHAIN",
-        title: "the point does not have the VM's files under the names that its definition has",
+        title: "files of the VM are not in the point under their names",
         severity: Block,
         means: "The writer reads the definition as it was backed up. A VM with checkpoints names their files there, and a point of its latest state has each disk as one file; or a disk was left out of the point.",
         matters: "The VM would be registered with disks that are not there. Nothing was done to the host.",
