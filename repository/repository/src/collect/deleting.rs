@@ -21,20 +21,22 @@ impl Collection<'_> {
     /// Deletes what these objects condemned and nothing reaches.
     pub(super) fn delete(&mut self, objects: &[CondemnedObject]) -> Result<(), RepositoryError> {
         let table = &self.inventory.table;
+        // Several domains may name a pack; only its own one's word counts, so all are asked.
         let mut doomed: Vec<(u32, DomainId)> = Vec::new();
-        let mut seen = HashSet::new();
+        let (mut seen, mut pardoned) = (HashSet::new(), HashSet::new());
         for object in objects {
             for pack in &object.content.packs {
-                let Some(number) = table.number(pack).filter(|number| seen.insert(*number)) else {
+                let Some(number) = table.number(pack) else {
                     continue;
                 };
                 if table.reached(number) {
-                    self.report.pardoned_packs += 1;
-                } else {
+                    pardoned.insert(number);
+                } else if seen.insert((number, object.domain)) {
                     doomed.push((number, object.domain));
                 }
             }
         }
+        self.report.pardoned_packs += pardoned.len() as u64;
         self.delete_packs(&doomed)?;
         self.delete_forwards(objects)
     }
