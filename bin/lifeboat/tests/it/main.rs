@@ -29,4 +29,5 @@ mod serving;
 mod signals;
 mod simulated_cluster;
 mod simulated_host;
+mod through_writer;
 mod whole_path;

@@ -15,6 +15,7 @@ mod restored_memory;
 mod restored_over_wsman;
 mod restored_properties;
 mod restored_to_cluster;
+mod restored_through_writer;
 mod restored_to_host;
 mod restored_trees;
 mod through_vss;

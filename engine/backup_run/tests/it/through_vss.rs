@@ -20,18 +20,18 @@ use wmi_host::{WmiHost, WmiHostOptions};
 use crate::quiet::Quiet;
 use crate::repository_in_folder::repository;
 
-const DISK_BYTES: u64 = 4 << 20;
+pub(crate) const DISK_BYTES: u64 = 4 << 20;
 
-struct Scene {
-    folder: TempDir,
-    sim: Arc<SimHost>,
-    host: WmiHost,
-    repository: Repository,
-    vm: Uuid,
+pub(crate) struct Scene {
+    pub(crate) folder: TempDir,
+    pub(crate) sim: Arc<SimHost>,
+    pub(crate) host: WmiHost,
+    pub(crate) repository: Repository,
+    pub(crate) vm: Uuid,
 }
 
 impl Scene {
-    fn new(profile: Profile) -> Self {
+    pub(crate) fn new(profile: Profile) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SimOptions {
             profile,
@@ -61,7 +61,7 @@ impl Scene {
     }
 
     /// Lets the guest write, and returns what its disk holds then.
-    fn write(&self, content: &mut [u8], seed: u8) -> Vec<u8> {
+    pub(crate) fn write(&self, content: &mut [u8], seed: u8) -> Vec<u8> {
         let at = usize::from(seed) * 65_536;
         content[at..at + 4096].fill(seed);
         self.sim
@@ -70,20 +70,20 @@ impl Scene {
         content.to_vec()
     }
 
-    fn run(&self, options: &BackupOptions) -> RunReport {
+    pub(crate) fn run(&self, options: &BackupOptions) -> RunReport {
         let vms = self.host.inventory().unwrap().vms;
         let report = back_up(&self.host, &self.repository, &vms, options, &Quiet).unwrap();
         self.sim.settle().unwrap();
         report
     }
 
-    fn point(&self) -> RestorePoint {
+    pub(crate) fn point(&self) -> RestorePoint {
         let points = self.repository.points_of(&self.vm.to_string());
         points.unwrap().pop().unwrap()
     }
 }
 
-fn options(mode: BackupMode) -> BackupOptions {
+pub(crate) fn options(mode: BackupMode) -> BackupOptions {
     let mut options = BackupOptions::default();
     options.request.mode = mode;
     options
