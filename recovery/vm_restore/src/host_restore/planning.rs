@@ -109,23 +109,11 @@ impl Planning<'_> {
     fn plan(&self) -> Result<HostRestorePlan, RestoreError> {
         let method = method_of(self.host, self.request);
         let through_writer = method == RestoreMethod::Writer;
-        let session = self.session;
-        let seen = Situation::of(
-            self.point,
-            self.target,
-            self.request,
-            session,
-            through_writer,
-        );
+        let (point, request) = (self.point, self.request);
+        let seen = Situation::of(point, self.target, request, self.session, through_writer);
         let (kind, old, is_there) = (seen.kind, seen.old, seen.there.is_some());
         let tree = self.tree.as_ref();
-        let whole_tree = tree.filter(|_| {
-            !self.request.flatten
-                && matches!(
-                    kind,
-                    RestoreKind::NewVm | RestoreKind::Beside | RestoreKind::InPlace
-                )
-        });
+        let whole_tree = self.whole_tree(kind);
         let mut placing = Placing {
             repository: self.repository,
             point: self.point,
@@ -144,7 +132,7 @@ impl Planning<'_> {
             (RestoreKind::Network | RestoreKind::Finish, _) => Vec::new(),
             (RestoreKind::Configuration, _) => kept_disks(old),
             _ if through_writer => {
-                placing.writer_disks(whole_tree, &self.users, self.run(seen.session))?
+                placing.writer_disks(whole_tree, self.users, self.run(seen.session))?
             }
             (_, Some(tree)) => placing.images(tree)?,
             (_, None) => placing.flat_disks()?,
@@ -171,11 +159,6 @@ impl Planning<'_> {
         findings.extend(self.in_use(old, &disks));
         let (remove, stay) = self.old_files(&seen, &disks, whole_tree);
         findings.extend(stay);
-        let keep_memory = self.request.keep_memory == Some(true)
-            && !matches!(
-                kind,
-                RestoreKind::FromConfiguration | RestoreKind::Configuration
-            );
         let mut plan = HostRestorePlan {
             run: self.run(seen.session).to_owned(),
             point: self.point.id.clone(),
@@ -198,7 +181,7 @@ impl Planning<'_> {
             rate: WriteRate::known(&self.request.session_folder, &self.session_host),
             space: needs,
             adapters: by_name(orders),
-            keep_memory,
+            keep_memory: self.keeps_memory(kind),
             starts: seen.starts(self.request),
             findings,
             resumes: seen.session.is_some(),
@@ -219,6 +202,24 @@ impl Planning<'_> {
         plan.destroyed = destroyed(&plan);
         plan.steps = steps(&plan);
         Ok(plan)
+    }
+
+    /// Returns the checkpoint tree where all of it comes back.
+    fn whole_tree(&self, kind: RestoreKind) -> Option<&CheckpointTree> {
+        let takes_all = matches!(
+            kind,
+            RestoreKind::NewVm | RestoreKind::Beside | RestoreKind::InPlace
+        );
+        let tree = self.tree.as_ref();
+        tree.filter(|_| takes_all && !self.request.flatten)
+    }
+
+    fn keeps_memory(&self, kind: RestoreKind) -> bool {
+        let has_none = matches!(
+            kind,
+            RestoreKind::FromConfiguration | RestoreKind::Configuration
+        );
+        self.request.keep_memory == Some(true) && !has_none
     }
 
     /// Returns the files that go once all is done, and what stays all the same.

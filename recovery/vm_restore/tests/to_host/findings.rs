@@ -246,7 +246,7 @@ const OF_OLD: [Row; 15] = [
         Severity::Block,
         || {
             part(RestorePart::Configuration, |vm| {
-                vm.state = PowerState::Saved
+                vm.state = PowerState::Saved;
             })
         },
         || part(RestorePart::Configuration, |_| {}),

@@ -236,7 +236,8 @@ impl HostRestoreObserver for Meddles<'_> {
 
 #[test]
 fn a_vm_that_changed_before_it_was_off_is_left_as_it_is() {
-    let changes: [(&str, fn(&World)); 5] = [
+    type Change = (&'static str, fn(&World));
+    let changes: [Change; 5] = [
         ("another disk", |world| {
             world
                 .host

@@ -196,7 +196,7 @@ fn what_a_writer_cannot_do_is_said_before_anything_is_touched() {
     type Change = fn(&mut World, &mut HostRestoreRequest);
     let table: [(&str, Change); 11] = [
         ("POINT-WRITER-DOCUMENT", |world, _| {
-            world.point.writer = None
+            world.point.writer = None;
         }),
         ("POINT-WRITER-DOCUMENT", |world, _| {
             world.point.writer.as_mut().unwrap()["version"] = 9.into();

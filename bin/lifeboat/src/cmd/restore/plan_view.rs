@@ -29,7 +29,7 @@ pub(super) fn show_plan(ui: &Ui, plan: &HostRestorePlan) {
         ui.data(format!("checkpoint   as it was at {checkpoint:?}"));
     }
     if plan.method == RestoreMethod::Writer {
-        ui.data("through      the host's VSS writer (PreRestore, files, PostRestore)".to_owned());
+        ui.data("through      the host's VSS writer (PreRestore, files, PostRestore)");
     }
     for (number, step) in (1..).zip(&plan.steps) {
         ui.data(format!("{number:>4}. {}", step.text));
