@@ -122,6 +122,12 @@ pub trait WriterRestore: Send {
     /// The VM may be there all the same.
     fn post_restore(&mut self, observer: &dyn StepObserver) -> Result<RestoredVm, HostError>;
 
+    /// Says whether what the writer was asked last may still take effect: it gave no answer, or none
+    /// that its host bears out yet. Then nothing may be taken back.
+    fn is_unsettled(&self) -> bool {
+        false
+    }
+
     /// Ends it without a VM of its own: what was there before is there again. Returns what is left.
     fn give_up(self: Box<Self>) -> Vec<Finding>;
 }

@@ -9,7 +9,9 @@
 
 use std::time::Duration;
 
-use ::vss::{ComponentId, ComponentKind, FileSet, HYPERV_WRITER, VssError, VssRestore};
+use ::vss::{
+    ComponentId, ComponentKind, FileSet, HYPERV_WRITER, VssError, VssErrorKind, VssRestore,
+};
 use hyperv_host::{
     Finding, HostError, HostErrorKind, RestoredVm, StepObserver, WriterFiles, WriterOrder,
     WriterRecord, WriterRestore, WriterRestoreHost, WriterWay,
@@ -75,6 +77,7 @@ impl WriterRestoreHost for WmiHost {
             component,
             restore,
             entry: Some(entry),
+            is_unsettled: false,
         }))
     }
 }
@@ -145,6 +148,8 @@ struct ThroughWriter {
     restore: Box<dyn VssRestore>,
     /// `None` once it has ended.
     entry: Option<OpenEntry>,
+    /// What the writer was asked last may still take effect.
+    is_unsettled: bool,
 }
 
 impl ThroughWriter {
@@ -154,17 +159,23 @@ impl ThroughWriter {
             .ok_or_else(|| HostError::new(HostErrorKind::Refused, "the restore has ended already"))
     }
 
-    /// Fails where the writer says that it did.
-    fn must_be_well(&mut self, doing: &str) -> Result<(), HostError> {
+    /// Judges what the writer was asked. That it failed is settled where the writer says so, or the
+    /// service did not take the call; else it may still take effect.
+    fn judge(&mut self, asked: Result<(), VssError>, doing: &str) -> Result<(), HostError> {
         let statuses = self.restore.writer_statuses(&|| false);
-        let statuses = statuses.map_err(|error| failure(&self.link, doing, error))?;
-        match failed_writer(&statuses) {
-            None => Ok(()),
-            Some(why) => {
-                let text = format!("{}: {doing}: {why}", self.link.host());
-                Err(HostError::new(HostErrorKind::Refused, text).hint(HINT))
-            }
+        if let Ok(statuses) = &statuses
+            && let Some(why) = failed_writer(statuses)
+        {
+            self.is_unsettled = false;
+            let text = format!("{}: {doing}: {why}", self.link.host());
+            return Err(HostError::new(HostErrorKind::Refused, text).hint(HINT));
         }
+        if let Err(error) = asked {
+            self.is_unsettled = !is_refusal(error.kind());
+            return Err(failure(&self.link, doing, error));
+        }
+        statuses.map_err(|error| failure(&self.link, doing, error))?;
+        Ok(())
     }
 
     /// Waits until the host does not list the VM any more. How long a writer's own removal takes to
@@ -221,13 +232,12 @@ impl WriterRestore for ThroughWriter {
         }
         let now = self.link.clock.now();
         change(self.entry()?, |own| own.asked = Some(now))?;
+        self.is_unsettled = true;
         let asked = self.restore.pre_restore(&|| observer.cancelled());
-        if let Err(error) = asked {
-            self.must_be_well(DOING)?;
-            return Err(failure(&self.link, DOING, error));
-        }
-        self.must_be_well(DOING)?;
-        self.wait_until_gone()
+        self.judge(asked, DOING)?;
+        self.wait_until_gone()?;
+        self.is_unsettled = false;
+        Ok(())
     }
 
     fn post_restore(&mut self, observer: &dyn StepObserver) -> Result<RestoredVm, HostError> {
@@ -237,19 +247,21 @@ impl WriterRestore for ThroughWriter {
         let told = self.restore.set_restored(&self.component, true);
         told.map_err(|error| failure(&self.link, DOING, error))?;
         // From here on the writer is at work: to stop it now would leave half a VM.
+        self.is_unsettled = true;
         let asked = self.restore.post_restore(&|| false);
-        if let Err(error) = asked {
-            self.must_be_well(DOING)?;
-            return Err(failure(&self.link, DOING, error));
-        }
-        self.must_be_well(DOING)?;
+        self.judge(asked, DOING)?;
         let vm = self.registered()?;
+        self.is_unsettled = false;
         let entry = self.entry.take();
         Ok(RestoredVm {
             identity: vm.identity(),
             name: vm.name,
             findings: entry.and_then(findings::close).into_iter().collect(),
         })
+    }
+
+    fn is_unsettled(&self) -> bool {
+        self.is_unsettled
     }
 
     fn give_up(mut self: Box<Self>) -> Vec<Finding> {
@@ -264,6 +276,22 @@ impl WriterRestore for ThroughWriter {
             false => findings::close(entry).into_iter().collect(),
         }
     }
+}
+
+/// Says whether the service did not take a call at all, so that no writer heard of it. A deadline that
+/// passed, or writers that could not be reached, say nothing of what a writer does.
+fn is_refusal(kind: VssErrorKind) -> bool {
+    use VssErrorKind as Kind;
+    matches!(
+        kind,
+        Kind::Absent
+            | Kind::Denied
+            | Kind::BadState
+            | Kind::NotFound
+            | Kind::Busy
+            | Kind::NotRetryable
+            | Kind::NotSupported
+    )
 }
 
 /// Says whether an entry is of a restore through the writer.
