@@ -1,6 +1,6 @@
 //! LB-341n: what stands in the way of a restore through the host's own VSS writer.
 
-use hyperv_host::Severity::Block;
+use hyperv_host::Severity::{Block, Warn};
 
 use super::BLANK;
 use crate::Explanation;
@@ -54,6 +54,16 @@ pub(super) const PAGES: &[Explanation] = &[
         means: "The writer finds files only under their old names. A file there gives way if it is the same virtual disk and no other VM's.",
         matters: "Nothing was done to the host.",
         cure: "Move the file away, name another folder with `--path`, or restore it with `--through import`.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-3415",
+        id: "POINT-VM-OTHERWISE",
+        title: "a VM is back through the VSS writer, and not as asked for",
+        severity: Warn,
+        means: "The writer registers a VM as it was. What was asked for otherwise (its name, adapters, saved memory) could not be done, a disk is not in its place, or the host started the VM already.",
+        matters: "The VM was not started by lifeboat. Where it lacks a disk or runs already, the files that were there before stay, with `.lifeboat-old-` in their names.",
+        cure: "Mend what the finding names, then start the VM by hand. Remove the files that stay once they are not needed.",
         ..BLANK
     },
 ];

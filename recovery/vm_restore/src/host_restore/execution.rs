@@ -39,6 +39,10 @@ pub(crate) struct Execution<'a> {
     pub(crate) attached: Vec<DiskSlot>,
     /// What was written as new files, and how long that took.
     pub(crate) new_files: (u64, Duration),
+    /// The restored VM is not as it was asked for: it is not started.
+    pub(crate) is_otherwise: bool,
+    /// The restored VM may need the files that were set aside, or somebody who mends it: they stay.
+    pub(crate) keeps_old: bool,
     /// What was begun with the host's VSS writer, and did not come to its end.
     pub(crate) writer: Option<Box<dyn WriterRestore + 'a>>,
 }
@@ -131,6 +135,8 @@ impl<'a> Execution<'a> {
                     through_writer: plan.method == RestoreMethod::Writer,
                     swaps: Vec::new(),
                     swapped: false,
+                    wanted: Vec::new(),
+                    as_asked: false,
                 }
             }
         };
@@ -169,6 +175,8 @@ impl<'a> Execution<'a> {
             renamed: false,
             attached: Vec::new(),
             new_files: (0, Duration::ZERO),
+            is_otherwise: false,
+            keeps_old: false,
             writer: None,
         })
     }
@@ -249,7 +257,7 @@ impl<'a> Execution<'a> {
     /// no reason to take anything back. The session ends after it: a restore that dies here leaves
     /// a VM that the same restore, asked for again, starts.
     fn start_at_the_end(&mut self) {
-        if !self.plan.starts {
+        if !self.plan.starts || self.is_otherwise {
             return;
         }
         match self.power_on() {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use block_io::{DiskError, DiskErrorKind, OsFile, flush_folder};
 use hyperv_host::{TargetHost, TargetVm};
 use serde::{Deserialize, Serialize};
+use vm_config::DiskSlot;
 
 use super::host_path::part_of_name;
 use super::plan::RestoreKind;
@@ -79,6 +80,12 @@ pub(crate) struct RestoreSession {
     /// All of them are there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) swapped: bool,
+    /// The disks that the VM must have before files that were set aside are removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) wanted: Vec<(DiskSlot, String)>,
+    /// The VM that the writer registered is as it was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) as_asked: bool,
 }
 
 /// A file that comes to its place once the VM is away, and the one that has its place until then.

@@ -25,6 +25,9 @@ impl Execution<'_> {
     pub(crate) fn put_in_order(&mut self) {
         let mut files = self.file.session.remove.clone();
         files.extend(self.set_aside());
+        if self.keeps_old {
+            files.clear();
+        }
         // A checkpoint, or another VM, may have come to build upon one of them.
         let users = FileUsers::read(self.host);
         for path in files {
@@ -44,7 +47,11 @@ impl Execution<'_> {
             }
         }
         let mut left = Vec::new();
-        self.remove_staging(&mut left);
+        match self.keeps_old {
+            // The old VM's definition is in it.
+            true => left.push(format!("{} stays", self.file.session.staging)),
+            false => self.remove_staging(&mut left),
+        }
         if let Err(error) = self.file.remove() {
             left.push(error.to_string());
         }
@@ -113,6 +120,18 @@ impl Execution<'_> {
                 "disks of {name:?} are partly written over, so it is not put back on the host: run \
                  the same restore again, and it goes on"
             ));
+            failure.can_go_on = true;
+            return failure;
+        }
+        if self
+            .writer
+            .as_ref()
+            .is_some_and(|writer| writer.is_unsettled())
+        {
+            let left = "the host's VSS writer may still do what it was asked, so nothing is taken \
+                        back and all files stay: see whether the VM is on the host, then run the \
+                        same restore again, and it goes on";
+            failure.left.push(left.to_owned());
             failure.can_go_on = true;
             return failure;
         }

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use block_io::flush_folder;
-use hyperv_host::{PowerState, RestoredVm, TargetVm, WriterOrder, WriterRestore};
+use hyperv_host::{
+    Finding, PowerState, RestoredVm, Severity, TargetVm, WriterOrder, WriterRestore,
+};
+use vm_config::DiskSlot;
 
 use super::execution::Execution;
 use super::host_path::{join, same};
@@ -16,6 +19,9 @@ use super::taking_back::TRACKING;
 use super::writer_plan::{WriterPlan, gives_way};
 use crate::error::Cause;
 use crate::new_files::make_folder;
+
+/// A VM that the writer has registered and that is not what was asked for.
+const OTHERWISE: &str = "POINT-VM-OTHERWISE";
 
 impl Execution<'_> {
     /// Makes all files, lets the writer take the VM away, puts the files in their places, and lets
@@ -126,7 +132,12 @@ impl Execution<'_> {
     /// Puts the files in their places; those that were there get other names.
     fn swap(&mut self, swaps: Vec<Swap>) -> Result<(), Cause> {
         self.step("putting the files in their places")?;
-        self.file.note(|session| session.swaps.clone_from(&swaps))?;
+        let wanted = self.plan.disks.iter();
+        let wanted = wanted.filter_map(|disk| Some((disk.slot?, disk.path.clone())));
+        self.file.note(|session| {
+            session.swaps.clone_from(&swaps);
+            session.wanted = wanted.collect();
+        })?;
         for swap in &swaps {
             let place = self.host.local_path(&swap.place)?;
             let new = self.host.local_path(&swap.new)?;
@@ -208,71 +219,110 @@ impl Execution<'_> {
         let noted = self
             .file
             .note(|session| session.imported = Some(made.identity.clone()));
-        let mut notes: Vec<String> = noted.err().iter().map(ToString::to_string).collect();
+        let notes = noted.err();
+        self.report
+            .notes
+            .extend(notes.iter().map(ToString::to_string));
         if let Some(tree) = &plan.tree {
             self.look_at_parents(tree);
         }
-        if let Err(cause) = self.as_asked(&made.identity, &mut notes) {
-            notes.push(format!(
-                "the VM is there, and not all of it could be made as it was asked for: {cause}"
-            ));
-        }
-        self.report.notes.append(&mut notes);
+        self.make_as_asked(&made.identity, true);
     }
 
-    /// A restore that died has not looked at the VM that the writer registered.
+    /// A restore that died has not looked at the VM that the writer registered, or not done all that
+    /// was asked for.
     pub(crate) fn look_at_it_now(&mut self, identity: &str) {
         let session = &self.file.session;
-        if !session.through_writer || session.imported.is_some() {
+        if session.through_writer && !session.as_asked {
+            self.make_as_asked(identity, false);
+        }
+    }
+
+    /// Makes the VM as it was asked for. Where that fails it is not started, and where it is not
+    /// what was restored, what was there before is kept. `knows_adapters`: the plan has them.
+    fn make_as_asked(&mut self, identity: &str, knows_adapters: bool) {
+        let mut otherwise = Vec::new();
+        if let Err(cause) = self.as_asked(identity, knows_adapters, &mut otherwise) {
+            // Nobody knows what of it is as it should be.
+            otherwise.push(cause.to_string());
+        }
+        if otherwise.is_empty() {
+            if let Err(error) = self.file.note(|session| session.as_asked = true) {
+                self.report.notes.push(error.to_string());
+            }
             return;
         }
-        let request = &self.plan.request;
-        let mut notes = Vec::new();
-        if !request.map_switch.is_empty()
-            || request.new_mac
-            || request.network == NetworkPolicy::Disconnected
-        {
-            let text = "the VM's network adapters are connected as they were, and not as it was \
-                        asked for: `lifeboat restore network` connects them";
-            notes.push(text.to_owned());
+        self.is_otherwise = true;
+        let mut text = format!(
+            "{:?} is on the host, and not as it was asked for: {}",
+            self.report.name,
+            otherwise.join("; ")
+        );
+        let old = self.set_aside();
+        if self.keeps_old && !old.is_empty() {
+            text = format!("{text}; what was there before stays: {}", old.join(", "));
         }
-        if let Err(cause) = self.as_asked(identity, &mut notes) {
-            notes.push(format!("what else was asked for was not done: {cause}"));
-        }
-        self.report.notes.append(&mut notes);
+        let cure = "look at the VM, mend what is named, and start it by hand; remove the files that \
+                    stay once they are not needed";
+        self.warn(Finding::new(OTHERWISE, Severity::Warn, text).cure(cure));
     }
 
     /// The writer registers a VM as it was: what was asked for otherwise is done now.
-    fn as_asked(&mut self, identity: &str, notes: &mut Vec<String>) -> Result<(), Cause> {
+    fn as_asked(
+        &mut self,
+        identity: &str,
+        knows_adapters: bool,
+        otherwise: &mut Vec<String>,
+    ) -> Result<(), Cause> {
         let plan = self.plan;
+        // Until the VM was looked at.
+        self.keeps_old = true;
         let vm = self.find(identity)?;
+        let is_its = |(slot, path): &&(DiskSlot, String)| {
+            let mut disks = vm.disks.iter();
+            disks.any(|(own, there)| own == slot && same(there, path))
+        };
+        let lacking = self.file.session.wanted.iter().filter(|own| !is_its(own));
+        otherwise.extend(lacking.map(|(_, path)| format!("{path} is no disk of it in its place")));
+        let runs = !matches!(vm.state, PowerState::Off | PowerState::Saved);
+        if runs {
+            otherwise.push("its host has started it".to_owned());
+        }
+        self.keeps_old = !otherwise.is_empty();
+        if runs {
+            return Ok(());
+        }
         if vm.state == PowerState::Saved && !plan.keep_memory {
             self.heard
                 .observer
                 .step(&plan.vm, "discarding saved memory");
             self.host
                 .set_power(identity, PowerState::Off, &self.heard)?;
-        } else if !matches!(vm.state, PowerState::Off | PowerState::Saved) {
-            notes.push(format!("{:?} runs: its host has started it", vm.name));
-            return Ok(());
-        }
-        for disk in plan.disks.iter().filter(|disk| disk.slot.is_some()) {
-            if !vm.disks.iter().any(|(_, path)| same(path, &disk.path)) {
-                notes.push(format!("{} is no disk of the restored VM", disk.path));
-            }
         }
         if vm.name != plan.name {
             self.host.rename(identity, &plan.name)?;
             self.report.name.clone_from(&plan.name);
         }
-        if !plan.adapters.is_empty() && self.find(identity)?.state == PowerState::Off {
+        let is_off = self.find(identity)?.state == PowerState::Off;
+        if knows_adapters && is_off && !plan.adapters.is_empty() {
             self.heard
                 .observer
                 .step(&plan.vm, "connecting the network adapters");
             let found = self.host.set_adapters(identity, &plan.adapters)?;
             self.report.findings.extend(found);
+        } else if self.asks_for_adapters() {
+            let text = "its network adapters are connected as they were, and not as it was asked \
+                        for: `lifeboat restore network` connects them once it is off";
+            otherwise.push(text.to_owned());
         }
         Ok(())
+    }
+
+    fn asks_for_adapters(&self) -> bool {
+        let request = &self.plan.request;
+        !request.map_switch.is_empty()
+            || request.new_mac
+            || request.network == NetworkPolicy::Disconnected
     }
 
     fn find(&self, identity: &str) -> Result<TargetVm, Cause> {

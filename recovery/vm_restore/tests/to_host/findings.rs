@@ -319,8 +319,8 @@ const OF_OLD: [Row; 15] = [
     ),
 ];
 
-/// What is told once the restore is done: see `in_place`.
-const REPORTED: [&str; 1] = ["POINT-NOT-STARTED"];
+/// What is told once the restore is done: see `in_place` and `writer`.
+const REPORTED: [&str; 2] = ["POINT-NOT-STARTED", "POINT-VM-OTHERWISE"];
 
 /// What stands in the way of the host's VSS writer: see `writer`.
 const OF_WRITER: [&str; 5] = [

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     /// It is done, and the answer is that it is not.
     FailAfter,
     DieAfter,
+    /// The writer gives no answer, and does it later: see `HostDouble::late`.
+    Late,
 }
 
 #[derive(Default)]
@@ -56,6 +58,8 @@ pub(crate) struct HostDouble {
     pub(crate) way: Mutex<Option<WriterWay>>,
     /// What a VM is doing that the writer has registered.
     pub(crate) registers_as: Mutex<PowerState>,
+    /// The VM that the writer was asked to take away, and has not yet.
+    pub(crate) late: Mutex<Option<String>>,
     state: Mutex<State>,
 }
 
@@ -107,6 +111,7 @@ impl HostDouble {
             merges: Mutex::new(true),
             way: Mutex::new(Some(WriterWay::Possible)),
             registers_as: Mutex::new(PowerState::Off),
+            late: Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -232,6 +237,12 @@ impl HostDouble {
             ));
         }
         done
+    }
+
+    /// Says whether the next call is one that gets no answer.
+    fn is_late(&self) -> bool {
+        let state = lock(&self.state);
+        state.fault == Some((state.calls + 1, Fault::Late))
     }
 
     fn with_vm<T>(
@@ -535,7 +546,11 @@ impl WriterRestoreHost for HostDouble {
         assert_eq!(order.record.document, "<DOCUMENT/>");
         self.call(|| {
             let order = order.clone();
-            Ok(Box::new(DoubleWriter { host: self, order }) as _)
+            Ok(Box::new(DoubleWriter {
+                host: self,
+                order,
+                is_unsettled: false,
+            }) as _)
         })
     }
 }
@@ -544,6 +559,7 @@ impl WriterRestoreHost for HostDouble {
 struct DoubleWriter<'a> {
     host: &'a HostDouble,
     order: WriterOrder,
+    is_unsettled: bool,
 }
 
 impl DoubleWriter<'_> {
@@ -561,7 +577,13 @@ impl DoubleWriter<'_> {
 
 impl WriterRestore for DoubleWriter<'_> {
     fn pre_restore(&mut self, _: &dyn StepObserver) -> Result<(), HostError> {
+        let is_late = self.host.is_late();
+        self.is_unsettled = is_late;
         self.host.call(|| {
+            if is_late {
+                *lock(&self.host.late) = Some(self.order.vm.clone());
+                return Err(error(HostErrorKind::Busy, "no answer"));
+            }
             let gone = lock(&self.host.state).vms.remove(&self.order.vm);
             if let Some(gone) = gone {
                 let file = self.host.definition_of(&self.order.vm, &gone.folder);
@@ -572,7 +594,12 @@ impl WriterRestore for DoubleWriter<'_> {
     }
 
     fn post_restore(&mut self, _: &dyn StepObserver) -> Result<RestoredVm, HostError> {
+        let is_late = self.host.is_late();
+        self.is_unsettled = is_late;
         self.host.call(|| {
+            if is_late {
+                return Err(error(HostErrorKind::Busy, "no answer"));
+            }
             let was_at = &self.order.record.files[0].folder;
             let name = format!("{}.vmcx", self.order.vm.to_uppercase());
             let definition = self.place(was_at, &name);
@@ -604,6 +631,10 @@ impl WriterRestore for DoubleWriter<'_> {
                 findings: Vec::new(),
             })
         })
+    }
+
+    fn is_unsettled(&self) -> bool {
+        self.is_unsettled
     }
 
     fn give_up(self: Box<Self>) -> Vec<Finding> {

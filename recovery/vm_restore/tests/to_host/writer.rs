@@ -345,3 +345,94 @@ fn a_restore_that_died_is_not_ended_by_another_way() {
         return;
     }
 }
+
+#[test]
+fn what_the_writer_may_still_do_is_waited_for_with_all_files_kept() {
+    let mut heard = 0;
+    for does_it in [false, true] {
+        for call in 1..MOST {
+            let world = going_on();
+            let asked = over_the_old(&world);
+            let plan = world.plan(&asked);
+            world.host.fail_at(Some((call, Fault::Late)));
+            let done = plan.execute(&world.host, &());
+            world.host.fail_at(None);
+            let Err(failure) = done else {
+                // No call of the writer's.
+                continue;
+            };
+            heard += 1;
+            assert!(failure.can_go_on, "{call}: {failure:?}");
+            assert!(failure.undone.is_empty(), "{call}: {failure:?}");
+            if let Some(vm) = world.host.late.lock().unwrap().take()
+                && does_it
+            {
+                let file = format!(r"{FOLDER}\Virtual Machines\{}.vmcx", VM.to_uppercase());
+                fs::remove_file(world.host.local(&file)).unwrap();
+                world.host.take(&vm);
+            }
+            let kept = world.host.ledger();
+            let is_kept = |line: &String| line.contains("lifeboat-restore-");
+            assert!(kept.iter().any(is_kept), "{call}: {kept:?}");
+            world.run(&asked).unwrap();
+            world.check_content(VM);
+            world.check_nothing_left();
+        }
+    }
+    assert_eq!(heard, 4, "PreRestore and PostRestore, each twice");
+}
+
+#[test]
+fn a_vm_that_is_not_as_it_was_asked_for_is_told_and_not_started() {
+    let otherwise = |report: &vm_restore::HostRestoreReport| {
+        let mut found = report.findings.iter();
+        found.any(|finding| finding.id == "POINT-VM-OTHERWISE")
+    };
+    let mut told = 0;
+    for call in 1..MOST {
+        let world = going_on();
+        let asked = HostRestoreRequest {
+            name: Some("web again".to_owned()),
+            ..over_the_old(&world)
+        };
+        let plan = world.plan(&asked);
+        world.host.fail_at(Some((call, Fault::Fail)));
+        let done = plan.execute(&world.host, &());
+        world.host.fail_at(None);
+        let Ok(report) = done else { continue };
+        let vm = world.host.vm(VM).unwrap();
+        let is_as_asked = vm.name == "web again" && report.name == vm.name;
+        if !is_as_asked || otherwise(&report) {
+            told += 1;
+            assert!(otherwise(&report), "{call}: {report:?}");
+            assert!(!report.started, "{call}: {report:?}");
+            assert_eq!(vm.state, PowerState::Off, "{call}");
+        }
+    }
+    assert!(told >= 2, "the name and the adapters: {told}");
+    // Adapters of a VM with memory that was kept cannot be set.
+    let world = removed();
+    *world.host.registers_as.lock().unwrap() = PowerState::Saved;
+    let report = world.run(&HostRestoreRequest {
+        keep_memory: Some(true),
+        start: vm_restore::StartPolicy::Start,
+        map_switch: vec![("LAN".to_owned(), "Lab".to_owned())],
+        ..request(&world)
+    });
+    let report = report.unwrap();
+    assert!(otherwise(&report) && !report.started, "{report:?}");
+}
+
+#[test]
+fn what_was_there_before_stays_where_the_restored_vm_runs_already() {
+    let world = going_on();
+    *world.host.registers_as.lock().unwrap() = PowerState::Running;
+    let report = world.run(&over_the_old(&world)).unwrap();
+    let mut found = report.findings.iter();
+    let found = found.find(|finding| finding.id == "POINT-VM-OTHERWISE");
+    assert!(found.unwrap().text.contains(".lifeboat-old-"), "{found:?}");
+    assert_eq!(report.removed, Vec::<String>::new());
+    let left = world.host.ledger();
+    let is_old = |line: &&String| line.contains(".lifeboat-old-");
+    assert_eq!(left.iter().filter(is_old).count(), 2, "{left:?}");
+}
