@@ -89,6 +89,10 @@ impl ToHost<'_> {
         if plan.kind != RestoreKind::Network || self.confirm == Some(vm) {
             return Ok(());
         }
+        if let Some(given) = self.confirm {
+            let text = format!("--confirm says {given:?}, and what is changed is {vm:?}");
+            return Err(not_confirmed(text).hint(format!("confirm it with --confirm {vm:?}")));
+        }
         let question = format!("change the network adapters of {vm} on {}?", plan.host);
         if self.invocation.agreed(&question)? {
             return Ok(());
