@@ -1,6 +1,6 @@
 //! LB-340n: what a VM meets on a machine that it was not made on, and what of it stays behind.
 
-use hyperv_host::Severity::{Info, Warn};
+use hyperv_host::Severity::{Block, Info, Warn};
 
 use super::BLANK;
 use crate::Explanation;
@@ -44,6 +44,16 @@ pub(super) const PAGES: &[Explanation] = &[
         means: "The VM that gives way has checkpoints on more than one branch. What its disks are built upon goes with it; files of other branches are not its disks, and are left where they are.",
         matters: "They take room, and nothing can be read from them once what they are built upon has changed.",
         cure: "Remove the file that the finding names once the restored VM is as it should be.",
+        ..BLANK
+    },
+    Explanation {
+        code: "LB-3404",
+        id: "POINT-NEEDS-CONFIRMATION",
+        title: "a restore among many would destroy something",
+        severity: Block,
+        means: "`restore all-latest` brings back VMs that are gone, and asks nobody. What this VM's restore would do takes the place of something that is there: files with the names of its disks, or what a restore that died has left to be removed.",
+        matters: "What is destroyed is confirmed by the name of what gives way, and that is asked for one VM at a time. The other VMs are restored.",
+        cure: "Look at the plan of the one VM with `lifeboat restore vm POINT --to HOST --dry-run`, then confirm it.",
         ..BLANK
     },
 ];

@@ -289,7 +289,8 @@ impl<'a> Execution<'a> {
 /// all of it stays.
 fn left_by(other: &RestoreSession) -> Vec<String> {
     let planned = other.files.values().chain(&other.remove);
-    let paths = planned.chain([&other.staging]);
+    let swapped = other.swaps.iter().map(|swap| &swap.old);
+    let paths = planned.chain(swapped).chain([&other.staging]);
     paths
         .map(|path| {
             format!(

@@ -204,8 +204,8 @@ impl Facts<'_> {
         let (text, cure) = match (old, self.kind) {
             (Some(old), RestoreKind::InPlace | RestoreKind::Configuration) => (
                 format!(
-                    "{:?} is a role of the cluster: the role is taken offline and stays, and gets \
-                     the restored VM",
+                    "{:?} is a role of the cluster: the role is taken offline for the restore, stays \
+                     a role, and gets the restored VM",
                     old.name
                 ),
                 "nothing; a role that was online is online again afterwards, unless `--no-start` is \

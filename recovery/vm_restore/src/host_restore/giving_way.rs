@@ -132,7 +132,11 @@ impl Execution<'_> {
         if pending.is_empty() {
             return Ok(());
         }
-        self.file.note(|session| session.overwriting = true)?;
+        self.file.note(|session| {
+            session.overwriting = true;
+            // What a try that died had ended says nothing of what is written from here on.
+            session.overwritten = false;
+        })?;
         for (disk, _) in &pending {
             // The host does not hear of ours.
             self.remove_files(&disk.path, &TRACKING)?;

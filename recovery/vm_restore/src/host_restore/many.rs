@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use hyperv_host::RestoreHost;
+use hyperv_host::{Finding, RestoreHost, Severity};
 use repository::{PointSummary, Repository};
 
 use super::host_path::part_of_name;
@@ -109,12 +109,28 @@ pub fn plan_all_latest(
             name: summary.vm.name.clone(),
             point: summary.id.clone(),
             plan: plan.map(|mut plan| {
+                unconfirmed(&mut plan);
                 taken.add(&mut plan);
                 plan
             }),
         }
     });
     Ok(plans.collect())
+}
+
+/// Nobody confirms what many restores at once destroy, so one that destroys something is asked for
+/// on its own.
+fn unconfirmed(plan: &mut HostRestorePlan) {
+    if !plan.needs_confirmation() || plan.block().is_some() {
+        return;
+    }
+    let text = format!(
+        "the restore of {:?} destroys what is there now, which is not done among many",
+        plan.vm
+    );
+    let cure = "look at it, and confirm it, alone: `lifeboat restore vm POINT --to HOST`";
+    let finding = Finding::new("POINT-NEEDS-CONFIRMATION", Severity::Block, text);
+    plan.findings.push(finding.cure(cure));
 }
 
 /// Carries plans out, up to `at_once` at a time; one that fails does not keep the others from

@@ -17,7 +17,13 @@ impl Planning<'_> {
     /// Another restore that died with the VM away from its host has the only copy of the VM's
     /// definition, and knows how far its disks were written over.
     pub(super) fn died(&self, other: &RestoreSession) -> Option<Finding> {
-        if !other.leaving || other.imported.is_some() {
+        let is_away = other.leaving && other.imported.is_none();
+        // Of a restore of the same point the VM is there, and what gave way is still to go.
+        let has_no_end =
+            other.imported.is_some() && other.point == self.point.id && !other.remove.is_empty();
+        // Only its session knows which file was where.
+        let has_swaps = !other.swaps.is_empty();
+        if !is_away && !has_no_end && !has_swaps {
             return None;
         }
         let name = other
@@ -29,8 +35,12 @@ impl Planning<'_> {
             &self.session_host,
             &self.point.vm.identity,
         );
+        let how = match is_away {
+            true => "when the VM was away from",
+            false => "before all was in order on",
+        };
         let text = format!(
-            "a restore of {name:?} from point {} died when the VM was away from {}",
+            "a restore of {name:?} from point {} died {how} {}",
             other.point,
             self.host.name()
         );

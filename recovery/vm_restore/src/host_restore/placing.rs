@@ -9,6 +9,7 @@ use vm_config::DiskSlot;
 
 use super::disk_source::DiskContent;
 use super::existing_disk::{disk_at, overwrite};
+use super::file_users::FileUsers;
 use super::host_path::{file_name, join, lies_in, marked, parent};
 use super::plan::{DiskMethod, PlannedDisk, RestoreKind};
 use super::request::{Destination, HostRestoreRequest};
@@ -35,6 +36,8 @@ pub(crate) struct Placing<'a> {
     /// A session of the same restore.
     pub(crate) session: Option<&'a RestoreSession>,
     pub(crate) tree: Option<&'a CheckpointTree>,
+    /// What the host's VMs name, also where it is lost: only so is a new file told from an old one.
+    pub(crate) users: &'a FileUsers,
     pub(crate) findings: Vec<Finding>,
     pub(crate) taken: HashSet<String>,
 }
@@ -201,7 +204,7 @@ impl<'a> Placing<'a> {
         }
     }
 
-    /// Returns a name in a folder that no file has.
+    /// Returns a name in a folder that no file has, and no VM of the host names.
     fn free_path(&mut self, folder: &str, name: &str) -> String {
         let day = self.point.started.strftime("%Y-%m-%d");
         let marks = (0_u32..1000).map(|number| match number {
@@ -221,7 +224,7 @@ impl<'a> Placing<'a> {
                     return folder.to_owned();
                 }
             };
-            if self.taken.contains(&path.to_lowercase()) {
+            if self.taken.contains(&path.to_lowercase()) || self.is_named(&path) {
                 continue;
             }
             match self.host.local_path(&path) {
@@ -237,6 +240,11 @@ impl<'a> Placing<'a> {
             }
         }
         folder.to_owned()
+    }
+
+    /// Says whether a VM of the host names a file, be it there or not.
+    fn is_named(&self, path: &str) -> bool {
+        self.users.user_of(self.host, path, None).is_some()
     }
 
     pub(crate) fn unreachable(&mut self, path: &str, why: &str) {
@@ -312,8 +320,9 @@ impl<'a> Placing<'a> {
         let is_free = |root: &str| {
             self.point.images.iter().all(|image| {
                 let path = join(root, names.get(&image.name)).ok();
+                let is_named = path.as_ref().is_some_and(|path| self.is_named(path));
                 let local = path.and_then(|path| self.host.local_path(&path).ok());
-                local.is_none_or(|local| local.symlink_metadata().is_err())
+                !is_named && local.is_none_or(|local| local.symlink_metadata().is_err())
             })
         };
         let mut tries = (0_u32..1000).map(|number| match number {

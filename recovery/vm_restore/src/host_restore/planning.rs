@@ -125,6 +125,7 @@ impl Planning<'_> {
             old_is_there: is_there,
             session: seen.session,
             tree,
+            users: self.users,
             findings: Vec::new(),
             taken: HashSet::new(),
         };

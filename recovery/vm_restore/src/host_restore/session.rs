@@ -108,9 +108,10 @@ pub(crate) struct SessionFile {
     pub(crate) session: RestoreSession,
 }
 
-/// Returns what sessions know a host by: its own name, or the cluster's.
+/// Returns what sessions know a host by: its own name, or the cluster's, which a cluster tells as
+/// its computer. A node is itself, however it is addressed.
 pub(crate) fn session_host(name: &str, target: &TargetHost) -> String {
-    let own = match target.is_cluster || target.computer.is_empty() {
+    let own = match target.computer.is_empty() {
         true => name,
         false => &target.computer,
     };

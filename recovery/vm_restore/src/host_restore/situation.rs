@@ -166,10 +166,11 @@ impl<'a> Seen<'a> {
     /// Says whether a restore of this point that died had come as far as to make the VM: it is the
     /// one that the session names, or it has the VM's identity or name and a file of the restore.
     fn is_made(&self) -> bool {
-        let Some(session) = self
-            .session
-            .filter(|session| session.point == self.point.id && session.kind.makes_a_vm())
-        else {
+        let Some(session) = self.session.filter(|session| {
+            session.point == self.point.id
+                && session.checkpoint == self.request.checkpoint
+                && session.kind.makes_a_vm()
+        }) else {
             return false;
         };
         let has_file = |vm: &TargetVm| {

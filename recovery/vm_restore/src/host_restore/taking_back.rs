@@ -288,6 +288,22 @@ impl Execution<'_> {
         }
     }
 
+    /// Names files that are where those of this restore go, and that it has not noted to be its own:
+    /// one that died may have finished them, so they are told, and nobody's file is removed.
+    fn tell_unclaimed(&self, failure: &mut HostRestoreFailure) {
+        let session = &self.file.session;
+        let files = session.files.values().filter(|_| self.plan.resumes);
+        for path in files.filter(|path| !session.made.contains(*path)) {
+            let local = self.host.local_path(path).ok();
+            if local.is_some_and(|local| local.symlink_metadata().is_ok()) {
+                failure.left.push(format!(
+                    "{path} stays: the restore that died may have finished it, or it is somebody \
+                     else's"
+                ));
+            }
+        }
+    }
+
     /// Removes the new files, and folders that were made for them and are empty.
     fn remove_made(&self, failure: &mut HostRestoreFailure) {
         let users = FileUsers::read(self.host);
@@ -307,6 +323,7 @@ impl Execution<'_> {
                     .push(format!("{path} could not be removed: {error}")),
             }
         }
+        self.tell_unclaimed(failure);
         // The staging folder may lie in one of them.
         self.remove_staging(&mut Vec::new());
         for folder in self.file.session.folders.iter().rev() {

@@ -319,8 +319,13 @@ const OF_OLD: [Row; 15] = [
     ),
 ];
 
-/// What is told once the restore is done: see `in_place` and `writer`.
-const REPORTED: [&str; 2] = ["POINT-NOT-STARTED", "POINT-VM-OTHERWISE"];
+/// What is told once the restore is done, or of many together: see `in_place`, `writer` and
+/// `dead_restores`.
+const REPORTED: [&str; 3] = [
+    "POINT-NOT-STARTED",
+    "POINT-VM-OTHERWISE",
+    "POINT-NEEDS-CONFIRMATION",
+];
 
 /// What stands in the way of the host's VSS writer: see `writer`.
 const OF_WRITER: [&str; 5] = [

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests may panic")]
 
 mod checkpoints;
+mod dead_restores;
 mod faults;
 mod finding_cases;
 mod findings;
