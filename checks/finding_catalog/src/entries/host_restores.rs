@@ -81,7 +81,7 @@ pub(super) const PAGES: &[Explanation] = &[
         id: "POINT-CLUSTERED",
         title: "the restored VM and its role in the cluster",
         severity: Info,
-        means: "A VM that gives way leaves its role, which is taken offline and stays. A VM that is new is on one node, and no role of the cluster.",
+        means: "A VM that gives way leaves its role, which is taken offline for the restore and stays a role. A VM that is new is on one node, and no role of the cluster.",
         matters: "A VM that is no role does not move when its node fails.",
         cure: "A role that was online is online again after the restore, unless `--no-start` is given. For a new VM make one with Add-ClusterVirtualMachineRole.",
         ..BLANK
