@@ -153,14 +153,23 @@ fn record_of(component: &Component, document: String) -> Result<WriterRecord, St
         spec: files.spec.clone(),
         recursive: files.is_recursive,
     });
-    Ok(WriterRecord {
+    let record = WriterRecord {
         version: WriterRecord::VERSION,
         writer: component.id.writer.to_string(),
         component: component.id.name.clone(),
         logical_path: component.id.logical_path.clone(),
         files: files.collect(),
         document,
-    })
+    };
+    // Plain data always serialises.
+    let bytes = serde_json::to_vec(&record).map_or(usize::MAX, |bytes| bytes.len());
+    if bytes > WriterRecord::DOCUMENT_BYTES_MAX {
+        return Err(format!(
+            "what is kept for it has {bytes} bytes, and at most {} are kept",
+            WriterRecord::DOCUMENT_BYTES_MAX
+        ));
+    }
+    Ok(record)
 }
 
 fn not_ended(why: &str) -> Finding {

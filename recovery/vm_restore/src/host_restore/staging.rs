@@ -56,6 +56,18 @@ pub(crate) fn stage(
     Ok(staged)
 }
 
+/// Returns each definition file's folder, `Virtual Machines` or `Snapshots`, and its name below it.
+pub(crate) fn staged_names(
+    point: &RestorePoint,
+    with_checkpoints: bool,
+) -> impl Iterator<Item = (&'static str, &str)> {
+    let files = point.files();
+    files.filter_map(move |stream| {
+        let sub = folder_of(stream.role, with_checkpoints)?;
+        Some((sub, below_its_folder(stream)))
+    })
+}
+
 const MACHINES: &str = "Virtual Machines";
 const SNAPSHOTS: &str = "Snapshots";
 

@@ -29,6 +29,9 @@ pub(crate) fn destroyed(plan: &HostRestorePlan) -> Vec<Destroyed> {
             lost.push(Destroyed::Content { path });
         }
     }
+    let definitions = plan.writer.iter().flat_map(|writer| &writer.gives_way);
+    let definitions = definitions.cloned();
+    lost.extend(definitions.map(|path| Destroyed::Content { path }));
     let files = plan.remove.iter().cloned();
     lost.extend(files.map(|path| Destroyed::File { path }));
     lost

@@ -11,6 +11,7 @@ use hyperv_host::{
 use vm_config::DiskSlot;
 
 use super::execution::Execution;
+use super::file_users::FileUsers;
 use super::host_path::{join, same};
 use super::request::NetworkPolicy;
 use super::session::Swap;
@@ -69,6 +70,7 @@ impl Execution<'_> {
             Some(old) => self.take_away(old, Some(&mut *restore))?,
             None => {
                 self.must_be_absent()?;
+                self.must_give_way(&swaps)?;
                 restore.pre_restore(&self.heard)?;
             }
         }
@@ -98,6 +100,31 @@ impl Execution<'_> {
             .into()),
             None => Ok(()),
         }
+    }
+
+    /// Looks again, where no VM gives way, whether what is set aside was planned to be, and is no
+    /// VM's.
+    fn must_give_way(&self, swaps: &[Swap]) -> Result<(), Cause> {
+        let plan = self.plan;
+        let disks = plan.disks.iter().filter(|disk| disk.gives_way());
+        let files = plan.writer.iter().flat_map(|writer| &writer.gives_way);
+        let planned: Vec<&String> = disks.map(|disk| &disk.path).chain(files).collect();
+        let target = self.host.target()?;
+        let users = FileUsers::of(self.host, &target.vms);
+        for swap in swaps {
+            if !is_there(&self.host.local_path(&swap.place)?) {
+                continue;
+            }
+            let again = "ask for the restore again";
+            if !planned.iter().any(|path| same(path, &swap.place)) {
+                let text = format!("{} came since this was planned: {again}", swap.place);
+                return Err(text.into());
+            }
+            if let Some(user) = users.user_of(self.host, &swap.place, None) {
+                return Err(format!("{} is used by {user:?} now: {again}", swap.place).into());
+            }
+        }
+        Ok(())
     }
 
     /// Stages the definition files; returns what changes places once the VM is away.
@@ -139,6 +166,7 @@ impl Execution<'_> {
             session.wanted = wanted.collect();
         })?;
         for swap in &swaps {
+            self.step(&format!("putting {} in its place", swap.place))?;
             let place = self.host.local_path(&swap.place)?;
             let new = self.host.local_path(&swap.new)?;
             let folder = place.parent().unwrap_or(&place);
@@ -177,21 +205,20 @@ impl Execution<'_> {
                 make_folder(new.parent().unwrap_or(&new), &mut Vec::new())?;
                 fs::rename(&place, &new)?;
             }
-            if is_there(&self.host.local_path(&swap.old)?) {
-                self.rename_with_tracking(&swap.old, &swap.place)?;
-            }
+            // What is kept beside a disk went before it: a restore may have died between.
+            self.rename_with_tracking(&swap.old, &swap.place)?;
             flush_folder(place.parent().unwrap_or(&place))?;
         }
         self.file.note(|session| session.swaps.clear())?;
         Ok(())
     }
 
-    /// What Hyper-V keeps beside a disk goes with it.
+    /// What Hyper-V keeps beside a disk goes with it. What is not there is left out.
     fn rename_with_tracking(&self, from: &str, to: &str) -> Result<(), Cause> {
         for end in TRACKING.iter().chain([&""]) {
             let from = self.host.local_path(&format!("{from}{end}"))?;
             let to = self.host.local_path(&format!("{to}{end}"))?;
-            if end.is_empty() || is_there(&from) {
+            if is_there(&from) {
                 fs::rename(from, to)?;
             }
         }

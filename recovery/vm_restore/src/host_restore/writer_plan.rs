@@ -7,14 +7,17 @@ use hyperv_host::{
 use repository::{RestorePoint, StreamRole};
 use vm_config::VmConfiguration;
 
-use super::host_path::{file_name, parent, same};
+use super::host_path::{file_name, join, lies_in, parent, same};
 use super::placing::{DISK_FOLDER, Placing};
 use super::plan::{PlannedDisk, RestoreKind, RestoreMethod};
 use super::request::{Destination, HostRestoreRequest, RestorePart, Through};
+use super::staging::staged_names;
 use super::writer_places::place_of;
 use crate::new_files::read_configuration;
 
 const IMPORT: &str = "restore it by an import (`--through import`)";
+/// More sets of files than fit what a point keeps for a writer.
+const FILES_MAX: usize = 8192;
 const MACHINES: &str = "Virtual Machines";
 const SNAPSHOTS: &str = "Snapshots";
 
@@ -28,6 +31,8 @@ pub(crate) struct WriterPlan {
     pub(crate) machines: String,
     /// That of its checkpoints' definitions.
     pub(crate) snapshots: String,
+    /// Files in the places of the definition's, which no VM has any more.
+    pub(crate) gives_way: Vec<String>,
 }
 
 /// Says by what a VM comes back. Without a word an import is what there is, since it can do more.
@@ -47,7 +52,8 @@ pub(crate) fn method_of(host: &dyn RestoreHost, request: &HostRestoreRequest) ->
 /// Returns what a point keeps for the writer; `None` where it keeps nothing that is understood.
 pub(crate) fn record_of(point: &RestorePoint) -> Option<WriterRecord> {
     let record: WriterRecord = serde_json::from_value(point.writer.clone()?).ok()?;
-    (record.version == WriterRecord::VERSION).then_some(record)
+    let is_known = record.version == WriterRecord::VERSION && record.files.len() <= FILES_MAX;
+    is_known.then_some(record)
 }
 
 impl Placing<'_> {
@@ -70,11 +76,12 @@ impl Placing<'_> {
             self.block("POINT-WRITER-DOCUMENT", text.to_owned(), IMPORT);
             return None;
         };
-        let plan = match &self.request.destination {
+        let mut plan = match &self.request.destination {
             Destination::Original => WriterPlan {
                 snapshots: folder_of_checkpoints(&record, &was_at),
                 machines: was_at,
                 moved: Vec::new(),
+                gives_way: Vec::new(),
                 record,
             },
             Destination::Folder(folder) => {
@@ -84,12 +91,71 @@ impl Placing<'_> {
                     moved: moved(&record, (&was_at, &snapshots), folder),
                     machines: format!("{folder}\\{MACHINES}"),
                     snapshots: format!("{folder}\\{SNAPSHOTS}"),
+                    gives_way: Vec::new(),
                     record,
                 }
             }
         };
         self.definition_fits(disks);
+        self.one_volume(&plan);
+        plan.gives_way = self.definitions_there(&plan);
         Some(plan)
+    }
+
+    /// Files are made beside the VM's definition and renamed into their places.
+    fn one_volume(&mut self, plan: &WriterPlan) {
+        let has_any = staged_names(self.point, self.tree.is_some()).any(|own| own.0 == SNAPSHOTS);
+        let volume = |path: &str| {
+            let volumes = self.target.volumes.iter();
+            let mounts = volumes.map(|volume| volume.mount.trim_end_matches('\\').to_lowercase());
+            let mounts = mounts.filter(|mount| same(path, mount) || lies_in(path, mount));
+            let drive = path.split('\\').next().unwrap_or(path).to_lowercase();
+            mounts.max_by_key(String::len).unwrap_or(drive)
+        };
+        if has_any && volume(&plan.machines) != volume(&plan.snapshots) {
+            let text = format!(
+                "the VM's definition goes to {}, and that of its checkpoints to another volume, {}",
+                plan.machines, plan.snapshots
+            );
+            let cure = "name one folder for both (`--path`), or restore it by an import \
+                        (`--through import`)";
+            self.block("POINT-WRITER-PLACE", text, cure);
+        }
+    }
+
+    /// Returns the definition files that are there and no VM's: they give way, once that is
+    /// confirmed, where the VM goes back to its place.
+    fn definitions_there(&mut self, plan: &WriterPlan) -> Vec<String> {
+        let mut there = Vec::new();
+        if self.kind != RestoreKind::NewVm {
+            return there;
+        }
+        for (sub, below) in staged_names(self.point, self.tree.is_some()) {
+            let folder = match sub {
+                SNAPSHOTS => &plan.snapshots,
+                _ => &plan.machines,
+            };
+            let Ok(path) = join(folder, below) else {
+                continue;
+            };
+            let is_there = |path: &str| {
+                let local = self.host.local_path(path);
+                local.is_ok_and(|local| local.symlink_metadata().is_ok())
+            };
+            // What a restore that died has put there is its own.
+            let mut swaps = self.session.iter().flat_map(|session| &session.swaps);
+            let swap = swaps.find(|swap| same(&swap.place, &path));
+            if swap.map_or_else(|| is_there(&path), |swap| is_there(&swap.old)) {
+                there.push(path);
+            }
+        }
+        if self.request.destination != Destination::Original {
+            for path in &there {
+                let text = format!("there is a file {path} already");
+                self.block("POINT-WRITER-PLACE", text, IMPORT);
+            }
+        }
+        there
     }
 
     fn what_writers_cannot(&mut self) {
@@ -216,14 +282,29 @@ fn folder_of_checkpoints(record: &WriterRecord, machines: &str) -> String {
     }
 }
 
+/// Returns what follows `root` in a folder: nothing where it is the same, or the folder that old VMs
+/// and their checkpoints have their state in, which is called by a GUID.
+fn state_below<'a>(folder: &'a str, root: &str) -> Option<&'a str> {
+    if same(folder, root) {
+        return Some("");
+    }
+    let rest = folder.get(root.len()..).filter(|_| lies_in(folder, root))?;
+    let name = rest.split('\\').nth(1)?;
+    uuid::Uuid::parse_str(name).is_ok().then_some(rest)
+}
+
 /// Says where each set of files goes.
 fn moved(record: &WriterRecord, was: (&str, &str), folder: &str) -> Vec<WriterMove> {
     let (machines, snapshots) = was;
     let to = |files: &WriterFiles| {
-        let sub = match &*files.folder {
-            own if same(own, machines) => MACHINES,
-            own if same(own, snapshots) => SNAPSHOTS,
-            _ => DISK_FOLDER,
+        let own = files.folder.trim_end_matches('\\');
+        let below = |root: &str| state_below(own, root.trim_end_matches('\\'));
+        let sub = if let Some(rest) = below(machines) {
+            format!("{MACHINES}{rest}")
+        } else if let Some(rest) = below(snapshots) {
+            format!("{SNAPSHOTS}{rest}")
+        } else {
+            DISK_FOLDER.to_owned()
         };
         WriterMove {
             files: files.clone(),
@@ -236,4 +317,20 @@ fn moved(record: &WriterRecord, was: (&str, &str), folder: &str) -> Vec<WriterMo
 /// Says whether a VM of the host gives way to a restore through the writer, whatever was asked for.
 pub(crate) fn gives_way(kind: RestoreKind, old: Option<&TargetVm>) -> bool {
     kind == RestoreKind::InPlace && old.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_of_old_vms_keeps_its_folder_and_disks_go_to_theirs() {
+        let root = r"C:\VMs\web";
+        let id = r"\66841CD4-6DED-4F4B-8F17-FD23F8DDC3DE";
+        let own = format!("{root}{id}");
+        assert_eq!(state_below(&own, r"c:\vms\WEB"), Some(id));
+        assert_eq!(state_below(root, root), Some(""));
+        assert_eq!(state_below(r"C:\VMs\web\Virtual Hard Disks", root), None);
+        assert_eq!(state_below(r"C:\VMs\web2", root), None);
+    }
 }

@@ -142,6 +142,7 @@ fn what_dies_at_any_step_is_ended_by_the_same_restore() {
             for at in 1..MOST {
                 let world = world();
                 if !dies(&world, &ask(&world), (at, fault)) {
+                    assert!(at > 1, "{name} {fault:?}: it never dies");
                     break;
                 }
                 // Sometimes at another step again.

@@ -120,8 +120,15 @@ fn disks_that_a_removed_vm_has_left_give_way_as_well() {
     fs::remove_file(world.host.local(&path)).unwrap();
     world.host.take(VM);
     let plan = world.plan(&request(&world));
+    // A definition that comes now was not planned to give way, and stays.
+    fs::write(world.host.local(&path), b"somebody's").unwrap();
+    plan.execute(&world.host, &()).unwrap_err();
+    assert_eq!(fs::read(world.host.local(&path)).unwrap(), b"somebody's");
+    let plan = world.plan(&request(&world));
     assert!(plan.block().is_none(), "{:?}", plan.findings);
     assert!(plan.needs_confirmation());
+    let is_it = |own: &Destroyed| matches!(own, Destroyed::Content { path: own } if own.eq_ignore_ascii_case(&path));
+    assert!(plan.destroyed.iter().any(is_it), "{:?}", plan.destroyed);
     plan.execute(&world.host, &()).unwrap();
     world.check_content(VM);
     world.check_nothing_left();
@@ -311,6 +318,7 @@ fn a_vm_that_was_removed_comes_back_however_often_its_restore_dies() {
         for at in 1..MOST {
             let world = removed();
             if !dies(&world, &request(&world), (at, fault)) {
+                assert!(at > 1, "{fault:?}: it never dies");
                 break;
             }
             let report = world.run(&request(&world));
