@@ -225,6 +225,7 @@ impl HostState {
         let has_snapshots = self.local_path(&snapshots)?.is_dir();
         let folder = has_snapshots.then_some(snapshots.as_str());
         self.make_planned(id, &definition, folder, false)?;
+        self.forget_checkpoints_of_backups(id)?;
         let mut vm = self.planned(id)?.vm.clone();
         vm.config_root = root;
         for path in paths_of(&mut vm) {
@@ -241,6 +242,16 @@ impl HostState {
         }
         self.planned_mut(id)?.vm = vm;
         self.make_real(id)
+    }
+
+    /// A definition that the writer froze lists the checkpoint that it made for the backup, which no
+    /// component has: it knows its own, and leaves it out. Contract: 5.2 [M]
+    fn forget_checkpoints_of_backups(&mut self, vm: Uuid) -> Result<(), SimError> {
+        let missing: Vec<Uuid> = self.planned(vm)?.missing.iter().copied().collect();
+        for id in missing {
+            self.drop_planned_snapshot(vm, id)?;
+        }
+        Ok(())
     }
 
     /// Lets the writer fail as a fault has it.

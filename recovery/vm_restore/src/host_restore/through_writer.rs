@@ -207,7 +207,10 @@ impl Execution<'_> {
             }
             // What is kept beside a disk went before it: a restore may have died between.
             self.rename_with_tracking(&swap.old, &swap.place)?;
-            flush_folder(place.parent().unwrap_or(&place))?;
+            // Without its folder nothing was put in this place.
+            if let Some(folder) = place.parent().filter(|folder| is_there(folder)) {
+                flush_folder(folder)?;
+            }
         }
         self.file.note(|session| session.swaps.clear())?;
         Ok(())
