@@ -136,9 +136,9 @@ fn looking_at_a_large_disk_reads_little() {
     let path: &Path = &folder.path().join("large.raw");
     std::fs::File::create(path)
         .unwrap()
-        .set_len(64 << 40)
+        .set_len(14 << 40)
         .unwrap();
-    let script = "label: gpt\nsize=1TiB\nsize=10TiB\nsize=20TiB\n";
+    let script = "label: gpt\nsize=1TiB\nsize=4TiB\nsize=8TiB\n";
     let mut child = std::process::Command::new("sfdisk");
     let child = child
         .arg("-q")
