@@ -33,6 +33,7 @@ mod btrfs;
 mod cluster_chain;
 mod cluster_file;
 mod dos_time;
+mod entry_node;
 mod error;
 mod exfat;
 mod ext;

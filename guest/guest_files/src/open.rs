@@ -56,19 +56,20 @@ pub fn open_file_system(
 ///
 /// Those of [`open_file_system`]; `Unreadable` for several volumes of what lies on one.
 pub fn open_file_system_over(
-    mut volumes: Vec<Arc<dyn BlockDevice>>,
+    volumes: Vec<Arc<dyn BlockDevice>>,
     content: Content,
     options: OpenOptions,
 ) -> Result<Box<dyn GuestFileSystem>, FileError> {
-    match (content, volumes.len(), volumes.pop()) {
-        (Content::Btrfs, _, Some(last)) => {
-            volumes.push(last);
-            Ok(Box::new(BtrfsFileSystem::open(volumes)?))
-        }
-        (content, 1, Some(volume)) => open_file_system(volume, content, options),
-        (content, count, _) => Err(FileError::new(
+    match (content, volumes.as_slice()) {
+        (Content::Btrfs, [_, ..]) => Ok(Box::new(BtrfsFileSystem::open(volumes)?)),
+        (content, [volume]) => open_file_system(Arc::clone(volume), content, options),
+        (content, others) => Err(FileError::new(
             FileErrorKind::Unreadable,
-            format!("{} does not lie on {count} volumes", content.name()),
+            format!(
+                "{} does not lie on {} volumes",
+                content.name(),
+                others.len()
+            ),
         )),
     }
 }

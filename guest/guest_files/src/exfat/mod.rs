@@ -24,11 +24,12 @@ use volume_map::Content;
 
 use crate::cluster_chain::{Place, follow};
 use crate::cluster_file::ClusterFile;
+use crate::entry_node::{entry_node, no_content, refuse_stream, top_folder};
 use crate::file_name::{from_wtf8, utf16_units, wtf8};
 use crate::volume::Volume;
 use crate::{
     About, FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, Link, Node, NodeId,
-    NodeKind, OpenOptions, Owner, State, Times, Visit,
+    OpenOptions, State, Visit,
 };
 use boot_sector::BootSector;
 use entry_set::{ENTRY_BYTES, Entry, EntrySet, Stored};
@@ -301,31 +302,16 @@ impl GuestFileSystem for ExFat {
 
     fn node(&self, id: NodeId) -> Result<Node, FileError> {
         if id == ROOT {
-            return Ok(Node {
-                id,
-                kind: NodeKind::Folder,
-                size_bytes: 0,
-                links: 1,
-                times: Times::default(),
-                owner: Owner::Windows { attributes: 0x10 },
-            });
+            return Ok(top_folder(id));
         }
         let set = self.set(id)?;
-        let is_folder = set.is_folder();
-        Ok(Node {
+        Ok(entry_node(
             id,
-            kind: if is_folder {
-                NodeKind::Folder
-            } else {
-                NodeKind::File
-            },
-            size_bytes: if is_folder { 0 } else { set.stored.len_bytes },
-            links: 1,
-            times: set.times,
-            owner: Owner::Windows {
-                attributes: u32::from(set.attributes),
-            },
-        })
+            set.is_folder(),
+            set.stored.len_bytes,
+            set.times,
+            u32::from(set.attributes),
+        ))
     }
 
     fn list(&self, folder: NodeId, visit: &mut Visit<'_>) -> Result<(), FileError> {
@@ -360,16 +346,12 @@ impl GuestFileSystem for ExFat {
         file: NodeId,
         stream: Option<&FileName>,
     ) -> Result<Box<dyn GuestFile + 'a>, FileError> {
-        if stream.is_some() {
-            let what = "exFAT has no named streams";
-            return Err(FileError::new(FileErrorKind::NotFound, what));
-        }
+        refuse_stream("exFAT", stream)?;
         let set = match file {
             ROOT => None,
             file => Some(self.set(file)?).filter(|set| !set.is_folder()),
         };
-        let set =
-            set.ok_or_else(|| FileError::new(FileErrorKind::WrongKind, "a folder has no content"))?;
+        let set = set.ok_or_else(no_content)?;
         Ok(Box::new(self.file(&set.stored, set.valid_bytes)?))
     }
 

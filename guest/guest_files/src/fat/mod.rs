@@ -22,11 +22,12 @@ use volume_map::Content;
 
 use crate::cluster_chain::{Place, follow};
 use crate::cluster_file::ClusterFile;
+use crate::entry_node::{entry_node, no_content, refuse_stream, top_folder};
 use crate::file_name::is_same_letters;
 use crate::volume::Volume;
 use crate::{
     About, FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem, Link, Node,
-    NodeId, NodeKind, OpenOptions, Owner, State, Times, Visit,
+    NodeId, OpenOptions, State, Visit,
 };
 use boot_sector::{BootSector, Root, Width};
 use folder_entry::{ENTRY_BYTES, LongName, ShortEntry, Stored};
@@ -242,31 +243,16 @@ impl GuestFileSystem for Fat {
 
     fn node(&self, id: NodeId) -> Result<Node, FileError> {
         if id == ROOT {
-            return Ok(Node {
-                id,
-                kind: NodeKind::Folder,
-                size_bytes: 0,
-                links: 1,
-                times: Times::default(),
-                owner: Owner::Windows { attributes: 0x10 },
-            });
+            return Ok(top_folder(id));
         }
         let entry = self.entry(id)?;
-        let is_folder = entry.is_folder();
-        Ok(Node {
+        Ok(entry_node(
             id,
-            kind: if is_folder {
-                NodeKind::Folder
-            } else {
-                NodeKind::File
-            },
-            size_bytes: if is_folder { 0 } else { entry.size_bytes() },
-            links: 1,
-            times: entry.times(),
-            owner: Owner::Windows {
-                attributes: entry.attributes(),
-            },
-        })
+            entry.is_folder(),
+            entry.size_bytes(),
+            entry.times(),
+            entry.attributes(),
+        ))
     }
 
     fn list(&self, folder: NodeId, visit: &mut Visit<'_>) -> Result<(), FileError> {
@@ -301,16 +287,12 @@ impl GuestFileSystem for Fat {
         file: NodeId,
         stream: Option<&FileName>,
     ) -> Result<Box<dyn GuestFile + 'a>, FileError> {
-        if stream.is_some() {
-            let what = "FAT has no named streams";
-            return Err(FileError::new(FileErrorKind::NotFound, what));
-        }
+        refuse_stream("FAT", stream)?;
         let entry = match file {
             ROOT => None,
             file => Some(self.entry(file)?).filter(|entry| !entry.is_folder()),
         };
-        let entry = entry
-            .ok_or_else(|| FileError::new(FileErrorKind::WrongKind, "a folder has no content"))?;
+        let entry = entry.ok_or_else(no_content)?;
         let first = entry.first_cluster(self.boot.width == Width::Fat32);
         let places = self.chain(first, entry.size_bytes())?;
         Ok(Box::new(ClusterFile {
