@@ -8,7 +8,6 @@
 mod apartment;
 mod asynchronous;
 mod backup;
-mod backup_thread;
 #[expect(
     clippy::all,
     clippy::undocumented_unsafe_blocks,
@@ -25,6 +24,7 @@ mod library;
 mod module;
 mod providers;
 mod requester;
+mod requester_thread;
 mod restore;
 mod restorer;
 mod snapshot_set;
@@ -42,9 +42,9 @@ use crate::{
     Provider, RequestOptions, SnapshotVolume, VssBackup, VssError, VssRestore, VssService, VssStep,
 };
 use backup::WindowsBackup;
-use backup_thread::{BackupThread, Limits};
 use cluster::Cluster;
 use library::Library;
+use requester_thread::{Limits, RequesterThread};
 use restore::WindowsRestore;
 
 /// Windows' own service, with its library loaded. Cheap to clone.
@@ -74,7 +74,7 @@ impl WindowsVss {
 impl VssService for WindowsVss {
     fn providers(&self) -> Result<Vec<Provider>, VssError> {
         let library = self.library.clone();
-        let thread = BackupThread::start(VssStep::Providers, self.limits, move |flag| {
+        let thread = RequesterThread::start(VssStep::Providers, self.limits, move |flag| {
             requester::Requester::bare(VssStep::Providers, &library, flag)
         })?;
         thread.run(VssStep::Providers, &|| false, |vss| vss.providers())
@@ -86,7 +86,7 @@ impl VssService for WindowsVss {
             volume::Place::Share(path) => {
                 let library = self.library.clone();
                 let step = VssStep::VolumeOf;
-                let thread = BackupThread::start(step, self.limits, move |flag| {
+                let thread = RequesterThread::start(step, self.limits, move |flag| {
                     requester::Requester::bare(step, &library, flag)
                 })?;
                 thread.run(step, &|| false, move |vss| vss.share_of(&path))

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::backup_thread::{BackupThread, Limits};
 use super::library::Library;
 use super::requester::Requester;
+use super::requester_thread::{Limits, RequesterThread, never};
 use crate::{
     Cancelled, ComponentId, Order, RequestOptions, Snapshot, VssBackup, VssError, VssStep, Writer,
     WriterStatus,
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct WindowsBackup {
     order: Order,
-    thread: BackupThread,
+    thread: RequesterThread,
 }
 
 impl WindowsBackup {
@@ -27,7 +27,7 @@ impl WindowsBackup {
     ) -> Result<Self, VssError> {
         let order = Order::new(options.kind);
         let (library, options) = (library.clone(), options.clone());
-        let thread = BackupThread::start(VssStep::Begin, limits, move |asking| {
+        let thread = RequesterThread::start(VssStep::Begin, limits, move |asking| {
             Requester::begin(&library, &options, asking)
         })?;
         Ok(Self { order, thread })
@@ -44,11 +44,6 @@ impl WindowsBackup {
         let result = self.thread.run(step, cancelled, call);
         self.order.leave(step, result)
     }
-}
-
-/// For calls that are over at once.
-fn never() -> bool {
-    false
 }
 
 impl VssBackup for WindowsBackup {

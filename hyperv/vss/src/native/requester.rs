@@ -6,10 +6,10 @@ use uuid::Uuid;
 use windows_core::{BSTR, GUID, Interface, PCWSTR};
 
 use super::asynchronous::Waiting;
-use super::backup_thread::Asking;
 use super::bindings::{IVssBackupComponents, VSS_ID};
 use super::foreign_text::{check, guid, wide};
 use super::library::Library;
+use super::requester_thread::Asking;
 use crate::{
     BackupType, ComponentId, ComponentKind, RequestOptions, SnapshotKind, VssError, VssStep,
 };

@@ -1,4 +1,4 @@
-//! The thread that a backup's COM objects live on, and how calls get there.
+//! The thread that COM objects of a backup or a restore live on, and how calls get there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,21 +38,26 @@ impl Default for Limits {
     }
 }
 
-/// The way to the thread of one backup, which ends when this is dropped and its last call is done.
+/// The way to the thread of one backup or restore, which ends when this is dropped and its last call is done.
 ///
 /// It is not waited for, since a call that hangs in the service would hang the drop as well.
 #[derive(Debug)]
-pub(super) struct BackupThread {
+pub(super) struct RequesterThread {
     calls: Sender<CallBox>,
     is_cancelled: Arc<AtomicBool>,
     is_lost: AtomicBool,
     limits: Limits,
 }
 
+/// Cancels nothing: for calls that are over at once.
+pub(super) fn never() -> bool {
+    false
+}
+
 /// A call on its way to the thread.
 struct CallBox(Call);
 
-impl BackupThread {
+impl RequesterThread {
     /// Starts the thread, enters COM there, and makes the requester.
     pub(super) fn start(
         step: VssStep,

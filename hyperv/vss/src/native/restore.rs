@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::backup_thread::{BackupThread, Limits};
 use super::library::Library;
 use super::requester::Requester;
+use super::requester_thread::{Limits, RequesterThread, never};
 use crate::{
     Cancelled, ComponentId, FileSet, RestoreOrder, VssError, VssRestore, VssStep, WriterStatus,
 };
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct WindowsRestore {
     order: RestoreOrder,
-    thread: BackupThread,
+    thread: RequesterThread,
 }
 
 impl WindowsRestore {
@@ -24,7 +24,7 @@ impl WindowsRestore {
         limits: Limits,
     ) -> Result<Self, VssError> {
         let (library, document) = (library.clone(), document.to_owned());
-        let thread = BackupThread::start(VssStep::BeginRestore, limits, move |asking| {
+        let thread = RequesterThread::start(VssStep::BeginRestore, limits, move |asking| {
             Requester::begin_restore(&library, &document, asking)
         })?;
         Ok(Self {
@@ -44,11 +44,6 @@ impl WindowsRestore {
         let result = self.thread.run(step, cancelled, call);
         self.order.leave(step, result)
     }
-}
-
-/// For calls that are over at once.
-fn never() -> bool {
-    false
 }
 
 impl VssRestore for WindowsRestore {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use windows_core::{BSTR, PCWSTR};
 
-use super::backup_thread::Asking;
 use super::foreign_text::{check, wide};
 use super::library::Library;
 use super::requester::{Names, Requester};
+use super::requester_thread::Asking;
 use crate::{ComponentId, FileSet, VssError, VssStep};
 
 /// `VSS_RS_ALL`
