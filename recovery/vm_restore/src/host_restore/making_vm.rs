@@ -95,20 +95,24 @@ impl Execution<'_> {
         }
         self.step("making the VM")?;
         let made = self.import(staged)?;
+        self.note_made(made);
+        Ok(())
+    }
+
+    /// The VM is there: from here on nothing is given back, and what went wrong is told.
+    pub(crate) fn note_made(&mut self, made: RestoredVm) {
         self.report.identity.clone_from(&made.identity);
         self.report.name.clone_from(&made.name);
         self.report.findings.extend(made.findings);
-        // The VM is there: from here on nothing is given back.
         let noted = self
             .file
-            .note(|session| session.imported = Some(made.identity.clone()));
+            .note(|session| session.imported = Some(made.identity));
         if let Err(error) = noted {
             self.report.notes.push(error.to_string());
         }
-        if let Some(tree) = &plan.tree {
+        if let Some(tree) = &self.plan.tree {
             self.look_at_parents(tree);
         }
-        Ok(())
     }
 
     pub(crate) fn point_folder(&self) -> Result<String, DiskError> {

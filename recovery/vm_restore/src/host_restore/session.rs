@@ -10,7 +10,7 @@ use hyperv_host::{TargetHost, TargetVm};
 use serde::{Deserialize, Serialize};
 use vm_config::DiskSlot;
 
-use super::host_path::part_of_name;
+use super::host_path::{part_of_name, same};
 use super::plan::RestoreKind;
 use crate::new_files::make_folder;
 
@@ -106,6 +106,14 @@ pub(crate) struct SessionFile {
     /// stays: with its name gone, two could hold one each.
     _lock: OsFile,
     pub(crate) session: RestoreSession,
+}
+
+impl RestoreSession {
+    /// Says whether a VM has one of the new files for a disk.
+    pub(crate) fn is_file_of(&self, vm: &TargetVm) -> bool {
+        let mut files = self.files.values();
+        files.any(|file| vm.disks.iter().any(|(_, disk)| same(disk, file)))
+    }
 }
 
 /// Returns what sessions know a host by: its own name, or the cluster's, which a cluster tells as

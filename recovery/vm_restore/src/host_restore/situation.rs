@@ -3,7 +3,6 @@
 use hyperv_host::{Identity, PowerState, TargetHost, TargetVm};
 use repository::RestorePoint;
 
-use super::host_path::same;
 use super::plan::RestoreKind;
 use super::request::{HostRestoreRequest, RestorePart, StartPolicy};
 use super::session::RestoreSession;
@@ -173,10 +172,6 @@ impl<'a> Seen<'a> {
         }) else {
             return false;
         };
-        let has_file = |vm: &TargetVm| {
-            let mut files = session.files.values();
-            files.any(|file| vm.disks.iter().any(|(_, disk)| same(disk, file)))
-        };
         let name = self.request.name.as_deref();
         let name = name.unwrap_or(&self.point.vm.name);
         let is_called = |vm: &TargetVm| vm.identity == self.point.vm.identity || vm.name == name;
@@ -185,6 +180,6 @@ impl<'a> Seen<'a> {
                 || session.swapped && vm.identity == self.point.vm.identity
         };
         let mut vms = self.target.vms.iter();
-        vms.any(|vm| is_it(vm) || is_called(vm) && has_file(vm))
+        vms.any(|vm| is_it(vm) || is_called(vm) && session.is_file_of(vm))
     }
 }

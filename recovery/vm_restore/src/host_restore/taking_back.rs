@@ -7,7 +7,7 @@ use hyperv_host::{PowerState, TargetVm};
 
 use super::execution::Execution;
 use super::file_users::{FileUsers, why_it_stays};
-use super::host_path::{file_name, join, same};
+use super::host_path::{file_name, join};
 use super::old_definition::order_to_bring_back;
 use super::plan::RestoreKind;
 use super::report::HostRestoreFailure;
@@ -187,21 +187,13 @@ impl Execution<'_> {
                 target.vms.iter().any(|vm| vm.identity == *identity)
             });
         }
-        if self.plan.kind == RestoreKind::Disks || self.file.session.files.is_empty() {
+        if self.plan.kind == RestoreKind::Disks || session.files.is_empty() {
             return false;
         }
         let Ok(target) = self.host.target() else {
             return true;
         };
-        let disks = target.vms.iter().flat_map(|vm| &vm.disks);
-        let mut disks = disks.map(|(_, path)| path);
-        disks.any(|disk| {
-            self.file
-                .session
-                .files
-                .values()
-                .any(|file| same(file, disk))
-        })
+        target.vms.iter().any(|vm| session.is_file_of(vm))
     }
 
     fn detach(&self, failure: &mut HostRestoreFailure) {

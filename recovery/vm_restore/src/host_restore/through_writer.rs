@@ -240,23 +240,11 @@ impl Execution<'_> {
         .collect()
     }
 
-    /// The VM is there: what is not as it should be is told from here on, and nothing given back.
+    /// The VM is there: what is not as it should be is told from here on.
     fn is_there(&mut self, made: RestoredVm) {
-        let plan = self.plan;
-        self.report.identity.clone_from(&made.identity);
-        self.report.name.clone_from(&made.name);
-        self.report.findings.extend(made.findings);
-        let noted = self
-            .file
-            .note(|session| session.imported = Some(made.identity.clone()));
-        let notes = noted.err();
-        self.report
-            .notes
-            .extend(notes.iter().map(ToString::to_string));
-        if let Some(tree) = &plan.tree {
-            self.look_at_parents(tree);
-        }
-        self.make_as_asked(&made.identity, true);
+        let identity = made.identity.clone();
+        self.note_made(made);
+        self.make_as_asked(&identity, true);
     }
 
     /// A restore that died has not looked at the VM that the writer registered, or not done all that
