@@ -1,0 +1,187 @@
+//! What the two processes say to each other.
+//!
+//! The program asks, one thing at a time; until the reader answers, the reader may ask for bytes of
+//! disks, or hand over a part of a list. Nobody ever has two questions open.
+
+use block_io::{DiskError, DiskErrorKind, Extent, ExtentKind};
+use guest_files::{
+    About, Attribute, FileError, FileErrorKind, FileExtent, FileName, Link, Node, NodeId, Stream,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{DisksFacts, SystemFacts};
+
+/// What the reader is told of a disk: its size and sectors, all in bytes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct DiskFacts {
+    pub(crate) size_bytes: u64,
+    pub(crate) sector_bytes: u32,
+    pub(crate) physical_sector_bytes: u32,
+}
+
+/// What the program asks of the reader.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// The first: here are the disks, which volumes do they have?
+    Volumes(Vec<DiskFacts>),
+    /// Open the file system of a volume.
+    Open { volume: u32 },
+    /// Ask the system on a volume.
+    System { volume: u32 },
+    /// Ask an open file system.
+    Files { volume: u32, question: Question },
+}
+
+/// What is asked of a file system: its calls.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Question {
+    Node(NodeId),
+    List(NodeId),
+    Find(NodeId, FileName),
+    OpenFile(NodeId, Option<FileName>),
+    /// At most so many bytes from an offset; they come behind the answer.
+    ReadFile {
+        file: u64,
+        offset: u64,
+        len_bytes: u32,
+    },
+    Extents {
+        file: u64,
+        max: u32,
+    },
+    CloseFile(u64),
+    Link(NodeId),
+    Streams(NodeId),
+    Attributes(NodeId),
+    SecurityDescriptor(NodeId),
+}
+
+/// What the reader answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Volumes(DisksFacts),
+    Opened {
+        about: About,
+        root: NodeId,
+    },
+    System(SystemFacts),
+    Node(Node),
+    Listed,
+    Found(Option<NodeId>),
+    OpenedFile {
+        file: u64,
+        size_bytes: u64,
+    },
+    /// The bytes stand behind it.
+    Read,
+    Extents(Vec<FileExtent>),
+    Closed,
+    Link(Link),
+    Streams(Vec<Stream>),
+    Attributes(Vec<Attribute>),
+    SecurityDescriptor(Option<Vec<u8>>),
+}
+
+/// What comes from the reader.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromReader {
+    Answer(Result<Answer, Failure>),
+    /// Bytes of a disk are needed.
+    ReadDisk {
+        disk: u32,
+        offset: u64,
+        len_bytes: u32,
+    },
+    /// What lies there?
+    Extent {
+        disk: u32,
+        offset: u64,
+        max_bytes: u64,
+    },
+    /// A part of a folder's list; the program says whether it wants more.
+    Entries(Vec<(FileName, NodeId)>),
+}
+
+/// What goes to the reader.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToReader {
+    Request(Request),
+    /// The bytes stand behind it.
+    Disk(Result<(), DiskFailure>),
+    Extent(Result<ExtentFacts, DiskFailure>),
+    GoOn(bool),
+}
+
+/// An [`Extent`] on its way.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct ExtentFacts {
+    holds_data: bool,
+    is_allocated: bool,
+    len_bytes: u64,
+}
+
+impl From<Extent> for ExtentFacts {
+    fn from(extent: Extent) -> Self {
+        Self {
+            holds_data: extent.kind == ExtentKind::Data,
+            is_allocated: extent.kind != ExtentKind::NotAllocated,
+            len_bytes: extent.len_bytes,
+        }
+    }
+}
+
+impl From<ExtentFacts> for Extent {
+    fn from(facts: ExtentFacts) -> Self {
+        let kind = match (facts.holds_data, facts.is_allocated) {
+            (true, _) => ExtentKind::Data,
+            (false, true) => ExtentKind::Zero,
+            (false, false) => ExtentKind::NotAllocated,
+        };
+        Self {
+            kind,
+            len_bytes: facts.len_bytes,
+        }
+    }
+}
+
+/// A [`FileError`] on its way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    kind: FileErrorKind,
+    what: String,
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self {
+            kind: error.kind(),
+            what: error.to_string(),
+        }
+    }
+}
+
+impl From<Failure> for FileError {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.kind, failure.what)
+    }
+}
+
+/// A [`DiskError`] on its way; what it is called is all that the reader needs of its kind.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct DiskFailure {
+    what: String,
+}
+
+impl From<DiskError> for DiskFailure {
+    fn from(error: DiskError) -> Self {
+        Self {
+            what: error.to_string(),
+        }
+    }
+}
+
+impl From<DiskFailure> for DiskError {
+    fn from(failure: DiskFailure) -> Self {
+        Self::new(DiskErrorKind::Io, failure.what)
+    }
+}

@@ -1,0 +1,256 @@
+//! The reading process's side.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use block_io::BlockDevice;
+use guest_files::{FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, NodeId};
+
+use crate::frame;
+use crate::guest::{Guest as _, LocalGuest};
+use crate::message::{Answer, DiskFacts, FromReader, Question, Request, ToReader};
+use crate::pipe_disk::PipeDisk;
+
+/// Entries of a folder that go out together.
+const ENTRIES_AT_ONCE: usize = 256;
+/// Most files that the program has open at once.
+const OPEN_FILES_MAX: usize = 1024;
+
+/// The pipes to the program.
+pub(crate) struct Pipes {
+    pub(crate) from: Box<dyn Read + Send>,
+    pub(crate) to: Box<dyn Write + Send>,
+}
+
+impl Pipes {
+    /// Asks the program, and waits for its word.
+    pub(crate) fn ask(
+        &mut self,
+        question: &FromReader,
+        bytes: &mut Vec<u8>,
+    ) -> io::Result<ToReader> {
+        frame::write(&mut *self.to, question, &[])?;
+        frame::read(&mut *self.from, bytes)
+    }
+}
+
+/// Serves the program at the other end of the pipes until it hangs up.
+///
+/// # Errors
+///
+/// What is not the protocol; the process ends with it.
+pub fn serve(from: impl Read + Send + 'static, to: impl Write + Send + 'static) -> io::Result<()> {
+    let pipes = Pipes {
+        from: Box::new(from),
+        to: Box::new(to),
+    };
+    let pipes = Arc::new(Mutex::new(pipes));
+    let Some(Request::Volumes(disks)) = next_request(&pipes)? else {
+        return Err(io::Error::other(
+            "the first request was not for the volumes",
+        ));
+    };
+    let disks = (0..)
+        .zip(disks)
+        .map(|(number, facts)| disk(&pipes, number, facts));
+    let guest = LocalGuest::open(&disks.collect::<Vec<_>>());
+    reply(&pipes, Ok(Answer::Volumes(guest.facts().clone())), &[])?;
+    Service::new(&pipes, &guest).run()
+}
+
+fn disk(pipes: &Arc<Mutex<Pipes>>, number: u32, facts: DiskFacts) -> Arc<dyn BlockDevice> {
+    Arc::new(PipeDisk::new(Arc::clone(pipes), number, facts))
+}
+
+/// Returns the next request; `None` once the program has hung up.
+fn next_request(pipes: &Mutex<Pipes>) -> io::Result<Option<Request>> {
+    let mut pipes = pipes.lock().unwrap_or_else(PoisonError::into_inner);
+    match frame::read(&mut *pipes.from, &mut Vec::new()) {
+        Ok(ToReader::Request(request)) => Ok(Some(request)),
+        Ok(_) => Err(io::Error::other(
+            "the program answered where nothing was asked",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn reply(pipes: &Mutex<Pipes>, answer: Result<Answer, FileError>, bytes: &[u8]) -> io::Result<()> {
+    let mut pipes = pipes.lock().unwrap_or_else(PoisonError::into_inner);
+    let answer = FromReader::Answer(answer.map_err(Into::into));
+    match frame::write(&mut *pipes.to, &answer, bytes) {
+        // Nothing of it was written.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            let what = "there is more to say of it than fits into an answer";
+            let answer = FileError::new(FileErrorKind::Unreadable, what);
+            frame::write(&mut *pipes.to, &FromReader::Answer(Err(answer.into())), &[])
+        }
+        written => written,
+    }
+}
+
+/// What is open for the program.
+struct Service<'a> {
+    pipes: &'a Mutex<Pipes>,
+    guest: &'a LocalGuest,
+    systems: BTreeMap<u32, &'a dyn GuestFileSystem>,
+    files: BTreeMap<u64, Box<dyn GuestFile + 'a>>,
+    next_file: u64,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Service<'a> {
+    fn new(pipes: &'a Mutex<Pipes>, guest: &'a LocalGuest) -> Self {
+        Self {
+            pipes,
+            guest,
+            systems: BTreeMap::new(),
+            files: BTreeMap::new(),
+            next_file: 1,
+            bytes: Vec::new(),
+        }
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        while let Some(request) = next_request(self.pipes)? {
+            self.bytes.clear();
+            let answer = self.answer(request);
+            reply(self.pipes, answer, &self.bytes)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, request: Request) -> Result<Answer, FileError> {
+        match request {
+            Request::Volumes(_) => Err(FileError::new(
+                FileErrorKind::WrongKind,
+                "the disks are known already",
+            )),
+            Request::Open { volume } => {
+                let system = self.guest.open(volume)?;
+                self.systems.insert(volume, system);
+                Ok(Answer::Opened {
+                    about: system.about().clone(),
+                    root: system.root(),
+                })
+            }
+            Request::System { volume } => self.guest.system(volume).map(Answer::System),
+            Request::Files { volume, question } => {
+                let system = self.systems.get(&volume).copied();
+                let system = system.ok_or_else(|| {
+                    FileError::new(FileErrorKind::NotFound, "the volume is not open")
+                })?;
+                self.files(system, question)
+            }
+        }
+    }
+
+    fn files(
+        &mut self,
+        system: &'a dyn GuestFileSystem,
+        question: Question,
+    ) -> Result<Answer, FileError> {
+        Ok(match question {
+            Question::Node(id) => Answer::Node(system.node(id)?),
+            Question::List(folder) => self.list(system, folder)?,
+            Question::Find(folder, name) => Answer::Found(system.find(folder, &name)?),
+            Question::OpenFile(id, stream) => self.open(system, id, stream.as_ref())?,
+            Question::ReadFile {
+                file,
+                offset,
+                len_bytes,
+            } => self.read(file, offset, len_bytes)?,
+            Question::Extents { file, max } => {
+                let max = usize::try_from(max).unwrap_or(usize::MAX);
+                Answer::Extents(self.file(file)?.extents(max.min(EXTENTS_MAX))?)
+            }
+            Question::CloseFile(file) => {
+                self.files.remove(&file);
+                Answer::Closed
+            }
+            Question::Link(id) => Answer::Link(system.link(id)?),
+            Question::Streams(id) => Answer::Streams(system.streams(id)?),
+            Question::Attributes(id) => Answer::Attributes(system.attributes(id)?),
+            Question::SecurityDescriptor(id) => {
+                Answer::SecurityDescriptor(system.security_descriptor(id)?)
+            }
+        })
+    }
+
+    fn open(
+        &mut self,
+        system: &'a dyn GuestFileSystem,
+        id: NodeId,
+        stream: Option<&FileName>,
+    ) -> Result<Answer, FileError> {
+        if self.files.len() >= OPEN_FILES_MAX {
+            let what = format!("{OPEN_FILES_MAX} files are open already");
+            return Err(FileError::new(FileErrorKind::Unreadable, what));
+        }
+        let open = system.open(id, stream)?;
+        let (file, size_bytes) = (self.next_file, open.size_bytes());
+        self.next_file += 1;
+        self.files.insert(file, open);
+        Ok(Answer::OpenedFile { file, size_bytes })
+    }
+
+    fn file(&self, file: u64) -> Result<&(dyn GuestFile + 'a), FileError> {
+        let open = self.files.get(&file).map(AsRef::as_ref);
+        open.ok_or_else(|| FileError::new(FileErrorKind::NotFound, "the file is not open"))
+    }
+
+    fn read(&mut self, file: u64, offset: u64, len_bytes: u32) -> Result<Answer, FileError> {
+        let len = usize::try_from(len_bytes)
+            .unwrap_or(usize::MAX)
+            .min(frame::BYTES_MAX);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.resize(len, 0);
+        let read = self.file(file)?.read_at(offset, &mut bytes)?;
+        bytes.truncate(read);
+        self.bytes = bytes;
+        Ok(Answer::Read)
+    }
+
+    /// Hands a folder over in parts; the program says after each whether it wants the next.
+    fn list(&self, system: &dyn GuestFileSystem, folder: NodeId) -> Result<Answer, FileError> {
+        let mut batch = Vec::with_capacity(ENTRIES_AT_ONCE);
+        let mut failed = None;
+        system.list(folder, &mut |name, id| {
+            batch.push((name, id));
+            if batch.len() < ENTRIES_AT_ONCE {
+                return ControlFlow::Continue(());
+            }
+            match self.hand_over(std::mem::take(&mut batch)) {
+                Ok(true) => ControlFlow::Continue(()),
+                Ok(false) => ControlFlow::Break(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(FileError::new(FileErrorKind::Disk, error.to_string()));
+        }
+        if !batch.is_empty() {
+            self.hand_over(batch)
+                .map_err(|error| FileError::new(FileErrorKind::Disk, error.to_string()))?;
+        }
+        Ok(Answer::Listed)
+    }
+
+    fn hand_over(&self, batch: Vec<(FileName, NodeId)>) -> io::Result<bool> {
+        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        match pipes.ask(&FromReader::Entries(batch), &mut Vec::new())? {
+            ToReader::GoOn(more) => Ok(more),
+            _ => Err(io::Error::other(
+                "the program said something else than whether to go on",
+            )),
+        }
+    }
+}
+
+/// Most places of a file that are told at once.
+const EXTENTS_MAX: usize = 64 << 10;
