@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::cmd::{
-    backup, demo, disk, doctor, explain, host, point, prune, repo, restore, sim, verify, version,
-    vm,
+    backup, demo, disk, doctor, explain, files, host, point, prune, repo, restore, sim, verify,
+    version, vm,
 };
 use crate::store_limits::StoreLimitArgs;
 use crate::ui::ProgressMode;
@@ -124,6 +124,12 @@ pub(crate) enum Command {
     /// Look at restore points
     #[command(subcommand)]
     Point(point::PointCommand),
+    /// Find single files in restore points, and take them out
+    #[command(subcommand)]
+    Files(files::FilesCommand),
+    /// Read a guest's files for the program that started this one, and be able to do nothing else
+    #[command(hide = true)]
+    GuestReader,
     /// Remove restore points that no rule keeps
     Prune(prune::PruneArgs),
     /// Make and look after a repository

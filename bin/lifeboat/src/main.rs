@@ -37,7 +37,7 @@ mod vm_choice;
 
 use clap::error::ErrorKind;
 
-use arguments::Cli;
+use arguments::{Cli, Command};
 use cli_error::CliError;
 use exit_code::ExitCode;
 use invocation::Invocation;
@@ -48,6 +48,10 @@ fn main() -> std::process::ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error).into(),
     };
+    if matches!(cli.command, Command::GuestReader) {
+        // While there is one thread: what is taken from it is taken from the process.
+        return cmd::guest_reader::run().unwrap_or(ExitCode::Failed).into();
+    }
     interrupt::listen();
     let invocation = Invocation::new(cli.global);
     let code = match cmd::run(&invocation, cli.command) {

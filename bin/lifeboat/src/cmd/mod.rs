@@ -5,6 +5,8 @@ pub(crate) mod demo;
 pub(crate) mod disk;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod files;
+pub(crate) mod guest_reader;
 pub(crate) mod host;
 pub(crate) mod keep_args;
 pub(crate) mod point;
@@ -28,6 +30,8 @@ pub(crate) fn run(invocation: &Invocation, command: Command) -> Result<ExitCode,
         Command::Restore(command) => restore::run(invocation, &command),
         Command::Verify(args) => verify::run(invocation, &args),
         Command::Point(command) => point::run(invocation, &command),
+        Command::Files(command) => files::run(invocation, &command),
+        Command::GuestReader => guest_reader::run(),
         Command::Prune(args) => prune::run(invocation, &args),
         Command::Repo(command) => repo::run(invocation, &command),
         Command::Host(command) => host::run(invocation, &command),

@@ -82,6 +82,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ("doctor restore", "Web@latest"),
     ("restore vm", "Web@latest --path vm"),
     ("restore vm", "Web@latest --path elsewhere --libvirt"),
+    ("files volumes", "Fat@latest"),
+    ("files ls", "Fat@latest:/1"),
+    ("files tree", "Fat@latest:/1"),
+    ("files find", "hello.* Fat@latest"),
+    ("files get", "Fat@latest:/1/hello.txt -o got"),
     ("verify", "Web@latest"),
     ("repo check", "--read-data"),
     ("repo check", "--without-key"),
@@ -107,8 +112,9 @@ const COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// These have tests of their own.
-const TESTED_ELSEWHERE: [&str; 10] = [
+const TESTED_ELSEWHERE: [&str; 11] = [
     "demo",
+    "files cat",
     "host switches",
     "point serve",
     "repo copy",
@@ -124,6 +130,7 @@ const TESTED_ELSEWHERE: [&str; 10] = [
 fn every_command_speaks_json() {
     let sandbox = Sandbox::with_repository();
     sandbox.web();
+    sandbox.fat_volume("Fat.raw");
     let host = format!("--host={}", sandbox.host());
     let lsmod = "Module Size Used by\nhv_vmbus 1 0\nhv_utils 1 0\n";
     std::fs::write(sandbox.path("lsmod"), lsmod).unwrap();

@@ -14,6 +14,8 @@ mod deduplication;
 mod doctor;
 mod elsewhere;
 mod exit_codes;
+#[cfg(unix)]
+mod files;
 mod independent_reader;
 mod keys;
 mod on_s3;

@@ -1,0 +1,115 @@
+//! A restore point, open for its files.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use block_io::BlockDevice;
+use clap::Args;
+use file_restore::{OwnNames, PointPath, Tree, TreeError, open_disks, own_names};
+use guest_files::FileErrorKind;
+use guest_reader::{Guest, LocalGuest, RemoteGuest};
+use repository::{Repository, RestorePoint};
+
+use crate::cli_error::CliError;
+use crate::exit_code::ExitCode;
+use crate::invocation::Invocation;
+use crate::ui::Ui;
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointArgs {
+    /// As it was at this checkpoint: its name, its id or the beginning of that; only where the point holds all checkpoints
+    #[arg(long, value_name = "ID|NAME")]
+    pub(super) checkpoint: Option<String>,
+}
+
+/// A restore point's guest.
+pub(super) struct OpenPoint {
+    pub(super) point: RestorePoint,
+    pub(super) names: OwnNames,
+    guest: Box<dyn Guest>,
+}
+
+impl OpenPoint {
+    /// Opens a point by one of its names, and asks its guest what it has.
+    pub(super) fn open(
+        invocation: &Invocation,
+        name: &str,
+        checkpoint: &CheckpointArgs,
+    ) -> Result<Self, CliError> {
+        let repository = invocation.open_repository()?;
+        let point = repository.find_point(name)?;
+        Self::of(
+            &invocation.ui,
+            &repository,
+            point,
+            checkpoint.checkpoint.as_deref(),
+        )
+    }
+
+    pub(super) fn of(
+        ui: &Ui,
+        repository: &Repository,
+        point: RestorePoint,
+        checkpoint: Option<&str>,
+    ) -> Result<Self, CliError> {
+        let guest = start(open_disks(repository, &point, checkpoint)?)?;
+        let names = own_names(&*guest);
+        for note in &names.notes {
+            ui.warning(note);
+        }
+        Ok(Self {
+            point,
+            names,
+            guest,
+        })
+    }
+
+    pub(super) fn guest(&self) -> &dyn Guest {
+        &*self.guest
+    }
+
+    pub(super) fn tree(&self) -> Tree<'_> {
+        Tree::new(&*self.guest, self.names.letters.clone())
+    }
+}
+
+/// Reads `POINT:/N/path`.
+pub(super) fn parse(text: &str) -> Result<PointPath, CliError> {
+    PointPath::parse(text).map_err(|error| CliError::usage(error.to_string()))
+}
+
+/// What could not be found or read, as the program's own error.
+pub(super) fn failed(error: TreeError) -> CliError {
+    let message = error.to_string();
+    match error {
+        TreeError::NoVolume(_) | TreeError::NotFound(_) | TreeError::Pattern(_) => {
+            CliError::new(ExitCode::Usage, "no-such-file", message)
+        }
+        TreeError::File(error) => match error.kind() {
+            FileErrorKind::NotFound | FileErrorKind::WrongKind => {
+                CliError::new(ExitCode::Usage, "no-such-file", message)
+            }
+            FileErrorKind::Corrupt => CliError::new(ExitCode::Damaged, "guest-damaged", message),
+            FileErrorKind::Unreadable => {
+                CliError::new(ExitCode::Incompatible, "unreadable", message)
+            }
+            _ => CliError::new(ExitCode::Failed, "failed", message),
+        },
+    }
+}
+
+/// Starts the process that reads the guest, where the system has a way to confine it; elsewhere the
+/// readers, which are memory-safe, run here.
+fn start(disks: Vec<Arc<dyn BlockDevice>>) -> Result<Box<dyn Guest>, CliError> {
+    if !guest_reader::CAN_CONFINE {
+        return Ok(Box::new(LocalGuest::open(&disks)));
+    }
+    let program = std::env::current_exe();
+    let program = program.map_err(|error| CliError::io("the program's own file", error))?;
+    let mut command = Command::new(program);
+    command.arg("guest-reader");
+    let guest = RemoteGuest::start(command, disks);
+    guest
+        .map(|guest| Box::new(guest) as Box<dyn Guest>)
+        .map_err(|error| failed(TreeError::File(error)))
+}

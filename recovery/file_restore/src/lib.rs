@@ -1,0 +1,41 @@
+//! Files out of restore points: found, compared and taken out.
+//!
+//! ```text
+//!   restore point ── disks (vm_restore) ──► Guest (guest_reader) ── volumes ──► GuestFileSystem
+//!                                                                                   │
+//!   PointPath ── parse ──► GuestPath ── Tree::find, Tree::matching ──► Found ── walk ──► Entry
+//!                                                                                   │
+//!   FileTarget: a folder, a tar archive, a zip archive  ◄── take_out ───────────────┘
+//! ```
+//!
+//! Nothing is mounted, restored or written besides what is taken out: a file is read out of the
+//! repository's packs, through the disk, the volume and its file system, when it is asked for.
+//!
+//! # Bounds
+//!
+//! A tree is walked folder by folder with a stack of its own; a folder that appears twice (which no
+//! sound file system has) is entered once. Content goes through one buffer.
+//!
+//! # What a guest cannot do
+//!
+//! Names are checked twice: by `guest_files`, which knows no slash and no `..`, and by the target for
+//! what its own system does not allow. Links are made, never followed. What exists is not written
+//! over unless that was asked for.
+
+#![forbid(unsafe_code)]
+
+mod name_pattern;
+mod point_guest;
+mod point_path;
+mod take_out;
+mod target;
+mod tree;
+mod walk;
+
+pub use name_pattern::NamePattern;
+pub use point_guest::{OwnNames, open_disks, own_names};
+pub use point_path::{GuestPath, PathError, PointPath, VolumeName};
+pub use take_out::{TakeOutObserver, TakeOutReport, take_out};
+pub use target::{FileTarget, FolderTarget, Kept, TarTarget, TargetError, ZipTarget};
+pub use tree::{Found, Tree, TreeError};
+pub use walk::{Entry, Walk, WalkItem};
