@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use block_io::BlockDevice;
+use block_io::{BlockDevice, Extent};
 use guest_files::{FileError, FileErrorKind, GuestFileSystem, OpenOptions, open_file_system};
 use guest_system::{MountPoint, drive_letters, mount_points};
 use serde::{Deserialize, Serialize};
@@ -89,14 +89,34 @@ pub trait Guest: Send + Sync {
     ///
     /// Those of [`Guest::open`], and what is wrong with the system's own files.
     fn system(&self, number: u32) -> Result<SystemFacts, FileError>;
+
+    /// Says what lies on volume `number` from `offset` on, as its disks have it: extents one behind
+    /// the other, at most `max` of them and at least one, unless `offset` is the volume's end. It is
+    /// asked again for what comes behind them.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `Unreadable` for a volume whose bytes are not here, `Disk`.
+    fn volume_extents(
+        &self,
+        number: u32,
+        offset: u64,
+        max: usize,
+    ) -> Result<Vec<Extent>, FileError>;
 }
+
+/// Most extents that are told at once.
+pub(crate) const EXTENTS_MAX: usize = 64 << 10;
 
 /// A guest that is read in this process.
 pub struct LocalGuest {
     facts: DisksFacts,
     volumes: GuestVolumes,
-    systems: Vec<OnceLock<Box<dyn GuestFileSystem>>>,
+    systems: Vec<OpenVolume>,
 }
+
+/// A volume's file system, once it is open.
+type OpenVolume = OnceLock<Box<dyn GuestFileSystem>>;
 
 impl LocalGuest {
     /// Looks for the volumes of all disks.
@@ -115,6 +135,15 @@ impl LocalGuest {
             volumes,
         }
     }
+
+    fn volume(&self, number: u32) -> Result<(&GuestVolume, &OpenVolume), FileError> {
+        let at = usize::try_from(number).unwrap_or(usize::MAX);
+        let volume = self.volumes.volumes.get(at).zip(self.systems.get(at));
+        volume.ok_or_else(|| {
+            let what = format!("there is no volume {number}");
+            FileError::new(FileErrorKind::NotFound, what)
+        })
+    }
 }
 
 impl Guest for LocalGuest {
@@ -123,12 +152,7 @@ impl Guest for LocalGuest {
     }
 
     fn open(&self, number: u32) -> Result<&dyn GuestFileSystem, FileError> {
-        let at = usize::try_from(number).unwrap_or(usize::MAX);
-        let (Some(volume), Some(place)) = (self.volumes.volumes.get(at), self.systems.get(at))
-        else {
-            let what = format!("there is no volume {number}");
-            return Err(FileError::new(FileErrorKind::NotFound, what));
-        };
+        let (volume, place) = self.volume(number)?;
         if let Some(open) = place.get() {
             return Ok(&**open);
         }
@@ -152,9 +176,41 @@ impl Guest for LocalGuest {
             },
         })
     }
+
+    fn volume_extents(
+        &self,
+        number: u32,
+        offset: u64,
+        max: usize,
+    ) -> Result<Vec<Extent>, FileError> {
+        let device = device(self.volume(number)?.0)?;
+        let max = max.clamp(1, EXTENTS_MAX);
+        let mut extents: Vec<Extent> = Vec::new();
+        let mut rest = device.size_bytes().saturating_sub(offset);
+        // Neighbors of one kind are one extent, so it is the steps that are bounded.
+        for _ in 0..EXTENTS_MAX {
+            if rest == 0 {
+                break;
+            }
+            let extent = device.extent_at(device.size_bytes() - rest, rest)?;
+            match extents.last_mut() {
+                Some(last) if last.kind == extent.kind => last.len_bytes += extent.len_bytes,
+                _ if extents.len() == max => break,
+                _ => extents.push(extent),
+            }
+            rest = rest.saturating_sub(extent.len_bytes.max(1));
+        }
+        Ok(extents)
+    }
 }
 
 fn open_volume(volume: &GuestVolume) -> Result<Box<dyn GuestFileSystem>, FileError> {
+    let device = Arc::clone(device(volume)?);
+    open_file_system(device, volume.content, OpenOptions::default())
+}
+
+/// Returns the bytes of a volume, or says why they cannot be had.
+fn device(volume: &GuestVolume) -> Result<&Arc<dyn BlockDevice>, FileError> {
     if let Some(obstacle) = &volume.obstacle {
         let what = match obstacle.hint.as_str() {
             "" => obstacle.what.clone(),
@@ -162,12 +218,11 @@ fn open_volume(volume: &GuestVolume) -> Result<Box<dyn GuestFileSystem>, FileErr
         };
         return Err(FileError::new(FileErrorKind::Unreadable, what));
     }
-    let Some(device) = &volume.device else {
+    volume.device.as_ref().ok_or_else(|| {
         let what = match volume.used_by.as_slice() {
             [] => "its bytes are not here".to_owned(),
             parts => format!("it is a part of {}: look there", parts.join(", ")),
         };
-        return Err(FileError::new(FileErrorKind::Unreadable, what));
-    };
-    open_file_system(Arc::clone(device), volume.content, OpenOptions::default())
+        FileError::new(FileErrorKind::Unreadable, what)
+    })
 }

@@ -28,6 +28,8 @@ pub(crate) enum Request {
     Open { volume: u32 },
     /// Ask the system on a volume.
     System { volume: u32 },
+    /// What lies on a volume?
+    VolumeExtents { volume: u32, offset: u64, max: u32 },
     /// Ask an open file system.
     Files { volume: u32, question: Question },
 }
@@ -65,6 +67,7 @@ pub(crate) enum Answer {
         root: NodeId,
     },
     System(SystemFacts),
+    VolumeExtents(Vec<ExtentFacts>),
     Node(Node),
     Listed,
     Found(Option<NodeId>),

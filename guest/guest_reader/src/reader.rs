@@ -9,7 +9,7 @@ use block_io::BlockDevice;
 use guest_files::{FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, NodeId};
 
 use crate::frame;
-use crate::guest::{Guest as _, LocalGuest};
+use crate::guest::{EXTENTS_MAX, Guest as _, LocalGuest};
 use crate::message::{Answer, DiskFacts, FromReader, Question, Request, ToReader};
 use crate::pipe_disk::PipeDisk;
 
@@ -137,6 +137,17 @@ impl<'a> Service<'a> {
                 })
             }
             Request::System { volume } => self.guest.system(volume).map(Answer::System),
+            Request::VolumeExtents {
+                volume,
+                offset,
+                max,
+            } => {
+                let max = usize::try_from(max).unwrap_or(usize::MAX);
+                let extents = self.guest.volume_extents(volume, offset, max)?;
+                Ok(Answer::VolumeExtents(
+                    extents.into_iter().map(Into::into).collect(),
+                ))
+            }
             Request::Files { volume, question } => {
                 let system = self.systems.get(&volume).copied();
                 let system = system.ok_or_else(|| {
@@ -251,6 +262,3 @@ impl<'a> Service<'a> {
         }
     }
 }
-
-/// Most places of a file that are told at once.
-const EXTENTS_MAX: usize = 64 << 10;

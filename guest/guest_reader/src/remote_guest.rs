@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-use block_io::BlockDevice;
+use block_io::{BlockDevice, Extent};
 use guest_files::{
     About, Attribute, FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem,
     Link, Node, NodeId, Stream, Visit,
@@ -76,6 +76,23 @@ impl Guest for RemoteGuest {
     fn system(&self, number: u32) -> Result<SystemFacts, FileError> {
         match self.ask(Request::System { volume: number })? {
             Answer::System(facts) => Ok(facts),
+            _ => Err(not_an_answer()),
+        }
+    }
+
+    fn volume_extents(
+        &self,
+        number: u32,
+        offset: u64,
+        max: usize,
+    ) -> Result<Vec<Extent>, FileError> {
+        let request = Request::VolumeExtents {
+            volume: number,
+            offset,
+            max: u32::try_from(max).unwrap_or(u32::MAX),
+        };
+        match self.ask(request)? {
+            Answer::VolumeExtents(extents) => Ok(extents.into_iter().map(Into::into).collect()),
             _ => Err(not_an_answer()),
         }
     }
