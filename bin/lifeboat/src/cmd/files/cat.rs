@@ -5,7 +5,7 @@ use std::io::{Write as _, stdout};
 use clap::Args;
 use guest_files::FileName;
 
-use super::open_point::{CheckpointArgs, OpenPoint, failed, parse};
+use super::open_point::{GuestArgs, OpenPoint, failed, parse};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
@@ -24,7 +24,7 @@ pub(crate) struct CatArgs {
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
     #[command(flatten)]
-    checkpoint: CheckpointArgs,
+    guest: GuestArgs,
 }
 
 pub(super) fn run(invocation: &Invocation, args: &CatArgs) -> Result<ExitCode, CliError> {
@@ -34,7 +34,7 @@ pub(super) fn run(invocation: &Invocation, args: &CatArgs) -> Result<ExitCode, C
             .ok_or_else(|| CliError::usage(format!("no stream is called {name:?}")))
     });
     let stream = stream.transpose()?;
-    let open = OpenPoint::open(invocation, &path.point, &args.checkpoint)?;
+    let open = OpenPoint::open(invocation, &path.point, &args.guest)?;
     let tree = open.tree();
     let found = tree.find(&path.place).map_err(failed)?;
     let system = tree.file_system(found.volume).map_err(failed)?;

@@ -6,7 +6,7 @@ use repository::{CatalogPoint, Repository, RestorePoint};
 use serde_json::json;
 
 use super::listing;
-use super::open_point::{CheckpointArgs, OpenPoint, failed};
+use super::open_point::{GuestArgs, OpenPoint, failed};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::interrupt;
@@ -36,7 +36,7 @@ pub(crate) struct FindArgs {
     #[arg(long)]
     all_points: bool,
     #[command(flatten)]
-    checkpoint: CheckpointArgs,
+    guest: GuestArgs,
 }
 
 pub(super) fn run(invocation: &Invocation, args: &FindArgs) -> Result<ExitCode, CliError> {
@@ -55,8 +55,7 @@ pub(super) fn run(invocation: &Invocation, args: &FindArgs) -> Result<ExitCode, 
             break;
         }
         ui.message(format!("looking in {} {}", point.vm.name, point.id));
-        let checkpoint = args.checkpoint.checkpoint.as_deref();
-        let open = OpenPoint::of(ui, &repository, point, checkpoint)?;
+        let open = OpenPoint::of(ui, &repository, point, &args.guest)?;
         search.point(&open);
     }
     ui.message(format!("{} found", count(search.found, "file")));

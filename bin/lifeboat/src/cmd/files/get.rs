@@ -12,7 +12,7 @@ use file_restore::{
 use guest_files::FileName;
 use serde_json::json;
 
-use super::open_point::{CheckpointArgs, OpenPoint, failed, parse};
+use super::open_point::{GuestArgs, OpenPoint, failed, parse};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::interrupt;
@@ -42,7 +42,7 @@ pub(crate) struct GetArgs {
     #[arg(long)]
     overwrite: bool,
     #[command(flatten)]
-    checkpoint: CheckpointArgs,
+    guest: GuestArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,7 +72,7 @@ pub(super) fn run(invocation: &Invocation, args: &GetArgs) -> Result<ExitCode, C
         return Err(CliError::usage("all files have to be of one restore point")
             .hint("run the command once for each point"));
     }
-    let open = OpenPoint::open(invocation, &first.point, &args.checkpoint)?;
+    let open = OpenPoint::open(invocation, &first.point, &args.guest)?;
     let tree = open.tree();
     let mut found = Vec::new();
     for path in &paths {

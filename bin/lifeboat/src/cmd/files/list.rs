@@ -6,7 +6,7 @@ use guest_files::NodeKind;
 use serde_json::json;
 
 use super::listing;
-use super::open_point::{CheckpointArgs, OpenPoint, failed, parse};
+use super::open_point::{GuestArgs, OpenPoint, failed, parse};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
@@ -21,13 +21,13 @@ pub(crate) struct ListArgs {
     #[arg(value_name = "POINT:/PATH")]
     path: String,
     #[command(flatten)]
-    checkpoint: CheckpointArgs,
+    guest: GuestArgs,
 }
 
 pub(super) fn run(invocation: &Invocation, args: &ListArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
     let path = parse(&args.path)?;
-    let open = OpenPoint::open(invocation, &path.point, &args.checkpoint)?;
+    let open = OpenPoint::open(invocation, &path.point, &args.guest)?;
     let tree = open.tree();
     let found = tree.matching(&path.place).map_err(failed)?;
     let mut table = listing::table();

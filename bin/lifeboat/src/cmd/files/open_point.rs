@@ -15,8 +15,9 @@ use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
 use crate::ui::Ui;
 
+/// How a point's guest is looked at; all commands over files have these options.
 #[derive(Debug, Args)]
-pub(crate) struct CheckpointArgs {
+pub(crate) struct GuestArgs {
     /// As it was at this checkpoint: its name, its id or the beginning of that; only where the point holds all checkpoints
     #[arg(long, value_name = "ID|NAME")]
     pub(super) checkpoint: Option<String>,
@@ -34,25 +35,20 @@ impl OpenPoint {
     pub(super) fn open(
         invocation: &Invocation,
         name: &str,
-        checkpoint: &CheckpointArgs,
+        args: &GuestArgs,
     ) -> Result<Self, CliError> {
         let repository = invocation.open_repository()?;
         let point = repository.find_point(name)?;
-        Self::of(
-            &invocation.ui,
-            &repository,
-            point,
-            checkpoint.checkpoint.as_deref(),
-        )
+        Self::of(&invocation.ui, &repository, point, args)
     }
 
     pub(super) fn of(
         ui: &Ui,
         repository: &Repository,
         point: RestorePoint,
-        checkpoint: Option<&str>,
+        args: &GuestArgs,
     ) -> Result<Self, CliError> {
-        let guest = start(open_disks(repository, &point, checkpoint)?)?;
+        let guest = start(open_disks(repository, &point, args.checkpoint.as_deref())?)?;
         let names = own_names(&*guest);
         for note in &names.notes {
             ui.warning(note);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::list::full_path;
 use super::listing;
-use super::open_point::{CheckpointArgs, OpenPoint, failed, parse};
+use super::open_point::{GuestArgs, OpenPoint, failed, parse};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::interrupt;
@@ -26,13 +26,13 @@ pub(crate) struct TreeArgs {
     #[arg(long, value_name = "N", default_value_t = 512)]
     depth: usize,
     #[command(flatten)]
-    checkpoint: CheckpointArgs,
+    guest: GuestArgs,
 }
 
 pub(super) fn run(invocation: &Invocation, args: &TreeArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
     let path = parse(&args.path)?;
-    let open = OpenPoint::open(invocation, &path.point, &args.checkpoint)?;
+    let open = OpenPoint::open(invocation, &path.point, &args.guest)?;
     let tree = open.tree();
     let found = tree.find(&path.place).map_err(failed)?;
     let system = tree.file_system(found.volume).map_err(failed)?;

@@ -6,7 +6,7 @@ use guest_reader::VolumeFacts;
 use serde_json::json;
 use volume_map::Origin;
 
-use super::open_point::{CheckpointArgs, OpenPoint};
+use super::open_point::{GuestArgs, OpenPoint};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::invocation::Invocation;
@@ -21,12 +21,12 @@ pub(crate) struct VolumesArgs {
     #[arg(value_name = "POINT")]
     point: String,
     #[command(flatten)]
-    checkpoint: CheckpointArgs,
+    guest: GuestArgs,
 }
 
 pub(super) fn run(invocation: &Invocation, args: &VolumesArgs) -> Result<ExitCode, CliError> {
     let ui = &invocation.ui;
-    let open = OpenPoint::open(invocation, &args.point, &args.checkpoint)?;
+    let open = OpenPoint::open(invocation, &args.point, &args.guest)?;
     let mut table = Table::new(&[
         ("PATH", Align::Left),
         ("FILE SYSTEM", Align::Left),
