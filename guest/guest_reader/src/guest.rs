@@ -51,6 +51,12 @@ impl VolumeFacts {
             obstacle: volume.obstacle.clone(),
         }
     }
+
+    /// Returns whether a person would look for files in it: it is a volume of its own, not a part of
+    /// others, and not set aside for a system's own use.
+    pub fn is_own(&self) -> bool {
+        self.used_by.is_empty() && !matches!(self.role, Role::Reserved | Role::Ldm)
+    }
 }
 
 /// What was found on a guest's disks.
@@ -183,7 +189,8 @@ impl Guest for LocalGuest {
         offset: u64,
         max: usize,
     ) -> Result<Vec<Extent>, FileError> {
-        let device = device(self.volume(number)?.0)?;
+        // Also of a volume that nobody reads: where its bytes lie is known all the same.
+        let device = bytes(self.volume(number)?.0)?;
         let max = max.clamp(1, EXTENTS_MAX);
         let mut extents: Vec<Extent> = Vec::new();
         let mut rest = device.size_bytes().saturating_sub(offset);
@@ -218,6 +225,11 @@ fn device(volume: &GuestVolume) -> Result<&Arc<dyn BlockDevice>, FileError> {
         };
         return Err(FileError::new(FileErrorKind::Unreadable, what));
     }
+    bytes(volume)
+}
+
+/// Returns the bytes of a volume, whoever can read what is in them.
+fn bytes(volume: &GuestVolume) -> Result<&Arc<dyn BlockDevice>, FileError> {
     volume.device.as_ref().ok_or_else(|| {
         let what = match volume.used_by.as_slice() {
             [] => "its bytes are not here".to_owned(),

@@ -48,7 +48,18 @@ impl OpenPoint {
         point: RestorePoint,
         args: &GuestArgs,
     ) -> Result<Self, CliError> {
-        let guest = start(open_disks(repository, &point, args.checkpoint.as_deref())?)?;
+        let disks = open_disks(repository, &point, args.checkpoint.as_deref())?;
+        Self::over(ui, point, disks, args)
+    }
+
+    /// Opens a point over disks that are already open.
+    pub(super) fn over(
+        ui: &Ui,
+        point: RestorePoint,
+        disks: Vec<Arc<dyn BlockDevice>>,
+        _args: &GuestArgs,
+    ) -> Result<Self, CliError> {
+        let guest = start(disks)?;
         let names = own_names(&*guest);
         for note in &names.notes {
             ui.warning(note);
