@@ -200,9 +200,10 @@ impl Guest for LocalGuest {
                 break;
             }
             let extent = device.extent_at(device.size_bytes() - rest, rest)?;
+            let is_full = extents.len() == max;
             match extents.last_mut() {
                 Some(last) if last.kind == extent.kind => last.len_bytes += extent.len_bytes,
-                _ if extents.len() == max => break,
+                _ if is_full => break,
                 _ => extents.push(extent),
             }
             rest = rest.saturating_sub(extent.len_bytes.max(1));
