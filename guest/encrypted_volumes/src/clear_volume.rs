@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, ExtentKind, check_range};
 
+use crate::whole_sectors;
 use crate::xts::XtsKey;
 
 /// An open volume.
@@ -44,33 +45,11 @@ impl BlockDevice for ClearVolume {
         self.volume.physical_sector_bytes()
     }
 
-    /// Whole sectors are decrypted where they were read to; of others the sector is read.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
         check_range(self.size_bytes, offset, buf.len() as u64)?;
-        let sector = u64::from(self.sector_bytes);
-        let (mut at, mut rest) = (offset, buf);
-        while !rest.is_empty() {
-            let within = at % sector;
-            let sector_len = usize::try_from(sector).unwrap_or(usize::MAX);
-            if within == 0 && rest.len() >= sector_len {
-                let whole = rest.len() / sector_len * sector_len;
-                let (part, tail) = rest.split_at_mut(whole);
-                self.read_sectors(at, part)?;
-                at += whole as u64;
-                rest = tail;
-                continue;
-            }
-            let mut one = vec![0; sector_len];
-            self.read_sectors(at - within, &mut one)?;
-            let found = one.get(usize::try_from(within).unwrap_or(usize::MAX)..);
-            let found = found.unwrap_or(&[]);
-            let len = found.len().min(rest.len());
-            let (part, tail) = rest.split_at_mut(len);
-            part.copy_from_slice(found.get(..len).unwrap_or(&[]));
-            at += len as u64;
-            rest = tail;
-        }
-        Ok(())
+        whole_sectors::read(self.sector_bytes, offset, buf, |at, part| {
+            self.read_sectors(at, part)
+        })
     }
 
     /// All of it is data: zeros of the disk are not zeros of what is encrypted on it.

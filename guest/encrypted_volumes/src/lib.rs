@@ -32,10 +32,16 @@
 
 #![forbid(unsafe_code)]
 
+mod bitlocker;
 mod clear_volume;
 mod luks;
 mod unlock_error;
+mod whole_sectors;
 mod xts;
 
+pub use bitlocker::{
+    BitLockerProtector, BitLockerProtectorKind, BitLockerSecret, PROTECTORS_MAX,
+    bitlocker_protectors, open_bitlocker,
+};
 pub use luks::{ITERATIONS_MAX, MEMORY_MAX_KIB, open_luks};
 pub use unlock_error::{UnlockError, UnlockErrorKind};

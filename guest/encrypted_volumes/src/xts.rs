@@ -1,11 +1,11 @@
-//! AES-XTS (IEEE 1619) with `plain64` tweaks, out of AES on single blocks.
+//! AES-XTS (IEEE 1619) with sectors' numbers as tweaks, out of AES on single blocks.
 
 use aws_lc_rs::cipher::{
     AES_128, AES_256, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey,
 };
 
 const BLOCK_BYTES: usize = 16;
-/// The unit that tweaks count in, however long sectors are.
+/// The unit that LUKS' tweaks count in, however long sectors are.
 const TWEAK_UNIT_BYTES: u64 = 512;
 
 /// A key, and how long the sectors are that it is for.
@@ -13,11 +13,23 @@ pub(crate) struct XtsKey {
     data: DecryptingKey,
     tweak: EncryptingKey,
     sector_bytes: usize,
+    /// By how much the tweak's number grows from sector to sector.
+    step: u64,
 }
 
 impl XtsKey {
-    /// Takes both halves of a key: 32 or 64 bytes. `None` for other lengths.
+    /// Takes both halves of a key: 32 or 64 bytes, for sectors that are counted in units of 512 bytes
+    /// (`plain64`). `None` for other lengths.
     pub(crate) fn new(key: &[u8], sector_bytes: usize) -> Option<Self> {
+        Self::counting(key, sector_bytes, sector_bytes as u64 / TWEAK_UNIT_BYTES)
+    }
+
+    /// Takes the same for sectors that are counted one by one, however long they are: BitLocker's way.
+    pub(crate) fn counting_sectors(key: &[u8], sector_bytes: usize) -> Option<Self> {
+        Self::counting(key, sector_bytes, 1)
+    }
+
+    fn counting(key: &[u8], sector_bytes: usize, step: u64) -> Option<Self> {
         let algorithm = match key.len() {
             32 => &AES_128,
             64 => &AES_256,
@@ -29,23 +41,27 @@ impl XtsKey {
             data: DecryptingKey::ecb(half(data)?).ok()?,
             tweak: EncryptingKey::ecb(half(tweak)?).ok()?,
             sector_bytes,
+            step,
         })
     }
 
-    /// Decrypts whole sectors in place, the first of which begins at the given unit of 512 bytes.
-    /// `None` where that is no whole number of sectors.
-    pub(crate) fn decrypt(&self, first_unit: u64, bytes: &mut [u8]) -> Option<()> {
+    pub(crate) fn sector_bytes(&self) -> usize {
+        self.sector_bytes
+    }
+
+    /// Decrypts whole sectors in place, the first of which has the given number. `None` where that is no
+    /// whole number of sectors.
+    pub(crate) fn decrypt(&self, first: u64, bytes: &mut [u8]) -> Option<()> {
         if !bytes.len().is_multiple_of(self.sector_bytes) {
             return None;
         }
         if bytes.is_empty() {
             return Some(());
         }
-        let step = self.sector_bytes as u64 / TWEAK_UNIT_BYTES;
         let sectors = bytes.len() / self.sector_bytes;
         let mut tweaks = Vec::with_capacity(sectors * BLOCK_BYTES);
         for sector in 0..sectors as u64 {
-            let unit = first_unit.wrapping_add(sector.wrapping_mul(step));
+            let unit = first.wrapping_add(sector.wrapping_mul(self.step));
             tweaks.extend(u128::from(unit).to_le_bytes());
         }
         self.tweak.encrypt(&mut tweaks).ok()?;
