@@ -44,9 +44,9 @@ impl Method {
     /// Takes the volume's key. `None` where it has another length.
     pub(super) fn cipher(self, key: &[u8], sector_bytes: usize) -> Option<SectorCipher> {
         match self {
-            Self::Xts { key_bytes } if key.len() == key_bytes => Some(SectorCipher::Xts(
+            Self::Xts { key_bytes } if key.len() == key_bytes => Some(SectorCipher::Xts(Box::new(
                 XtsKey::counting_sectors(key, sector_bytes)?,
-            )),
+            ))),
             Self::Cbc {
                 key_bytes,
                 has_diffuser,
@@ -71,7 +71,7 @@ impl Method {
 /// A cipher with its key.
 pub(super) enum SectorCipher {
     Cbc(Box<CbcKey>),
-    Xts(XtsKey),
+    Xts(Box<XtsKey>),
 }
 
 impl SectorCipher {

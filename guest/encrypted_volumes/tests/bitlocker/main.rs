@@ -1,0 +1,5 @@
+//! BitLocker volumes: those that Windows made, and those that are made here and read by others too.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod samples;
