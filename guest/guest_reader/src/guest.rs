@@ -109,6 +109,11 @@ pub trait Guest: Send + Sync {
         offset: u64,
         max: usize,
     ) -> Result<Vec<Extent>, FileError>;
+
+    /// Returns whether its reader has ended, so that no question is answered any more.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// Most extents that are told at once.

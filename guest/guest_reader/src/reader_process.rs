@@ -78,6 +78,12 @@ impl Conversation {
         Request::Volumes(facts.collect())
     }
 
+    /// Returns whether the reader has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.broken.is_some()
+    }
+
     /// Asks, serves what the reader needs meanwhile, and returns its answer; `bytes` gets what stands
     /// behind it.
     pub(crate) fn ask(

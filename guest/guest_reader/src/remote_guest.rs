@@ -96,6 +96,10 @@ impl Guest for RemoteGuest {
             _ => Err(not_an_answer()),
         }
     }
+
+    fn is_over(&self) -> bool {
+        self.conversation.is_over()
+    }
 }
 
 impl RemoteGuest {
