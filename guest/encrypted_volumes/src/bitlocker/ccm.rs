@@ -68,3 +68,48 @@ fn block(flags: u8, nonce: &[u8; NONCE_BYTES], number: u32) -> Option<[u8; BLOCK
     count.copy_from_slice(&[high, middle, low]);
     Some(block)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bitlocker::test_bytes::of_hex;
+
+    /// By the cryptography package of Python (OpenSSL).
+    #[test]
+    fn what_openssl_seals_opens_and_nothing_else_does() {
+        let key = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        let nonce = std::array::from_fn(|at| u8::try_from(100 + at).unwrap());
+        for (len, hidden, tag) in [
+            (1, "30", "69f495a0d434efda359cd7347cdd727f"),
+            (
+                44,
+                "30e8a76d6b89f3c12bf1d97ec43dee4fd28aba3e167234bbbf347dea04289c538c56c73c7593004fe8f3ee64",
+                "d7511c6ba06ad85e515662b558d71a52",
+            ),
+            (
+                64,
+                "30e8a76d6b89f3c12bf1d97ec43dee4fd28aba3e167234bbbf347dea04289c538c56c73c7593004fe8f3ee64d45ab2f78912f94e388b59c280b80e4752258fc9",
+                "ee925b50f50171ba4a884f511f0f3b90",
+            ),
+        ] {
+            let (hidden, tag) = (of_hex(hidden), of_hex(tag).try_into().unwrap());
+            let clear: Vec<u8> = (0..len).map(|at: u8| at.wrapping_mul(7) + 1).collect();
+            assert_eq!(*open(&key, &nonce, &tag, &hidden).unwrap(), clear);
+            // Any bit of it changed.
+            for bit in 0..hidden.len() * 8 {
+                let mut other = hidden.clone();
+                other[bit / 8] ^= 1 << (bit % 8);
+                assert!(open(&key, &nonce, &tag, &other).is_none());
+            }
+            for bit in 0..128 {
+                let mut other = tag;
+                other[bit / 8] ^= 1 << (bit % 8);
+                assert!(open(&key, &nonce, &other, &hidden).is_none());
+            }
+            assert!(open(&key, &nonce, &tag, &hidden[..hidden.len() - 1]).is_none());
+            let mut other = nonce;
+            other[0] ^= 1;
+            assert!(open(&key, &other, &tag, &hidden).is_none());
+        }
+    }
+}

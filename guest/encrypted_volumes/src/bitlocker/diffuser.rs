@@ -36,3 +36,25 @@ pub(super) fn undo(words: &mut [u32]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bitlocker::test_bytes::of_hex;
+
+    /// By a program in Python that runs the paper's encryption, over a sector of eight words.
+    #[test]
+    fn what_was_diffused_is_there_again() {
+        let diffused = of_hex("a832c630045192e8d593a95ef0af4f6d2ac7b983486879b1d1c288f76dcf1d6b");
+        let mut words: Vec<u32> = diffused
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|word| u32::from_le_bytes(*word))
+            .collect();
+        undo(&mut words);
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(bytes, (0..32).collect::<Vec<u8>>());
+        undo(&mut []);
+    }
+}

@@ -14,6 +14,8 @@ mod protector;
 mod secret;
 mod sector_cipher;
 mod stretch;
+#[cfg(test)]
+mod test_bytes;
 
 use std::sync::Arc;
 

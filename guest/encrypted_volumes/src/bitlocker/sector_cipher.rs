@@ -156,3 +156,113 @@ fn unbound(key: &[u8]) -> Option<UnboundCipherKey> {
     };
     UnboundCipherKey::new(algorithm, key).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::digest::{SHA256, digest};
+
+    use super::*;
+    use crate::bitlocker::test_bytes::of_hex;
+
+    /// By OpenSSL through Python, the diffuser by a program there: two sectors at 0x12345000, decrypted,
+    /// and the SHA-256 of that.
+    #[test]
+    fn every_method_decrypts_as_others_do() {
+        let key: Vec<u8> = (0..64).collect();
+        for (number, sector_bytes, expected) in [
+            (
+                0x8000,
+                512,
+                "83134932a9db5143fd4919f2fb211a188c9ace28034428bbde4c12c4268c5281",
+            ),
+            (
+                0x8000,
+                4096,
+                "c3e79eb0e0608a6ad0ee4d0641c13f15ae2f49b0f90a3a6d285154245ef57f4c",
+            ),
+            (
+                0x8001,
+                512,
+                "f8446e26980231b4083754626fc2058cc5c41b168826e3eb776e09a300a59f81",
+            ),
+            (
+                0x8001,
+                4096,
+                "c4dd17b740c07009c0b767bfd8e2601e4aa24b52bc98a7ebde34484a982eb913",
+            ),
+            (
+                0x8002,
+                512,
+                "541b4d449423463a1695477849706904752a3f1466adfbbc3a5bdff9f984d599",
+            ),
+            (
+                0x8002,
+                4096,
+                "011d8a66bc41eeb9104501531ab44b9ee1cc1284b83b30989a37c6c5cd0d534c",
+            ),
+            (
+                0x8003,
+                512,
+                "9bd34b8b2ba600c9ae1be68f39d82d0e63ed87af69d9a63fc4066c13241e2d1e",
+            ),
+            (
+                0x8003,
+                4096,
+                "f68bf6661e72094022734745ad53e2054011328794ac784d86543bcd68a47a15",
+            ),
+            (
+                0x8004,
+                512,
+                "95aab56edd9cf94b27e5889406525432c259ce083c8afa63302406f53c66055a",
+            ),
+            (
+                0x8004,
+                4096,
+                "e83b0efbe28f238faf5625de6dbe9fa5f3b5dbde7aa9dbf65b5debdb305e5cf5",
+            ),
+            (
+                0x8005,
+                512,
+                "ff1845a6908a9ca4002047952dcc605af55b954c1083b5f8993d71abb03e049d",
+            ),
+            (
+                0x8005,
+                4096,
+                "134e1b58e13c3c9cdbfe8e336b36591966f55df586d757928d9caf119b7962b9",
+            ),
+        ] {
+            let method = Method::of(number).unwrap();
+            let len = match method {
+                Method::Xts { key_bytes } => key_bytes,
+                Method::Cbc {
+                    has_diffuser: true, ..
+                } => 64,
+                Method::Cbc { key_bytes, .. } => key_bytes,
+            };
+            let cipher = method.cipher(&key[..len], sector_bytes).unwrap();
+            let pattern = (0..2 * sector_bytes).map(|at| (at * at + at / 256).to_le_bytes()[0]);
+            let mut bytes: Vec<u8> = pattern.collect();
+            cipher.decrypt(0x1234_5000, &mut bytes).unwrap();
+            let hash = digest(&SHA256, &bytes);
+            assert_eq!(
+                hash.as_ref(),
+                of_hex(expected),
+                "{number:#x} {sector_bytes}"
+            );
+            // Each sector for itself.
+            let mut second = (sector_bytes..2 * sector_bytes)
+                .map(|at| (at * at + at / 256).to_le_bytes()[0])
+                .collect::<Vec<u8>>();
+            let offset = 0x1234_5000 + sector_bytes as u64;
+            cipher.decrypt(offset, &mut second).unwrap();
+            assert_eq!(second, bytes[sector_bytes..]);
+            // No part of one, and no key of another length.
+            assert!(cipher.decrypt(0, &mut bytes[1..]).is_none());
+            for other in [0, len - 1, len / 2] {
+                assert!(method.cipher(&key[..other], sector_bytes).is_none());
+            }
+        }
+        assert_eq!(Method::of(0x8006), None);
+        assert_eq!(Method::of(0), None);
+    }
+}

@@ -53,3 +53,24 @@ fn sha256(bytes: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
     value.copy_from_slice(digest(&SHA256, bytes).as_ref());
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bitlocker::secret::{password_bytes, recovery_key};
+    use crate::bitlocker::test_bytes::of_hex;
+
+    /// By Python's hashlib, from the description of the format alone.
+    #[test]
+    fn secrets_become_the_keys_that_they_stand_for() {
+        let salt = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        let password = password_bytes("correct hörse").unwrap();
+        let key = of_password(&password, &salt);
+        let expected = "9e5a4bf553fe9f342faa60c625fadbfa8427170e9375082de5ebae6ce75acded";
+        assert_eq!(key[..], of_hex(expected));
+        let printed = "471207-278498-422125-177177-561902-537405-468006-693451";
+        let key = of_recovery_key(&recovery_key(printed).unwrap(), &salt);
+        let expected = "5e39d3e56a4e477fb569bb49b3e8c3b2c9d864ee5d75bd658b8e2720e49000d4";
+        assert_eq!(key[..], of_hex(expected));
+    }
+}
