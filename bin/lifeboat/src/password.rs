@@ -153,7 +153,8 @@ fn from_command(command: &str) -> Result<Password, CliError> {
     Ok(first_line(text))
 }
 
-fn first_line(text: &str) -> Password {
+/// Returns the password in a text: its first line.
+pub(crate) fn first_line(text: &str) -> Password {
     // An editor that adds a byte order mark must not change the password.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())

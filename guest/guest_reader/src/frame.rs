@@ -24,14 +24,17 @@ pub(crate) fn write(out: &mut dyn Write, message: &impl Serialize, bytes: &[u8])
         let what = "a message is longer than a frame may be";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
-    let mut frame = Vec::with_capacity(8 + message.len() + bytes.len());
+    let mut frame = Vec::with_capacity(8 + message.len());
     for len in [message.len(), bytes.len()] {
         // Both are below 2^32: they were compared just now.
         frame.extend(u32::try_from(len).map_err(io::Error::other)?.to_le_bytes());
     }
     frame.extend(&message);
-    frame.extend(bytes);
     out.write_all(&frame)?;
+    // As they are, without a copy: they may be secret.
+    if !bytes.is_empty() {
+        out.write_all(bytes)?;
+    }
     out.flush()
 }
 

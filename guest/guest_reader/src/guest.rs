@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use block_io::{BlockDevice, Extent};
-use guest_files::{FileError, FileErrorKind, GuestFileSystem, OpenOptions, open_file_system};
+use guest_files::{FileError, FileErrorKind, GuestFileSystem, OpenOptions, open_file_system_over};
 use guest_system::{MountPoint, drive_letters, mount_points};
 use serde::{Deserialize, Serialize};
-use volume_map::{
-    Content, GuestVolume, GuestVolumes, Obstacle, Origin, Role, WindowsId, guest_volumes,
-};
+use volume_map::{Content, GuestVolume, GuestVolumes, Obstacle, Origin, Role, WindowsId};
+
+use crate::Secrets;
+use crate::joined;
+use crate::unlock::{self, Unlocked};
 
 /// What is known of a volume without opening it: all of a [`GuestVolume`] but its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub struct VolumeFacts {
     pub used_by: Vec<String>,
     /// Why its files cannot be had.
     pub obstacle: Option<Obstacle>,
+    /// What it is encrypted with, where it was opened; then all the rest is said of what is in it.
+    pub encryption: Option<Content>,
 }
 
 impl VolumeFacts {
@@ -49,6 +53,7 @@ impl VolumeFacts {
             uuid: volume.uuid.clone(),
             used_by: volume.used_by.clone(),
             obstacle: volume.obstacle.clone(),
+            encryption: volume.encryption,
         }
     }
 
@@ -66,6 +71,8 @@ pub struct DisksFacts {
     pub volumes: Vec<VolumeFacts>,
     /// What a person should know of each disk, in the order of the disks.
     pub notes: Vec<Vec<String>>,
+    /// What came of the secrets.
+    pub unlocked: Unlocked,
 }
 
 /// What the system on a volume says of the guest's volumes.
@@ -89,6 +96,14 @@ pub trait Guest: Send + Sync {
     /// `NotFound`, and those of [`open_file_system`].
     fn open(&self, number: u32) -> Result<&dyn GuestFileSystem, FileError>;
 
+    /// Counts how many bytes of volume `number` are in use, also where that takes reading its whole
+    /// bitmap: 8 MiB of 256 GiB. `None` where nobody can tell.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Guest::open`].
+    fn used_bytes(&self, number: u32) -> Result<Option<u64>, FileError>;
+
     /// Asks the system on volume `number`, if there is one, for its word on the volumes.
     ///
     /// # Errors
@@ -110,7 +125,8 @@ pub trait Guest: Send + Sync {
         max: usize,
     ) -> Result<Vec<Extent>, FileError>;
 
-    /// Returns whether its reader has ended, so that no question is answered any more.
+    /// Returns whether its reader has ended: what was open is gone, and others are opened anew if at
+    /// all.
     fn is_over(&self) -> bool {
         false
     }
@@ -123,6 +139,8 @@ pub(crate) const EXTENTS_MAX: usize = 64 << 10;
 pub struct LocalGuest {
     facts: DisksFacts,
     volumes: GuestVolumes,
+    /// For each volume, the others that its file system lies on as well.
+    others: Vec<Vec<usize>>,
     systems: Vec<OpenVolume>,
 }
 
@@ -132,7 +150,14 @@ type OpenVolume = OnceLock<Box<dyn GuestFileSystem>>;
 impl LocalGuest {
     /// Looks for the volumes of all disks.
     pub fn open(disks: &[Arc<dyn BlockDevice>]) -> Self {
-        let volumes = guest_volumes(disks);
+        Self::open_with(disks, &Secrets::default())
+    }
+
+    /// Looks for the volumes of all disks, also inside of the encrypted volumes that one of the
+    /// secrets opens. What came of each is in [`DisksFacts::unlocked`].
+    pub fn open_with(disks: &[Arc<dyn BlockDevice>], secrets: &Secrets) -> Self {
+        let (mut volumes, unlocked) = unlock::volumes(disks, secrets);
+        let others = joined::file_systems(&mut volumes.volumes);
         Self {
             facts: DisksFacts {
                 volumes: volumes.volumes.iter().map(VolumeFacts::of).collect(),
@@ -141,10 +166,31 @@ impl LocalGuest {
                     .iter()
                     .map(|disk| disk.notes.clone())
                     .collect(),
+                unlocked,
             },
             systems: volumes.volumes.iter().map(|_| OnceLock::new()).collect(),
+            others,
             volumes,
         }
+    }
+
+    /// Opens a file system over all volumes that it lies on.
+    fn open_system(
+        &self,
+        number: u32,
+        options: OpenOptions,
+    ) -> Result<Box<dyn GuestFileSystem>, FileError> {
+        let (volume, _) = self.volume(number)?;
+        let at = usize::try_from(number).unwrap_or(usize::MAX);
+        if !volume.used_by.is_empty() {
+            return Err(part_of(volume));
+        }
+        let mut devices = vec![Arc::clone(device(volume)?)];
+        for other in self.others.get(at).into_iter().flatten() {
+            let other = self.volumes.volumes.get(*other);
+            devices.extend(other.and_then(|other| other.device.clone()));
+        }
+        open_file_system_over(devices, volume.content, options)
     }
 
     fn volume(&self, number: u32) -> Result<(&GuestVolume, &OpenVolume), FileError> {
@@ -163,12 +209,21 @@ impl Guest for LocalGuest {
     }
 
     fn open(&self, number: u32) -> Result<&dyn GuestFileSystem, FileError> {
-        let (volume, place) = self.volume(number)?;
+        let (_, place) = self.volume(number)?;
         if let Some(open) = place.get() {
             return Ok(&**open);
         }
-        let system = open_volume(volume)?;
+        let system = self.open_system(number, OpenOptions::default())?;
         Ok(&**place.get_or_init(|| system))
+    }
+
+    fn used_bytes(&self, number: u32) -> Result<Option<u64>, FileError> {
+        if let Some(used) = self.open(number)?.about().used_bytes {
+            return Ok(Some(used));
+        }
+        let mut counting = OpenOptions::default();
+        counting.count_used = true;
+        Ok(self.open_system(number, counting)?.about().used_bytes)
     }
 
     fn system(&self, number: u32) -> Result<SystemFacts, FileError> {
@@ -217,11 +272,6 @@ impl Guest for LocalGuest {
     }
 }
 
-fn open_volume(volume: &GuestVolume) -> Result<Box<dyn GuestFileSystem>, FileError> {
-    let device = Arc::clone(device(volume)?);
-    open_file_system(device, volume.content, OpenOptions::default())
-}
-
 /// Returns the bytes of a volume, or says why they cannot be had.
 fn device(volume: &GuestVolume) -> Result<&Arc<dyn BlockDevice>, FileError> {
     if let Some(obstacle) = &volume.obstacle {
@@ -236,11 +286,13 @@ fn device(volume: &GuestVolume) -> Result<&Arc<dyn BlockDevice>, FileError> {
 
 /// Returns the bytes of a volume, whoever can read what is in them.
 fn bytes(volume: &GuestVolume) -> Result<&Arc<dyn BlockDevice>, FileError> {
-    volume.device.as_ref().ok_or_else(|| {
-        let what = match volume.used_by.as_slice() {
-            [] => "its bytes are not here".to_owned(),
-            parts => format!("it is a part of {}: look there", parts.join(", ")),
-        };
-        FileError::new(FileErrorKind::Unreadable, what)
-    })
+    volume.device.as_ref().ok_or_else(|| part_of(volume))
+}
+
+fn part_of(volume: &GuestVolume) -> FileError {
+    let what = match volume.used_by.as_slice() {
+        [] => "its bytes are not here".to_owned(),
+        parts => format!("it is a part of {}: look there", parts.join(", ")),
+    };
+    FileError::new(FileErrorKind::Unreadable, what)
 }

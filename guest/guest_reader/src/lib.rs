@@ -19,24 +19,39 @@
 //!
 //! Nothing that comes back is: frames are bounded, a range of a disk is checked by the disk, names
 //! are checked when they are read, and a reader that ends or says what makes no sense ends the
-//! conversation. A reader that says nothing for long is waited for; the person may interrupt.
+//! conversation. Then the next process opens the other volumes. A reader that says nothing for a
+//! quarter of an hour is ended, and at once when the person asks the program to stop.
+//!
+//! # Secrets
+//!
+//! What opens encrypted volumes ([`Secrets`]) goes to the reading process through its pipe, never by
+//! its arguments or environment, and is overwritten on both sides. The reading process is the only one
+//! that has keys of volumes.
 //!
 //! # Systems
 //!
-//! Linux: seccomp and resource limits, in [`confine`].
+//! Linux: seccomp and resource limits, in [`confine`]; the process ends with the program.
 
 #![forbid(unsafe_code)]
 
 mod frame;
 mod guest;
+mod joined;
 mod message;
 mod pipe_disk;
 mod reader;
 mod reader_process;
 mod remote_guest;
 mod sandbox;
+mod secrets;
+mod starter;
+mod unlock;
+mod watch;
 
 pub use guest::{DisksFacts, Guest, LocalGuest, SystemFacts, VolumeFacts};
-pub use reader::serve;
-pub use remote_guest::RemoteGuest;
-pub use sandbox::{CAN_CONFINE, MEMORY_MAX_BYTES, confine};
+pub use reader::{serve, serve_confined};
+pub use remote_guest::{ReaderStart, RemoteGuest};
+pub use sandbox::{CAN_CONFINE, MEMORY_MAX_BYTES, StandardPipes, confine};
+pub use secrets::{SecretKind, Secrets, SecretsTooLong};
+pub use unlock::{ClosedVolume, Unlocked};
+pub use watch::Interrupted;

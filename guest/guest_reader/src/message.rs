@@ -9,6 +9,7 @@ use guest_files::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::secrets::SecretFacts;
 use crate::{DisksFacts, SystemFacts};
 
 /// What the reader is told of a disk: its size and sectors, all in bytes.
@@ -22,16 +23,35 @@ pub(crate) struct DiskFacts {
 /// What the program asks of the reader.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
-    /// The first: here are the disks, which volumes do they have?
-    Volumes(Vec<DiskFacts>),
+    /// The first: here are the disks, and what may open encrypted volumes, whose bytes stand behind
+    /// it; which volumes are there?
+    Volumes {
+        disks: Vec<DiskFacts>,
+        secrets: Vec<SecretFacts>,
+    },
     /// Open the file system of a volume.
     Open { volume: u32 },
+    /// How much of a volume is in use?
+    Used { volume: u32 },
     /// Ask the system on a volume.
     System { volume: u32 },
     /// What lies on a volume?
     VolumeExtents { volume: u32, offset: u64, max: u32 },
     /// Ask an open file system.
     Files { volume: u32, question: Question },
+}
+
+impl Request {
+    /// Returns how many bytes may stand behind its answer.
+    pub(crate) fn answer_bytes_max(&self) -> usize {
+        match self {
+            Self::Files {
+                question: Question::ReadFile { len_bytes, .. },
+                ..
+            } => usize::try_from(*len_bytes).unwrap_or(usize::MAX),
+            _ => 0,
+        }
+    }
 }
 
 /// What is asked of a file system: its calls.
@@ -66,6 +86,7 @@ pub(crate) enum Answer {
         about: About,
         root: NodeId,
     },
+    Used(Option<u64>),
     System(SystemFacts),
     VolumeExtents(Vec<ExtentFacts>),
     Node(Node),

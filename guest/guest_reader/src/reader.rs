@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use block_io::BlockDevice;
 use guest_files::{FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, NodeId};
+use zeroize::Zeroizing;
 
 use crate::frame;
 use crate::guest::{EXTENTS_MAX, Guest as _, LocalGuest};
 use crate::message::{Answer, DiskFacts, FromReader, Question, Request, ToReader};
 use crate::pipe_disk::PipeDisk;
+use crate::secrets::Secrets;
+use crate::{StandardPipes, confine};
 
 /// Entries of a folder that go out together.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -36,6 +39,18 @@ impl Pipes {
     }
 }
 
+/// Takes from this process what reading does not need, then serves the program that started it
+/// through standard input and output. Called before anything else is done.
+///
+/// # Errors
+///
+/// Those of [`confine`] and [`serve`].
+pub fn serve_confined() -> io::Result<()> {
+    let pipes = StandardPipes::take()?;
+    confine(&pipes)?;
+    serve(pipes.from, pipes.to)
+}
+
 /// Serves the program at the other end of the pipes until it hangs up.
 ///
 /// # Errors
@@ -47,7 +62,8 @@ pub fn serve(from: impl Read + Send + 'static, to: impl Write + Send + 'static) 
         to: Box::new(to),
     };
     let pipes = Arc::new(Mutex::new(pipes));
-    let Some(Request::Volumes(disks)) = next_request(&pipes)? else {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let Some(Request::Volumes { disks, secrets }) = next_request(&pipes, &mut bytes)? else {
         return Err(io::Error::other(
             "the first request was not for the volumes",
         ));
@@ -55,7 +71,11 @@ pub fn serve(from: impl Read + Send + 'static, to: impl Write + Send + 'static) 
     let disks = (0..)
         .zip(disks)
         .map(|(number, facts)| disk(&pipes, number, facts));
-    let guest = LocalGuest::open(&disks.collect::<Vec<_>>());
+    let secrets = Secrets::of_frame(&secrets, &bytes);
+    drop(bytes);
+    let guest = LocalGuest::open_with(&disks.collect::<Vec<_>>(), &secrets);
+    // From here on there are the volumes' own keys alone.
+    drop(secrets);
     reply(&pipes, Ok(Answer::Volumes(guest.facts().clone())), &[])?;
     Service::new(&pipes, &guest).run()
 }
@@ -65,9 +85,9 @@ fn disk(pipes: &Arc<Mutex<Pipes>>, number: u32, facts: DiskFacts) -> Arc<dyn Blo
 }
 
 /// Returns the next request; `None` once the program has hung up.
-fn next_request(pipes: &Mutex<Pipes>) -> io::Result<Option<Request>> {
+fn next_request(pipes: &Mutex<Pipes>, bytes: &mut Vec<u8>) -> io::Result<Option<Request>> {
     let mut pipes = pipes.lock().unwrap_or_else(PoisonError::into_inner);
-    match frame::read(&mut *pipes.from, &mut Vec::new()) {
+    match frame::read(&mut *pipes.from, bytes) {
         Ok(ToReader::Request(request)) => Ok(Some(request)),
         Ok(_) => Err(io::Error::other(
             "the program answered where nothing was asked",
@@ -114,7 +134,7 @@ impl<'a> Service<'a> {
     }
 
     fn run(&mut self) -> io::Result<()> {
-        while let Some(request) = next_request(self.pipes)? {
+        while let Some(request) = next_request(self.pipes, &mut Vec::new())? {
             self.bytes.clear();
             let answer = self.answer(request);
             reply(self.pipes, answer, &self.bytes)?;
@@ -124,7 +144,7 @@ impl<'a> Service<'a> {
 
     fn answer(&mut self, request: Request) -> Result<Answer, FileError> {
         match request {
-            Request::Volumes(_) => Err(FileError::new(
+            Request::Volumes { .. } => Err(FileError::new(
                 FileErrorKind::WrongKind,
                 "the disks are known already",
             )),
@@ -136,6 +156,7 @@ impl<'a> Service<'a> {
                     root: system.root(),
                 })
             }
+            Request::Used { volume } => self.guest.used_bytes(volume).map(Answer::Used),
             Request::System { volume } => self.guest.system(volume).map(Answer::System),
             Request::VolumeExtents {
                 volume,

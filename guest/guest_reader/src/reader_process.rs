@@ -1,102 +1,167 @@
 //! The program's side: a reading process, and what it is asked.
 
 use std::io::{self, Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use block_io::BlockDevice;
-use guest_files::{FileError, FileErrorKind};
+use guest_files::{FileError, FileErrorKind, FileName, NodeId};
 
-use crate::frame;
 use crate::message::{Answer, DiskFacts, FromReader, Request, ToReader};
+use crate::secrets::Secrets;
+use crate::watch::{Interrupted, Watched};
+use crate::{DisksFacts, frame, sandbox, starter};
 
 /// Called with each part of a folder's list; returns whether to go on.
-pub(crate) type Part<'a> =
-    dyn FnMut(Vec<(guest_files::FileName, guest_files::NodeId)>) -> bool + 'a;
+pub(crate) type Part<'a> = dyn FnMut(Vec<(FileName, NodeId)>) -> bool + 'a;
 
 /// A conversation with a reader. One question is open at a time; the others wait.
 pub(crate) struct Conversation {
     disks: Vec<Arc<dyn BlockDevice>>,
+    interrupted: Interrupted,
     state: Mutex<State>,
 }
 
 struct State {
     from: Box<dyn Read + Send>,
     to: Box<dyn Write + Send>,
-    child: Option<Child>,
+    process: Option<Process>,
     /// Why nothing more is asked.
     broken: Option<String>,
 }
 
+/// A process, and what holds it where it is.
+pub(crate) struct Process {
+    watched: Arc<Watched>,
+    _enclosure: sandbox::Enclosure,
+}
+
 impl Conversation {
-    /// Starts a reading process: `command` has to call [`crate::serve`] on its standard input and
-    /// output, after [`crate::confine`].
+    /// Starts a reading process: `command` has to call [`crate::serve_confined`].
     pub(crate) fn start(
         mut command: Command,
         disks: Vec<Arc<dyn BlockDevice>>,
+        interrupted: Interrupted,
     ) -> Result<Self, FileError> {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .env_clear();
-        // Ctrl-C is for the program, which ends its reader when it has heard.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(|error| failed(&error))?;
-        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(failed(&io::Error::other("it has no pipes")));
+        sandbox::prepare(&mut command);
+        let mut child = starter::spawn(command).map_err(|error| failed(&error))?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        // Nothing of a guest gets there before it is held.
+        let enclosure = sandbox::Enclosure::around(&child);
+        let watched = Watched::new(child, interrupted);
+        let (enclosure, (to, from)) = match (enclosure, pipes) {
+            (Ok(enclosure), Some(pipes)) => (enclosure, pipes),
+            (Err(error), _) => return Err(failed(&error)),
+            (_, None) => return Err(failed(&io::Error::other("it has no pipes"))),
         };
-        Ok(Self::over(from, to, Some(child), disks))
+        let process = Process {
+            watched,
+            _enclosure: enclosure,
+        };
+        Ok(Self::over(from, to, Some(process), disks, interrupted))
     }
 
     pub(crate) fn over(
         from: impl Read + Send + 'static,
         to: impl Write + Send + 'static,
-        child: Option<Child>,
+        process: Option<Process>,
         disks: Vec<Arc<dyn BlockDevice>>,
+        interrupted: Interrupted,
     ) -> Self {
         let state = State {
             from: Box::new(from),
             to: Box::new(to),
-            child,
+            process,
             broken: None,
         };
         Self {
             disks,
+            interrupted,
             state: Mutex::new(state),
         }
     }
 
-    /// Returns the first request: what the disks are.
-    pub(crate) fn greeting(&self) -> Request {
-        let facts = self.disks.iter().map(|disk| DiskFacts {
+    /// Tells the reader what the disks are and what may open them, and returns which volumes there are.
+    pub(crate) fn greet(&self, secrets: &Secrets) -> Result<DisksFacts, FileError> {
+        let disks = self.disks.iter().map(|disk| DiskFacts {
             size_bytes: disk.size_bytes(),
             sector_bytes: disk.sector_bytes(),
             physical_sector_bytes: disk.physical_sector_bytes(),
         });
-        Request::Volumes(facts.collect())
+        let (facts, bytes) = secrets.to_frame();
+        let request = Request::Volumes {
+            disks: disks.collect(),
+            secrets: facts,
+        };
+        let question = Asked {
+            request,
+            sent: &bytes,
+            bytes: &mut Vec::new(),
+            part: &mut no_parts,
+        };
+        self.converse(question, |answer| match answer {
+            Answer::Volumes(facts) => Some(facts),
+            _ => None,
+        })
     }
 
-    /// Returns whether the reader has ended.
+    /// Asks, serves what the reader needs meanwhile, and returns what `pick` takes of its answer.
+    pub(crate) fn ask<T>(
+        &self,
+        request: Request,
+        pick: impl FnOnce(Answer) -> Option<T>,
+    ) -> Result<T, FileError> {
+        self.ask_for(request, &mut Vec::new(), &mut no_parts, pick)
+    }
+
+    /// Asks for what comes in parts, or with bytes behind it, which `bytes` gets.
+    pub(crate) fn ask_for<T>(
+        &self,
+        request: Request,
+        bytes: &mut Vec<u8>,
+        part: &mut Part<'_>,
+        pick: impl FnOnce(Answer) -> Option<T>,
+    ) -> Result<T, FileError> {
+        let question = Asked {
+            request,
+            sent: &[],
+            bytes,
+            part,
+        };
+        self.converse(question, pick)
+    }
+
+    /// Says whether the reader has ended.
     pub(crate) fn is_over(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.broken.is_some()
     }
 
-    /// Asks, serves what the reader needs meanwhile, and returns its answer; `bytes` gets what stands
-    /// behind it.
-    pub(crate) fn ask(
+    /// Whatever is not the answer to the question ends the conversation.
+    fn converse<T>(
         &self,
-        request: Request,
-        bytes: &mut Vec<u8>,
-        part: &mut Part<'_>,
-    ) -> Result<Answer, FileError> {
+        asked: Asked<'_, '_>,
+        pick: impl FnOnce(Answer) -> Option<T>,
+    ) -> Result<T, FileError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = &state.broken {
             return Err(FileError::new(FileErrorKind::Unreadable, why.clone()));
         }
-        let answer = self.converse(&mut state, request, bytes, part);
+        let answer = self.answer(&mut state, asked).and_then(|answer| {
+            let picked = answer.map(pick);
+            match picked {
+                Ok(None) => Err(io::Error::other(
+                    "it answered something else than it was asked",
+                )),
+                Ok(Some(picked)) => Ok(Ok(picked)),
+                Err(error) => Ok(Err(error)),
+            }
+        });
         answer.unwrap_or_else(|error| {
             let why = state.end(&error);
             state.broken = Some(why.clone());
@@ -104,16 +169,28 @@ impl Conversation {
         })
     }
 
-    fn converse(
+    fn answer(
         &self,
         state: &mut State,
-        request: Request,
-        bytes: &mut Vec<u8>,
-        part: &mut Part<'_>,
+        asked: Asked<'_, '_>,
     ) -> io::Result<Result<Answer, FileError>> {
-        frame::write(&mut *state.to, &ToReader::Request(request), &[])?;
+        let Asked {
+            request,
+            sent,
+            bytes,
+            part,
+        } = asked;
+        let mut wants_more = true;
+        let bytes_max = request.answer_bytes_max();
+        frame::write(&mut *state.to, &ToReader::Request(request), sent)?;
         loop {
-            match frame::read(&mut *state.from, bytes)? {
+            match state.next(bytes)? {
+                FromReader::Answer(_) if bytes.len() > bytes_max => {
+                    let len = bytes.len();
+                    let what =
+                        format!("it answered with {len} bytes, and {bytes_max} were asked for");
+                    return Err(io::Error::other(what));
+                }
                 FromReader::Answer(answer) => return Ok(answer.map_err(Into::into)),
                 FromReader::ReadDisk {
                     disk,
@@ -122,11 +199,8 @@ impl Conversation {
                 } => {
                     let read = self.read_disk(disk, offset, len_bytes, bytes)?;
                     let sent = if read.is_ok() { bytes.as_slice() } else { &[] };
-                    frame::write(
-                        &mut *state.to,
-                        &ToReader::Disk(read.map_err(Into::into)),
-                        sent,
-                    )?;
+                    let read = ToReader::Disk(read.map_err(Into::into));
+                    frame::write(&mut *state.to, &read, sent)?;
                 }
                 FromReader::Extent {
                     disk,
@@ -137,10 +211,16 @@ impl Conversation {
                     let extent = extent.map(Into::into).map_err(Into::into);
                     frame::write(&mut *state.to, &ToReader::Extent(extent), &[])?;
                 }
-                FromReader::Entries(entries) => {
-                    let more = part(entries);
-                    frame::write(&mut *state.to, &ToReader::GoOn(more), &[])?;
+                FromReader::Entries(_) if !wants_more => {
+                    return Err(io::Error::other("it goes on with a list that is over"));
                 }
+                FromReader::Entries(entries) => {
+                    wants_more = part(entries);
+                    frame::write(&mut *state.to, &ToReader::GoOn(wants_more), &[])?;
+                }
+            }
+            if (self.interrupted)() {
+                return Err(io::Error::other("the program was asked to stop"));
             }
         }
     }
@@ -175,36 +255,49 @@ impl Conversation {
     }
 }
 
+/// A question, with all that belongs to it.
+struct Asked<'a, 'p> {
+    request: Request,
+    /// Goes behind the request.
+    sent: &'a [u8],
+    /// Gets what stands behind the answer.
+    bytes: &'a mut Vec<u8>,
+    part: &'a mut Part<'p>,
+}
+
 impl State {
+    /// Waits for what the reader says next.
+    fn next(&mut self, bytes: &mut Vec<u8>) -> io::Result<FromReader> {
+        let watched = self.process.as_ref().map(|process| &process.watched);
+        if let Some(watched) = watched {
+            watched.set_waiting(true);
+        }
+        let said = frame::read(&mut *self.from, bytes);
+        if let Some(watched) = watched {
+            watched.set_waiting(false);
+        }
+        said
+    }
+
     /// Ends the reader, and says how it ended.
     fn end(&mut self, error: &io::Error) -> String {
-        let ended = self.child.take().map(|mut child| {
-            // It may have ended by itself; then there is nothing to kill.
-            let _ = child.kill();
-            child.wait()
-        });
-        let how = match ended {
-            Some(Ok(status)) => format!(" ({status})"),
-            _ => String::new(),
-        };
+        let how = self.process.take().map(|process| process.watched.end());
         format!(
-            "the process that reads the guest's files ended{how}: {error}; what it read is damaged, \
-             or was made to harm it"
+            "the process that reads the guest's files ended{}: {error}; what it read is damaged, or \
+             was made to harm it",
+            how.unwrap_or_default()
         )
     }
 }
 
-impl Drop for State {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // It ends by itself once its input does; nobody waits for one that does not.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+fn no_parts(_: Vec<(FileName, NodeId)>) -> bool {
+    false
 }
 
 fn failed(error: &io::Error) -> FileError {
     let what = format!("the process that reads the guest's files cannot be started: {error}");
     FileError::new(FileErrorKind::Unreadable, what)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! A guest that another process reads.
 
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use block_io::{BlockDevice, Extent};
 use guest_files::{
@@ -10,38 +10,97 @@ use guest_files::{
 };
 
 use crate::frame::BYTES_MAX;
-use crate::guest::{DisksFacts, Guest, SystemFacts};
+use crate::guest::{DisksFacts, EXTENTS_MAX, Guest, SystemFacts};
 use crate::message::{Answer, Question, Request};
 use crate::reader_process::Conversation;
+use crate::secrets::Secrets;
+use crate::watch::Interrupted;
+
+/// How often a reading process that ended is followed by another.
+const RESTARTS_MAX: u32 = 16;
+
+/// How a reading process is started.
+pub struct ReaderStart {
+    /// Makes the command, which has to call [`crate::serve_confined`].
+    pub command: Box<dyn Fn() -> Command + Send + Sync>,
+    /// Says whether the person asked to stop: then a process that does not answer is ended, and none
+    /// is started any more.
+    pub interrupted: Interrupted,
+}
 
 /// A guest whose volumes and files a confined process reads.
+///
+/// Where a volume brings the process down, what was open in it is gone, and says so; other volumes are
+/// opened in the next process.
 pub struct RemoteGuest {
-    conversation: Arc<Conversation>,
+    start: ReaderStart,
+    disks: Vec<Arc<dyn BlockDevice>>,
+    secrets: Secrets,
+    running: Mutex<Running>,
     facts: DisksFacts,
     systems: Vec<OnceLock<RemoteFileSystem>>,
 }
 
+struct Running {
+    conversation: Arc<Conversation>,
+    restarts: u32,
+}
+
 impl RemoteGuest {
-    /// Starts `command` and asks it which volumes the disks have. The command has to call
-    /// [`crate::confine`] and then [`crate::serve`].
+    /// Starts a reading process and asks it which volumes the disks have, also inside of the encrypted
+    /// volumes that one of the secrets opens.
     ///
     /// # Errors
     ///
     /// `Unreadable` where the process cannot be started or ends; `Disk`.
-    pub fn start(command: Command, disks: Vec<Arc<dyn BlockDevice>>) -> Result<Self, FileError> {
-        Self::greet(Conversation::start(command, disks)?)
+    pub fn start(
+        start: ReaderStart,
+        disks: Vec<Arc<dyn BlockDevice>>,
+        secrets: Secrets,
+    ) -> Result<Self, FileError> {
+        let conversation =
+            Conversation::start((start.command)(), disks.clone(), start.interrupted)?;
+        Self::of(conversation, start, disks, secrets)
     }
 
-    pub(crate) fn greet(conversation: Conversation) -> Result<Self, FileError> {
-        let greeting = conversation.greeting();
-        match conversation.ask(greeting, &mut Vec::new(), &mut no_parts)? {
-            Answer::Volumes(facts) => Ok(Self {
-                conversation: Arc::new(conversation),
-                systems: facts.volumes.iter().map(|_| OnceLock::new()).collect(),
-                facts,
-            }),
-            _ => Err(not_an_answer()),
+    fn of(
+        conversation: Conversation,
+        start: ReaderStart,
+        disks: Vec<Arc<dyn BlockDevice>>,
+        secrets: Secrets,
+    ) -> Result<Self, FileError> {
+        let facts = conversation.greet(&secrets)?;
+        let running = Running {
+            conversation: Arc::new(conversation),
+            restarts: 0,
+        };
+        Ok(Self {
+            start,
+            disks,
+            secrets,
+            running: Mutex::new(running),
+            systems: facts.volumes.iter().map(|_| OnceLock::new()).collect(),
+            facts,
+        })
+    }
+
+    /// Returns the conversation; with a new process where the last one ended.
+    fn conversation(&self) -> Result<Arc<Conversation>, FileError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = running.restarts >= RESTARTS_MAX || (self.start.interrupted)();
+        if is_over || !running.conversation.is_over() {
+            return Ok(Arc::clone(&running.conversation));
         }
+        running.restarts += 1;
+        let (command, disks) = ((self.start.command)(), self.disks.clone());
+        let conversation = Conversation::start(command, disks, self.start.interrupted)?;
+        if conversation.greet(&self.secrets)? != self.facts {
+            let what = "the process that reads the guest's files ended, and the next one found other \
+                        volumes on the same disks";
+            return Err(FileError::new(FileErrorKind::Unreadable, what));
+        }
+        running.conversation = Arc::new(conversation);
+        Ok(Arc::clone(&running.conversation))
     }
 }
 
@@ -61,23 +120,34 @@ impl Guest for RemoteGuest {
         if let Some(open) = place.get() {
             return Ok(open);
         }
+        let conversation = self.conversation()?;
         let request = Request::Open { volume: number };
-        match self.ask(request)? {
-            Answer::Opened { about, root } => Ok(place.get_or_init(|| RemoteFileSystem {
-                conversation: Arc::clone(&self.conversation),
-                volume: number,
-                about,
-                root,
-            })),
-            _ => Err(not_an_answer()),
-        }
+        let (about, root) = conversation.ask(request, |answer| match answer {
+            Answer::Opened { about, root } => Some((about, root)),
+            _ => None,
+        })?;
+        Ok(place.get_or_init(|| RemoteFileSystem {
+            conversation,
+            volume: number,
+            about,
+            root,
+        }))
+    }
+
+    fn used_bytes(&self, number: u32) -> Result<Option<u64>, FileError> {
+        let request = Request::Used { volume: number };
+        self.conversation()?.ask(request, |answer| match answer {
+            Answer::Used(used) => Some(used),
+            _ => None,
+        })
     }
 
     fn system(&self, number: u32) -> Result<SystemFacts, FileError> {
-        match self.ask(Request::System { volume: number })? {
-            Answer::System(facts) => Ok(facts),
-            _ => Err(not_an_answer()),
-        }
+        let request = Request::System { volume: number };
+        self.conversation()?.ask(request, |answer| match answer {
+            Answer::System(facts) => Some(facts),
+            _ => None,
+        })
     }
 
     fn volume_extents(
@@ -86,26 +156,23 @@ impl Guest for RemoteGuest {
         offset: u64,
         max: usize,
     ) -> Result<Vec<Extent>, FileError> {
+        let max = max.clamp(1, EXTENTS_MAX);
         let request = Request::VolumeExtents {
             volume: number,
             offset,
             max: u32::try_from(max).unwrap_or(u32::MAX),
         };
-        match self.ask(request)? {
-            Answer::VolumeExtents(extents) => Ok(extents.into_iter().map(Into::into).collect()),
-            _ => Err(not_an_answer()),
-        }
+        self.conversation()?.ask(request, |answer| match answer {
+            Answer::VolumeExtents(extents) if extents.len() <= max => {
+                Some(extents.into_iter().map(Into::into).collect())
+            }
+            _ => None,
+        })
     }
 
     fn is_over(&self) -> bool {
-        self.conversation.is_over()
-    }
-}
-
-impl RemoteGuest {
-    fn ask(&self, request: Request) -> Result<Answer, FileError> {
-        self.conversation
-            .ask(request, &mut Vec::new(), &mut no_parts)
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.conversation.is_over()
     }
 }
 
@@ -117,14 +184,17 @@ struct RemoteFileSystem {
 }
 
 impl RemoteFileSystem {
-    fn ask(&self, question: Question) -> Result<Answer, FileError> {
-        self.ask_for_bytes(question, &mut Vec::new())
+    fn ask<T>(
+        &self,
+        question: Question,
+        pick: impl FnOnce(Answer) -> Option<T>,
+    ) -> Result<T, FileError> {
+        self.conversation.ask(self.request(question), pick)
     }
 
-    fn ask_for_bytes(&self, question: Question, bytes: &mut Vec<u8>) -> Result<Answer, FileError> {
+    fn request(&self, question: Question) -> Request {
         let volume = self.volume;
-        let request = Request::Files { volume, question };
-        self.conversation.ask(request, bytes, &mut no_parts)
+        Request::Files { volume, question }
     }
 }
 
@@ -138,19 +208,16 @@ impl GuestFileSystem for RemoteFileSystem {
     }
 
     fn node(&self, id: NodeId) -> Result<Node, FileError> {
-        match self.ask(Question::Node(id))? {
-            Answer::Node(node) => Ok(node),
-            _ => Err(not_an_answer()),
-        }
+        self.ask(Question::Node(id), |answer| match answer {
+            Answer::Node(node) => Some(node),
+            _ => None,
+        })
     }
 
     /// The reader waits while `visit` runs, so `visit` must not ask this file system anything: parts
     /// are gathered, and visited once the list is there.
     fn list(&self, folder: NodeId, visit: &mut Visit<'_>) -> Result<(), FileError> {
-        let request = Request::Files {
-            volume: self.volume,
-            question: Question::List(folder),
-        };
+        let request = self.request(Question::List(folder));
         let mut entries = Vec::new();
         let mut name_bytes = 0;
         let mut gather = |part: Vec<(FileName, NodeId)>| {
@@ -159,12 +226,12 @@ impl GuestFileSystem for RemoteFileSystem {
             entries.extend(part);
             entries.len() < ENTRIES_MAX && name_bytes < NAME_BYTES_MAX
         };
-        let answer = self
-            .conversation
-            .ask(request, &mut Vec::new(), &mut gather)?;
-        if !matches!(answer, Answer::Listed) {
-            return Err(not_an_answer());
-        }
+        let is_listed = |answer| match answer {
+            Answer::Listed => Some(()),
+            _ => None,
+        };
+        self.conversation
+            .ask_for(request, &mut Vec::new(), &mut gather, is_listed)?;
         if entries.len() >= ENTRIES_MAX || name_bytes >= NAME_BYTES_MAX {
             let what = format!(
                 "a folder has more than {ENTRIES_MAX} entries, or more than {NAME_BYTES_MAX} bytes of names"
@@ -180,10 +247,13 @@ impl GuestFileSystem for RemoteFileSystem {
     }
 
     fn find(&self, folder: NodeId, name: &FileName) -> Result<Option<NodeId>, FileError> {
-        match self.ask(Question::Find(folder, name.clone()))? {
-            Answer::Found(found) => Ok(found),
-            _ => Err(not_an_answer()),
-        }
+        self.ask(
+            Question::Find(folder, name.clone()),
+            |answer| match answer {
+                Answer::Found(found) => Some(found),
+                _ => None,
+            },
+        )
     }
 
     fn open<'a>(
@@ -191,42 +261,44 @@ impl GuestFileSystem for RemoteFileSystem {
         file: NodeId,
         stream: Option<&FileName>,
     ) -> Result<Box<dyn GuestFile + 'a>, FileError> {
-        match self.ask(Question::OpenFile(file, stream.cloned()))? {
-            Answer::OpenedFile { file, size_bytes } => Ok(Box::new(RemoteFile {
-                system: self,
-                file,
-                size_bytes,
-            })),
-            _ => Err(not_an_answer()),
-        }
+        let question = Question::OpenFile(file, stream.cloned());
+        let (file, size_bytes) = self.ask(question, |answer| match answer {
+            Answer::OpenedFile { file, size_bytes } => Some((file, size_bytes)),
+            _ => None,
+        })?;
+        Ok(Box::new(RemoteFile {
+            system: self,
+            file,
+            size_bytes,
+        }))
     }
 
     fn link(&self, link: NodeId) -> Result<Link, FileError> {
-        match self.ask(Question::Link(link))? {
-            Answer::Link(link) => Ok(link),
-            _ => Err(not_an_answer()),
-        }
+        self.ask(Question::Link(link), |answer| match answer {
+            Answer::Link(link) => Some(link),
+            _ => None,
+        })
     }
 
     fn streams(&self, node: NodeId) -> Result<Vec<Stream>, FileError> {
-        match self.ask(Question::Streams(node))? {
-            Answer::Streams(streams) => Ok(streams),
-            _ => Err(not_an_answer()),
-        }
+        self.ask(Question::Streams(node), |answer| match answer {
+            Answer::Streams(streams) => Some(streams),
+            _ => None,
+        })
     }
 
     fn attributes(&self, node: NodeId) -> Result<Vec<Attribute>, FileError> {
-        match self.ask(Question::Attributes(node))? {
-            Answer::Attributes(attributes) => Ok(attributes),
-            _ => Err(not_an_answer()),
-        }
+        self.ask(Question::Attributes(node), |answer| match answer {
+            Answer::Attributes(attributes) => Some(attributes),
+            _ => None,
+        })
     }
 
     fn security_descriptor(&self, node: NodeId) -> Result<Option<Vec<u8>>, FileError> {
-        match self.ask(Question::SecurityDescriptor(node))? {
-            Answer::SecurityDescriptor(descriptor) => Ok(descriptor),
-            _ => Err(not_an_answer()),
-        }
+        self.ask(Question::SecurityDescriptor(node), |answer| match answer {
+            Answer::SecurityDescriptor(descriptor) => Some(descriptor),
+            _ => None,
+        })
     }
 }
 
@@ -253,11 +325,16 @@ impl GuestFile for RemoteFile<'_> {
                 offset: offset.saturating_add(done as u64),
                 len_bytes: u32::try_from(part.len()).unwrap_or(u32::MAX),
             };
-            let answer = self.system.ask_for_bytes(question, &mut bytes)?;
-            let (Answer::Read, Some(target)) = (answer, part.get_mut(..bytes.len())) else {
-                return Err(not_an_answer());
-            };
-            target.copy_from_slice(&bytes);
+            let request = self.system.request(question);
+            let conversation = &self.system.conversation;
+            conversation.ask_for(request, &mut bytes, &mut |_| false, |answer| match answer {
+                Answer::Read => Some(()),
+                _ => None,
+            })?;
+            // No more than were asked for: the conversation sees to it.
+            if let Some(target) = part.get_mut(..bytes.len()) {
+                target.copy_from_slice(&bytes);
+            }
             if bytes.len() < part.len() {
                 let what = format!(
                     "the file ends after {} of {} bytes",
@@ -272,19 +349,22 @@ impl GuestFile for RemoteFile<'_> {
     }
 
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
-        let max = u32::try_from(max).unwrap_or(u32::MAX);
-        let file = self.file;
-        match self.system.ask(Question::Extents { file, max })? {
-            Answer::Extents(extents) => Ok(extents),
-            _ => Err(not_an_answer()),
-        }
+        let question = Question::Extents {
+            file: self.file,
+            max: u32::try_from(max).unwrap_or(u32::MAX),
+        };
+        self.system.ask(question, |answer| match answer {
+            Answer::Extents(extents) if extents.len() <= max => Some(extents),
+            _ => None,
+        })
     }
 }
 
 impl Drop for RemoteFile<'_> {
     fn drop(&mut self) {
         // A reader that has ended has closed it as well.
-        let _ = self.system.ask(Question::CloseFile(self.file));
+        let close = Question::CloseFile(self.file);
+        let _ = self.system.ask(close, |_| Some(()));
     }
 }
 
@@ -293,13 +373,5 @@ const ENTRIES_MAX: usize = 2 << 20;
 /// Most bytes of their names.
 const NAME_BYTES_MAX: usize = 256 << 20;
 
-fn no_parts(_: Vec<(FileName, NodeId)>) -> bool {
-    false
-}
-
-fn not_an_answer() -> FileError {
-    FileError::new(
-        FileErrorKind::Unreadable,
-        "the process that reads the guest's files answered something else than it was asked",
-    )
-}
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
-//! That a confined process can do nothing but read and write its pipes: each thing that it must not
-//! do is tried by a process of its own, which the system has to end.
+//! That a confined process can do nothing but read the one pipe and write the other: each thing that
+//! it must not do is tried by a process of its own, which the system has to end. And that it ends with
+//! the process that started it.
 
 #![expect(
     clippy::print_stdout,
@@ -8,10 +9,18 @@
 )]
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use guest_reader::StandardPipes;
+
+/// What was open before the process confined itself, as a file that its parent had open would be.
+static OPEN: OnceLock<File> = OnceLock::new();
 
 /// What is tried, and how; `true` is what success would be.
 type Attempt = (&'static str, fn(&Path) -> bool);
@@ -37,16 +46,28 @@ const FORBIDDEN: &[Attempt] = &[
     ("start-a-thread", |_| {
         std::thread::Builder::new().spawn(|| ()).is_ok()
     }),
+    ("read-what-was-open", |_| {
+        let mut open = OPEN.get().unwrap();
+        open.read(&mut [0; 4]).is_ok()
+    }),
+    ("write-what-was-open", |_| {
+        let mut open = OPEN.get().unwrap();
+        open.write(b"x").is_ok()
+    }),
+    ("read-standard-input", |_| {
+        std::io::stdin().read(&mut [0; 4]).is_ok()
+    }),
     ("change-folder", |_| std::env::set_current_dir("/").is_ok()),
 ];
 
 /// What it must still be able to do.
-fn allowed() -> bool {
+fn allowed(pipes: &mut StandardPipes) -> bool {
     let memory = vec![1_u8; 64 << 20];
     let sum: u64 = memory.iter().map(|byte| u64::from(*byte)).sum();
-    let mut input = String::new();
-    let read = std::io::stdin().read_to_string(&mut input);
-    read.is_ok() && sum == 64 << 20 && writeln!(std::io::stdout(), "{input}").is_ok()
+    pipes.from.read(&mut [0; 16]).is_ok()
+        && sum == 64 << 20
+        && writeln!(pipes.to, "an answer").is_ok()
+        && writeln!(std::io::stderr(), "a panic").is_ok()
 }
 
 fn main() -> ExitCode {
@@ -59,6 +80,11 @@ fn main() -> ExitCode {
         && role == "attempt"
     {
         return attempt_it(attempt, Path::new(secret));
+    }
+    if let [_, role] = arguments.as_slice()
+        && role == "starts-one-that-hangs"
+    {
+        return start_one_that_hangs();
     }
     let secret = std::env::temp_dir().join(format!("lifeboat-confined-{}", std::process::id()));
     File::create(&secret)
@@ -91,10 +117,16 @@ fn main() -> ExitCode {
         "test memory ... {}",
         if memory.success() { "FAILED" } else { "ok" }
     );
+    let ends_too = ends_with_its_program();
+    println!(
+        "test ends-with-its-program ... {}",
+        if ends_too { "ok" } else { "FAILED" }
+    );
     failed += usize::from(!status.success()) + usize::from(memory.success());
+    failed += usize::from(!ends_too);
     let _ = fs::remove_file(&secret);
     let _ = fs::remove_file(secret.with_extension("new"));
-    let passed = FORBIDDEN.len() + 2 - failed;
+    let passed = FORBIDDEN.len() + 3 - failed;
     let result = if failed == 0 { "ok" } else { "FAILED" };
     println!(
         "\ntest result: {result}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out"
@@ -119,17 +151,63 @@ fn run(attempt: &str, secret: &Path) -> std::process::ExitStatus {
     child.wait().unwrap()
 }
 
+/// Ends a process that has started one that hangs, and sees the latter end: its standard output, which
+/// nobody else has by then, ends.
+fn ends_with_its_program() -> bool {
+    let mut program = Command::new(std::env::current_exe().unwrap())
+        .arg("starts-one-that-hangs")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(program.stdout.take().unwrap());
+    let mut number = String::new();
+    said.read_line(&mut number).unwrap();
+    program.kill().unwrap();
+    program.wait().unwrap();
+    let (ended, waits) = channel();
+    std::thread::spawn(move || {
+        let _ = ended.send(said.read_to_end(&mut Vec::new()));
+    });
+    let has_ended = waits.recv_timeout(Duration::from_secs(60)).is_ok();
+    if !has_ended {
+        let _ = Command::new("kill").args(["-9", number.trim()]).status();
+    }
+    has_ended
+}
+
+fn start_one_that_hangs() -> ExitCode {
+    let nothing = std::env::current_exe().unwrap();
+    let mut child = Command::new(&nothing)
+        .args(["attempt", "hang"])
+        .arg(&nothing)
+        .spawn()
+        .unwrap();
+    child.wait().unwrap();
+    ExitCode::FAILURE
+}
+
 /// In the process that tries.
 fn attempt_it(attempt: &str, secret: &Path) -> ExitCode {
     let (attempt, is_free) = match attempt.strip_prefix("free-") {
         Some(attempt) => (attempt, true),
         None => (attempt, false),
     };
+    if let Ok(open) = File::options().read(true).write(true).open(secret) {
+        OPEN.set(open).unwrap();
+    }
+    let mut pipes = StandardPipes::take().unwrap();
     if !is_free {
-        guest_reader::confine().unwrap();
+        guest_reader::confine(&pipes).unwrap();
     }
     let worked = match attempt {
-        "allowed" => allowed(),
+        "allowed" => allowed(&mut pipes),
+        "hang" => {
+            writeln!(pipes.to, "{}", std::process::id()).unwrap();
+            loop {
+                std::hint::spin_loop();
+            }
+        }
         "memory" => {
             let most = usize::try_from(guest_reader::MEMORY_MAX_BYTES).unwrap();
             // More than it may have: the allocation fails, and with it the process.

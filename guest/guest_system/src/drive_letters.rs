@@ -32,6 +32,7 @@ pub fn drive_letters(
         return Ok(Some(letters));
     };
     for value in hive.values(devices)? {
+        let value = value?;
         let Some(letter) = letter(&value.name) else {
             continue;
         };

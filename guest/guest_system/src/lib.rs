@@ -13,8 +13,8 @@
 //!
 //! # Bounds
 //!
-//! Everything comes from the guest. Cells are at most 1 MiB, lists are as long as their cell, `ri`
-//! lists are one level deep, `fstab` is read up to 256 KiB.
+//! Everything comes from the guest. Of a registry file at most 16 MiB are read, of a list in it
+//! 1 MiB, of a name 512 bytes; `ri` lists are one level deep. `fstab` is read up to 256 KiB.
 //!
 //! # Missing
 //!

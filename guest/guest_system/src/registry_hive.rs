@@ -1,18 +1,31 @@
 //! A file of Windows' registry, read by position.
 
+use std::cell::Cell;
+
 use guest_files::{FileError, FileErrorKind, GuestFile};
 
 /// Where cells count from.
 const BINS_OFFSET: u64 = 4096;
-/// Longest cell that is read, in bytes: a list of 65,535 keys is half of it.
-const CELL_MAX_BYTES: usize = 1 << 20;
-/// Most keys in one key, and most values.
-const ENTRIES_MAX: usize = 65_535;
+/// Longest list that is read, in bytes: one of 65,535 keys is half of it.
+const LIST_MAX_BYTES: usize = 1 << 20;
+/// Longest name that is read, in bytes: Windows allows 255 letters to a key.
+const NAME_MAX_BYTES: usize = 512;
+/// Most keys in one key.
+const KEYS_MAX: usize = 65_535;
+/// Most bytes that are read of one hive, so that no hive keeps its reader busy.
+const BUDGET_BYTES: usize = 16 << 20;
+/// How much of a cell is read before its length is known.
+const FIRST_BYTES: usize = 1024;
+/// Where the name begins in a key, and in a value.
+const KEY_NAME: usize = 76;
+const VALUE_NAME: usize = 20;
 
 /// An open hive.
 pub(crate) struct Hive<'a> {
     file: &'a dyn GuestFile,
     root: u32,
+    /// Bytes that may still be read.
+    budget_bytes: Cell<usize>,
 }
 
 /// A value of a key: its name, and where its data lies.
@@ -33,6 +46,7 @@ impl<'a> Hive<'a> {
         Ok(Self {
             file,
             root: u32_at(&base, 36),
+            budget_bytes: Cell::new(BUDGET_BYTES),
         })
     }
 
@@ -48,46 +62,43 @@ impl<'a> Hive<'a> {
         }
         for place in self.list(u32_at(&node, 28), true)? {
             let key = self.key(place)?;
-            let len = usize::from(u16_at(&key, 72));
-            let own = key
-                .get(76..)
-                .and_then(|rest| rest.get(..len))
-                .unwrap_or(&[]);
+            let own = name_at(&key, KEY_NAME, u16_at(&key, 72));
             let is_ascii = u16_at(&key, 2) & 0x20 != 0;
-            if text(own, is_ascii).eq_ignore_ascii_case(name) {
+            if own.is_some_and(|own| text(own, is_ascii).eq_ignore_ascii_case(name)) {
                 return Ok(Some(place));
             }
         }
         Ok(None)
     }
 
-    /// Returns the values of a key.
-    pub(crate) fn values(&self, key: u32) -> Result<Vec<Value>, FileError> {
+    /// Returns the values of a key one by one; those without a name, or with one that is longer than
+    /// any of Windows', are passed over.
+    pub(crate) fn values(
+        &self,
+        key: u32,
+    ) -> Result<impl Iterator<Item = Result<Value, FileError>> + '_, FileError> {
         let node = self.key(key)?;
         let count = usize::try_from(u32_at(&node, 36)).unwrap_or(usize::MAX);
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let list = self.cell(u32_at(&node, 40))?;
-        let places = list.chunks_exact(4).take(count.min(ENTRIES_MAX));
-        places.map(|place| self.value(u32_at(place, 0))).collect()
+        let list = match count {
+            0 => Vec::new(),
+            _ => self.cell(u32_at(&node, 40), LIST_MAX_BYTES)?,
+        };
+        let places = (0..list.len() / 4).take(count);
+        let places = places.map(move |number| u32_at(&list, number * 4));
+        Ok(places.filter_map(|place| self.value(place).transpose()))
     }
 
-    fn value(&self, place: u32) -> Result<Value, FileError> {
-        let cell = self.cell(place)?;
+    fn value(&self, place: u32) -> Result<Option<Value>, FileError> {
+        let cell = self.cell(place, VALUE_NAME + NAME_MAX_BYTES)?;
         if !cell.starts_with(b"vk") {
             return Err(corrupt("a value does not begin with \"vk\""));
         }
-        let len = usize::from(u16_at(&cell, 2));
-        let name = cell
-            .get(20..)
-            .and_then(|rest| rest.get(..len))
-            .unwrap_or(&[]);
-        Ok(Value {
+        let name = name_at(&cell, VALUE_NAME, u16_at(&cell, 2));
+        Ok(name.map(|name| Value {
             name: text(name, u16_at(&cell, 16) & 1 != 0),
             len_bytes: u32_at(&cell, 4),
             place: u32_at(&cell, 8).to_le_bytes(),
-        })
+        }))
     }
 
     /// Returns the data of a value; `None` for more than `max` bytes.
@@ -101,13 +112,13 @@ impl<'a> Hive<'a> {
         let bytes = if value.len_bytes & INLINE != 0 {
             value.place.to_vec()
         } else {
-            self.cell(u32::from_le_bytes(value.place))?
+            self.cell(u32::from_le_bytes(value.place), len)?
         };
         Ok(bytes.get(..len).map(<[u8]>::to_vec))
     }
 
     fn key(&self, place: u32) -> Result<Vec<u8>, FileError> {
-        let cell = self.cell(place)?;
+        let cell = self.cell(place, KEY_NAME + NAME_MAX_BYTES)?;
         if !cell.starts_with(b"nk") {
             return Err(corrupt("a key does not begin with \"nk\""));
         }
@@ -116,7 +127,7 @@ impl<'a> Hive<'a> {
 
     /// Returns where the keys of a list are. A list of lists has no such lists in it.
     fn list(&self, place: u32, may_have_lists: bool) -> Result<Vec<u32>, FileError> {
-        let cell = self.cell(place)?;
+        let cell = self.cell(place, LIST_MAX_BYTES)?;
         let count = usize::from(u16_at(&cell, 2));
         let elements = |bytes: usize| {
             let elements = cell.get(4..).unwrap_or(&[]).chunks_exact(bytes);
@@ -129,7 +140,7 @@ impl<'a> Hive<'a> {
                 let mut all = Vec::new();
                 for list in elements(4) {
                     all.extend(self.list(list, false)?);
-                    if all.len() > ENTRIES_MAX {
+                    if all.len() > KEYS_MAX {
                         return Err(corrupt("a key has more keys than any has"));
                     }
                 }
@@ -139,25 +150,45 @@ impl<'a> Hive<'a> {
         }
     }
 
-    /// Reads the cell at a place, without its length.
-    fn cell(&self, place: u32) -> Result<Vec<u8>, FileError> {
+    /// Reads the cell at a place, without its length and at most `max` bytes of it.
+    fn cell(&self, place: u32, max: usize) -> Result<Vec<u8>, FileError> {
         let offset = BINS_OFFSET + u64::from(place);
-        let mut len = [0; 4];
-        if self.file.read_at(offset, &mut len)? < len.len() {
+        let mut bytes = self.read(offset, max.saturating_add(4).min(FIRST_BYTES))?;
+        if bytes.len() < 4 {
             return Err(corrupt("a cell lies beyond its end"));
         }
         // A cell in use says its length below zero.
-        let len = i32::from_le_bytes(len).unsigned_abs();
-        let len = usize::try_from(len).unwrap_or(usize::MAX).saturating_sub(4);
-        let rest = self.file.size_bytes().saturating_sub(offset + 4);
-        let len = len
-            .min(CELL_MAX_BYTES)
-            .min(usize::try_from(rest).unwrap_or(usize::MAX));
+        let len = i32::from_le_bytes(u32_at(&bytes, 0).to_le_bytes()).unsigned_abs();
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let len = len.min(max.saturating_add(4));
+        let read = bytes.len();
+        if len > read {
+            bytes.extend(self.read(offset + read as u64, len - read)?);
+        }
+        bytes.truncate(len);
+        bytes.drain(..bytes.len().min(4));
+        Ok(bytes)
+    }
+
+    /// Reads up to `len` bytes, of which there are fewer at the end of the file alone.
+    fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, FileError> {
+        let rest = self.budget_bytes.get().checked_sub(len);
+        let rest = rest.ok_or_else(|| {
+            corrupt("what is looked for is not in the 16 MiB that are read of it at most")
+        })?;
+        self.budget_bytes.set(rest);
         let mut bytes = vec![0; len];
-        let read = self.file.read_at(offset + 4, &mut bytes)?;
+        let read = self.file.read_at(offset, &mut bytes)?;
         bytes.truncate(read);
         Ok(bytes)
     }
+}
+
+/// Returns the name in a key or value; `None` for one that is too long or cut.
+fn name_at(cell: &[u8], offset: usize, len: u16) -> Option<&[u8]> {
+    let len = usize::from(len);
+    let name = cell.get(offset..)?.get(..len)?;
+    (len <= NAME_MAX_BYTES).then_some(name)
 }
 
 fn corrupt(what: &str) -> FileError {

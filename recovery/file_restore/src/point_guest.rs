@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use block_io::BlockDevice;
-use guest_reader::Guest;
-use guest_system::{FstabDevice, MountPoint};
+use guest_reader::{Guest, VolumeFacts};
+use guest_system::FstabDevice;
 use repository::{Repository, RestorePoint};
 use vm_restore::{RestoreError, disk_count, open_disk};
 use volume_map::{Content, Origin};
@@ -58,17 +58,26 @@ pub fn own_names(guest: &dyn Guest) -> OwnNames {
             }
         };
         for (letter, id) in system.letters.unwrap_or_default() {
-            let mut volumes = (0..).zip(&guest.facts().volumes);
-            let volume = volumes.find(|(_, facts)| facts.windows_id == Some(id));
-            let Some((volume, _)) = volume else { continue };
-            match names.letters.insert(letter, volume) {
-                Some(other) if other != volume => disputed.push(letter),
-                _ => {}
+            match only_one(guest, |facts| facts.windows_id == Some(id)) {
+                Ok(Some(volume)) => match names.letters.insert(letter, volume) {
+                    Some(other) if other != volume => disputed.push(letter),
+                    _ => {}
+                },
+                Ok(None) => {}
+                Err(several) => names.notes.push(format!(
+                    "{letter}: fits the volumes {several}, which say that they are one, so it is \
+                     given to none"
+                )),
             }
         }
         for point in system.mount_points.unwrap_or_default() {
-            if let Some(volume) = volume_of(guest, &point) {
-                names.mounted.push((point.path, volume));
+            match only_one(guest, |facts| is_named(facts, &point.device)) {
+                Ok(Some(volume)) => names.mounted.push((point.path, volume)),
+                Ok(None) => {}
+                Err(several) => names.notes.push(format!(
+                    "what volume {} mounts at {} fits the volumes {several}, so it is shown at none",
+                    facts.name, point.path
+                )),
             }
         }
     }
@@ -81,33 +90,46 @@ pub fn own_names(guest: &dyn Guest) -> OwnNames {
     names
 }
 
-/// Finds the volume that a line of `fstab` names; `None` where only the guest can know.
-fn volume_of(guest: &dyn Guest, point: &MountPoint) -> Option<u32> {
-    let found = (0..).zip(&guest.facts().volumes).find(|(_, facts)| {
-        let named = match &facts.origin {
-            Origin::Partition { name, guid, .. } | Origin::Inner { name, guid, .. } => {
-                Some((name, guid))
-            }
-            _ => None,
-        };
-        match &point.device {
-            FstabDevice::Uuid(uuid) => !uuid.is_empty() && facts.uuid.eq_ignore_ascii_case(uuid),
-            FstabDevice::Label(label) => !label.is_empty() && facts.label == *label,
-            FstabDevice::PartitionUuid(uuid) => named.is_some_and(|(_, guid)| {
-                guid.is_some_and(|guid| guid.to_string().eq_ignore_ascii_case(uuid))
-            }),
-            FstabDevice::PartitionLabel(label) => {
-                named.is_some_and(|(name, _)| !label.is_empty() && name == label)
-            }
-            FstabDevice::Mapped(mapped) => match &facts.origin {
-                Origin::Lvm { group, volume } => {
-                    let double = |name: &str| name.replace('-', "--");
-                    *mapped == format!("{}-{}", double(group), double(volume))
-                }
-                _ => false,
-            },
-            FstabDevice::Path(_) => false,
+/// Returns the one volume that fits; `None` where there is none, the names where there are several:
+/// disks that are copies of each other. What is a part of another volume is none.
+fn only_one(guest: &dyn Guest, fits: impl Fn(&VolumeFacts) -> bool) -> Result<Option<u32>, String> {
+    let volumes = (0..).zip(&guest.facts().volumes);
+    let fitting = volumes.filter(|(_, facts)| facts.used_by.is_empty() && fits(facts));
+    let fitting: Vec<(u32, &VolumeFacts)> = fitting.collect();
+    match fitting.as_slice() {
+        [] => Ok(None),
+        [(number, _)] => Ok(Some(*number)),
+        several => {
+            let names = several.iter().map(|(_, facts)| format!("/{}", facts.name));
+            Err(names.collect::<Vec<_>>().join(", "))
         }
-    });
-    found.map(|(number, _)| number)
+    }
+}
+
+/// Returns whether a line of `fstab` names a volume in a way that can be told from here.
+fn is_named(facts: &VolumeFacts, device: &FstabDevice) -> bool {
+    let partition = match &facts.origin {
+        Origin::Partition { name, guid, .. } | Origin::Inner { name, guid, .. } => {
+            Some((name, guid))
+        }
+        _ => None,
+    };
+    match device {
+        FstabDevice::Uuid(uuid) => !uuid.is_empty() && facts.uuid.eq_ignore_ascii_case(uuid),
+        FstabDevice::Label(label) => !label.is_empty() && facts.label == *label,
+        FstabDevice::PartitionUuid(uuid) => partition.is_some_and(|(_, guid)| {
+            guid.is_some_and(|guid| guid.to_string().eq_ignore_ascii_case(uuid))
+        }),
+        FstabDevice::PartitionLabel(label) => {
+            partition.is_some_and(|(name, _)| !label.is_empty() && name == label)
+        }
+        FstabDevice::Mapped(mapped) => match &facts.origin {
+            Origin::Lvm { group, volume } => {
+                let double = |name: &str| name.replace('-', "--");
+                *mapped == format!("{}-{}", double(group), double(volume))
+            }
+            _ => false,
+        },
+        FstabDevice::Path(_) => false,
+    }
 }

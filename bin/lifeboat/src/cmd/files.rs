@@ -7,6 +7,7 @@ mod list;
 mod listing;
 mod open_point;
 mod tree;
+mod volume_secrets;
 mod volumes;
 
 use clap::Subcommand;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::{digest, pbkdf2};
 use zeroize::Zeroizing;
 
@@ -116,13 +116,27 @@ impl Kdf {
                 };
                 let wrong = |_| UnlockError::corrupt("a key slot's Argon2 has impossible numbers");
                 let params = Params::new(*memory_kib, *time, *lanes, Some(len)).map_err(wrong)?;
+                let mut memory = blocks(params.block_count())?;
                 Argon2::new(algorithm, Version::V0x13, params)
-                    .hash_password_into(secret, salt, &mut key)
+                    .hash_password_into_with_memory(secret, salt, &mut key, &mut memory)
                     .map_err(wrong)?;
             }
         }
         Ok(key)
     }
+}
+
+/// Returns memory for Argon2. A process that may not have as much says so, and does not end.
+fn blocks(count: usize) -> Result<Vec<Block>, UnlockError> {
+    let mut blocks = Vec::new();
+    blocks.try_reserve_exact(count).map_err(|_| {
+        UnlockError::unsupported(format!(
+            "a key slot asks for {} MiB of memory, which cannot be had here",
+            count >> 10
+        ))
+    })?;
+    blocks.resize(count, Block::default());
+    Ok(blocks)
 }
 
 fn too_much(what: &str) -> UnlockError {

@@ -7,13 +7,16 @@ use block_io::BlockDevice;
 use clap::Args;
 use file_restore::{OwnNames, PointPath, Tree, TreeError, open_disks, own_names};
 use guest_files::FileErrorKind;
-use guest_reader::{Guest, LocalGuest, RemoteGuest};
+use guest_reader::{Guest, LocalGuest, ReaderStart, RemoteGuest, Secrets};
 use repository::{Repository, RestorePoint};
 
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
+use crate::interrupt;
 use crate::invocation::Invocation;
 use crate::ui::Ui;
+
+use super::volume_secrets::SecretArgs;
 
 /// How a point's guest is looked at; all commands over files have these options.
 #[derive(Debug, Args)]
@@ -21,6 +24,8 @@ pub(crate) struct GuestArgs {
     /// As it was at this checkpoint: its name, its id or the beginning of that; only where the point holds all checkpoints
     #[arg(long, value_name = "ID|NAME")]
     pub(super) checkpoint: Option<String>,
+    #[command(flatten)]
+    secrets: SecretArgs,
 }
 
 /// A restore point's guest.
@@ -57,9 +62,11 @@ impl OpenPoint {
         ui: &Ui,
         point: RestorePoint,
         disks: Vec<Arc<dyn BlockDevice>>,
-        _args: &GuestArgs,
+        args: &GuestArgs,
     ) -> Result<Self, CliError> {
-        let guest = start(disks)?;
+        let (secrets, files) = args.secrets.read()?;
+        let guest = start(disks, secrets)?;
+        files.tell(ui, &guest.facts().unlocked);
         let names = own_names(&*guest);
         for note in &names.notes {
             ui.warning(note);
@@ -107,15 +114,21 @@ pub(super) fn failed(error: TreeError) -> CliError {
 
 /// Starts the process that reads the guest, where the system has a way to confine it; elsewhere the
 /// readers, which are memory-safe, run here.
-fn start(disks: Vec<Arc<dyn BlockDevice>>) -> Result<Box<dyn Guest>, CliError> {
+fn start(disks: Vec<Arc<dyn BlockDevice>>, secrets: Secrets) -> Result<Box<dyn Guest>, CliError> {
     if !guest_reader::CAN_CONFINE {
-        return Ok(Box::new(LocalGuest::open(&disks)));
+        return Ok(Box::new(LocalGuest::open_with(&disks, &secrets)));
     }
     let program = std::env::current_exe();
     let program = program.map_err(|error| CliError::io("the program's own file", error))?;
-    let mut command = Command::new(program);
-    command.arg("guest-reader");
-    let guest = RemoteGuest::start(command, disks);
+    let start = ReaderStart {
+        command: Box::new(move || {
+            let mut command = Command::new(&program);
+            command.arg("guest-reader");
+            command
+        }),
+        interrupted: interrupt::asked,
+    };
+    let guest = RemoteGuest::start(start, disks, secrets);
     guest
         .map(|guest| Box::new(guest) as Box<dyn Guest>)
         .map_err(|error| failed(TreeError::File(error)))

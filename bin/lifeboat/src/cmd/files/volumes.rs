@@ -4,7 +4,7 @@ use clap::Args;
 use guest_files::{GuestFileSystem, State};
 use guest_reader::VolumeFacts;
 use serde_json::json;
-use volume_map::Origin;
+use volume_map::{Content, Origin};
 
 use super::open_point::{GuestArgs, OpenPoint};
 use crate::cli_error::CliError;
@@ -15,7 +15,8 @@ use crate::ui::{Align, Table, size};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lifeboat files volumes SQL01@latest --repo /backup
-  lifeboat files volumes SQL01@latest --checkpoint \"before the update\" --repo /backup")]
+  lifeboat files volumes SQL01@latest --checkpoint \"before the update\" --repo /backup
+  lifeboat files volumes SQL01@latest --recovery-key-file bitlocker.txt --repo /backup")]
 pub(crate) struct VolumesArgs {
     /// The restore point: VM@latest, VM@latest~1, VM@2026-05-01T22:00 or the beginning of an id
     #[arg(value_name = "POINT")]
@@ -42,7 +43,10 @@ pub(super) fn run(invocation: &Invocation, args: &VolumesArgs) -> Result<ExitCod
         ui.record("volume", shown.record(facts));
         table.row(vec![
             format!("/{}", facts.name),
-            facts.content.name().to_owned(),
+            match facts.encryption {
+                Some(outside) => format!("{} in {}", facts.content.name(), outside.name()),
+                None => facts.content.name().to_owned(),
+            },
             shown.label,
             size(facts.size_bytes),
             shown.used_bytes.map(size).unwrap_or_default(),
@@ -102,8 +106,9 @@ impl Shown {
         }
         match open.guest().open(number) {
             Ok(system) => {
-                let about = system.about();
-                shown(about.label.clone(), about.used_bytes, state(system))
+                // What it takes to count is read for this list alone.
+                let used_bytes = open.guest().used_bytes(number).ok().flatten();
+                shown(system.about().label.clone(), used_bytes, state(system))
             }
             Err(error) => shown(facts.label.clone(), None, error.to_string()),
         }
@@ -113,6 +118,7 @@ impl Shown {
         json!({
             "path": format!("/{}", facts.name),
             "filesystem": facts.content.name(),
+            "encryption": facts.encryption.map(Content::name),
             "label": self.label,
             "size": facts.size_bytes,
             "used": self.used_bytes,
