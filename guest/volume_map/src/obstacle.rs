@@ -67,8 +67,8 @@ impl Obstacle {
             Content::BitLocker => Self::new(
                 ObstacleKind::Encrypted,
                 "the volume is encrypted with BitLocker",
-                "it takes its recovery key; where that is not read, restore the disk and attach it to \
-                 a Windows machine",
+                "it takes its recovery key, one of its passwords, or a start-up key's file; where it has \
+                 none of these, restore the disk and attach it to a Windows machine",
             ),
             Content::Luks => Self::new(
                 ObstacleKind::Encrypted,
