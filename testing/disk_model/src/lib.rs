@@ -5,10 +5,12 @@
 //! |---|---|
 //! | [`ModelDisk`] | the disk as one vector, and which sectors were ever written |
 //! | [`DiskOp`], [`disk_ops`] | random operations on a disk, for property tests |
+//! | [`CountedDisk`] | a disk that remembers how it was read |
 //! | [`CrashFile`], [`Loss`] | a file that remembers every write and flush, can show what a crash after any of them leaves, and can fail any one of its operations |
 //! | [`ChangedDisk`], [`SparseBytes`] | an image with changes, for readers of hostile disks |
 //! | [`NewFormat`] | what every format of new images is held to, with `qemu-img` as its reader |
 //! | [`independent_tools`] | programs and sample files that a machine may lack |
+//! | [`VolumeImage`], [`noise`] | a volume in a file, which real tools make and fill |
 //! | [`WriteHistory`] | which bytes may stand on a disk after such a crash |
 //!
 //! Everything here is for tests: it panics where something is wrong, with a message that says what.
@@ -16,18 +18,22 @@
 #![forbid(unsafe_code)]
 
 mod changed_disk;
+mod counted_disk;
 mod crash_file;
 mod disk_op;
 pub mod independent_tools;
 mod model_disk;
 mod new_image_cases;
+mod volume_image;
 mod write_history;
 
 pub use changed_disk::{ChangedDisk, SparseBytes};
+pub use counted_disk::CountedDisk;
 pub use crash_file::{CrashFile, Loss};
 pub use disk_op::{DiskOp, disk_ops, pattern};
 pub use model_disk::ModelDisk;
 pub use new_image_cases::NewFormat;
+pub use volume_image::{VolumeImage, noise};
 pub use write_history::WriteHistory;
 
 /// Turns an offset of a test's disk, which lies in memory, into an index.

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::process::Command;
 use std::sync::Arc;
 
+use disk_model::{CountedDisk, noise};
 use guest_files::{
     FileErrorKind, FileName, GuestFileSystem, NodeId, OpenOptions, State, device_of,
     open_file_system, open_file_system_over,
@@ -13,9 +14,8 @@ use guest_files::{
 use volume_map::Content;
 
 use crate::compare::{Compared, Judge, check, compare, entries, judged_by_the_kernel};
-use crate::counted_disk::CountedDisk;
 use crate::image::Image;
-use crate::tree::{Can, content, fill};
+use crate::tree::{Can, fill};
 
 const TOP: Judge = Judge {
     options: "noatime,subvolid=5",
@@ -121,15 +121,15 @@ fn subvolumes_and_snapshots_are_folders() {
         };
         let at = |name: &str| mounted.path().join(name).to_str().unwrap().to_owned();
         btrfs(&["subvolume", "create", &at("home")]);
-        fs::write(at("home/before"), content(1, 100_000)).unwrap();
+        fs::write(at("home/before"), noise(1, 100_000)).unwrap();
         btrfs(&["subvolume", "create", &at("home/inner")]);
         fs::write(at("home/inner/deep"), "deep").unwrap();
         btrfs(&["subvolume", "snapshot", "-r", &at("home"), &at("snapshot")]);
-        fs::write(at("home/before"), content(2, 100_000)).unwrap();
+        fs::write(at("home/before"), noise(2, 100_000)).unwrap();
         fs::write(at("home/after"), "after").unwrap();
         fs::create_dir(at("folder")).unwrap();
         btrfs(&["subvolume", "create", &at("folder/below")]);
-        fs::write(at("folder/below/file"), content(3, 5000)).unwrap();
+        fs::write(at("folder/below/file"), noise(3, 5000)).unwrap();
         btrfs(&["subvolume", "set-default", &at("home")]);
         btrfs(&["subvolume", "create", &at("gone")]);
         btrfs(&["subvolume", "delete", &at("gone")]);
@@ -181,10 +181,10 @@ fn of_a_volume_in_use_the_last_commit_is_shown_and_said_to_be() {
     fill(root, Can::ALL);
     btrfs(&["filesystem", "sync", root.to_str().unwrap()]);
     let file = File::create(root.join("synced")).unwrap();
-    file.write_all_at(&content(1, 300_000), 0).unwrap();
+    file.write_all_at(&noise(1, 300_000), 0).unwrap();
     file.sync_all().unwrap();
     drop(file);
-    fs::write(root.join("not synced"), content(2, 300_000)).unwrap();
+    fs::write(root.join("not synced"), noise(2, 300_000)).unwrap();
     let copy = image.copy();
     drop(mounted);
     let ours = copy.open(Content::Btrfs);
@@ -256,7 +256,7 @@ fn two_devices(profile: &str, expected: &[u8]) -> Option<[Image; 2]> {
 #[test]
 fn a_volume_of_two_devices_is_read_from_both_and_a_mirror_from_one() {
     for profile in ["raid1", "raid0"] {
-        let expected = content(8, 5_000_000);
+        let expected = noise(8, 5_000_000);
         let Some(images) = two_devices(profile, &expected) else {
             return;
         };
@@ -339,7 +339,7 @@ fn damage_first_copies(image: &Image, ours: &dyn GuestFileSystem) {
 fn the_other_copy_is_taken_where_one_is_damaged_and_damage_is_never_content() {
     for profile in ["dup", "single"] {
         let source = tempfile::tempdir().unwrap();
-        let expected = content(1, 400_000);
+        let expected = noise(1, 400_000);
         fs::write(source.path().join("file"), &expected).unwrap();
         let folder = source.path().to_str().unwrap();
         let command = [
@@ -378,7 +378,7 @@ fn listing_the_top_of_a_large_volume_reads_little() {
     if !image.run(&["mkfs.btrfs", "-q"]) {
         return;
     }
-    let counted = CountedDisk::new(image.disk(), 1 << 20);
+    let counted = Arc::new(CountedDisk::at_most(image.disk(), 1 << 20));
     let disk = Arc::clone(&counted) as Arc<dyn block_io::BlockDevice>;
     let ours = open_file_system(disk, Content::Btrfs, OpenOptions::default()).unwrap();
     assert_eq!(entries(ours.as_ref(), ours.root()).len(), 0);

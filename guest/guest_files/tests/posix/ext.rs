@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
+use disk_model::{CountedDisk, noise};
 use guest_files::{FileErrorKind, FileName, OpenOptions, State, open_file_system};
 use volume_map::Content;
 
 use crate::compare::{Compared, Judge, check, compare, entries, judged_by_the_kernel};
-use crate::counted_disk::CountedDisk;
 use crate::image::Image;
-use crate::tree::{Can, content, fill};
+use crate::tree::{Can, fill};
 
 /// Fills a volume through the kernel and compares with what it shows afterwards.
 fn filled_by_the_kernel(command: &[&str], options: &str, can: Can) -> Option<Compared> {
@@ -236,13 +236,13 @@ fn dirty(command: &[&str], options: &str) -> Option<()> {
     fs::remove_dir_all(root.join("many")).unwrap();
     fs::rename(root.join("links"), root.join("renamed")).unwrap();
     for number in 0..200 {
-        fs::write(root.join(format!("new {number}")), content(number, 5000)).unwrap();
+        fs::write(root.join(format!("new {number}")), noise(number, 5000)).unwrap();
     }
     let file = fs::File::create(root.join("synced")).unwrap();
-    file.write_all_at(&content(1, 300_000), 0).unwrap();
+    file.write_all_at(&noise(1, 300_000), 0).unwrap();
     file.sync_all().unwrap();
     drop(file);
-    fs::write(root.join("not synced"), content(2, 300_000)).unwrap();
+    fs::write(root.join("not synced"), noise(2, 300_000)).unwrap();
     let copy = image.copy();
     drop(mounted);
     // With data in the journal a file's bytes are not yet where its extents say.
@@ -275,7 +275,7 @@ fn listing_the_top_of_a_large_volume_reads_little() {
     ]) {
         return;
     }
-    let counted = CountedDisk::new(image.disk(), 1 << 20);
+    let counted = Arc::new(CountedDisk::at_most(image.disk(), 1 << 20));
     let ours = open_file_system(
         Arc::clone(&counted) as Arc<dyn block_io::BlockDevice>,
         Content::Ext,

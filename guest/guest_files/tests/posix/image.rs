@@ -1,34 +1,32 @@
 //! Volumes in files, and the kernel's own view of them.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use block_io::{BlockDevice, LayeredDisk, OsFile};
-use disk_image::RawLayer;
+use block_io::BlockDevice;
+use disk_model::VolumeImage;
 use guest_files::{FileError, GuestFileSystem, OpenOptions, open_file_system};
-use tempfile::TempDir;
 use volume_map::Content;
 
-/// A volume in a folder of its own.
+/// A volume in a file, made and mounted by its own system's tools.
 pub(crate) struct Image {
-    pub(crate) folder: TempDir,
+    volume: VolumeImage,
 }
 
 impl Image {
     pub(crate) fn new(size_mib: u64) -> Self {
-        let image = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        let file = File::create_new(image.path()).unwrap();
-        file.set_len(size_mib << 20).unwrap();
-        image
+        let volume = VolumeImage::new(size_mib << 20);
+        Self { volume }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("image")
+        self.volume.path()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.volume.folder()
     }
 
     /// Makes the file system: `command` is `mkfs` with its options, without the image.
@@ -56,20 +54,12 @@ impl Image {
 
     /// Copies it as it is at this moment.
     pub(crate) fn copy(&self) -> Self {
-        let copy = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        let status = Command::new("cp")
-            .arg("--sparse=always")
-            .args([self.path(), copy.path()])
-            .status();
-        assert!(status.unwrap().success());
-        copy
+        let volume = self.volume.copy();
+        Self { volume }
     }
 
     pub(crate) fn disk(&self) -> Arc<dyn BlockDevice> {
-        let file = Arc::new(OsFile::open(&self.path()).unwrap());
-        Arc::new(LayeredDisk::new(vec![Arc::new(RawLayer::open(file).unwrap())]).unwrap())
+        self.volume.disk()
     }
 
     pub(crate) fn try_open(&self, content: Content) -> Result<Box<dyn GuestFileSystem>, FileError> {
@@ -82,7 +72,7 @@ impl Image {
 
     /// Mounts it. `None`: this process may not, or the kernel has no such file system.
     pub(crate) fn mount(&self, options: &str) -> Option<Mounted> {
-        let point = self.folder.path().join("mounted");
+        let point = self.folder().join("mounted");
         std::fs::create_dir_all(&point).unwrap();
         let output = Command::new("mount")
             .args(["-o", &format!("loop,{options}")])

@@ -11,7 +11,6 @@
 
 mod btrfs;
 mod compare;
-mod counted_disk;
 mod ext;
 mod image;
 mod samples;

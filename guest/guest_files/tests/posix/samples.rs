@@ -21,7 +21,7 @@ fn run(command: &mut Command) -> bool {
 fn unpacked(name: &str) -> Option<Image> {
     let path = sample(name)?;
     let image = Image::new(0);
-    let folder = image.folder.path();
+    let folder = image.folder();
     let program = if name.ends_with(".zst") {
         "zstd"
     } else {

@@ -7,21 +7,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::Path;
 
+use disk_model::noise;
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags,
 };
-
-/// Bytes that follow from a number.
-pub(crate) fn content(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    std::iter::repeat_with(next).take(len).collect()
-}
 
 /// What a file system can hold.
 #[derive(Clone, Copy)]
@@ -62,7 +51,7 @@ fn sizes(root: &Path) {
         0, 1, 59, 60, 61, 100, 159, 160, 200, 1023, 4095, 4096, 4097, 70_000, 3_000_017,
     ];
     for (seed, size) in (1..).zip(sizes) {
-        fs::write(folder.join(size.to_string()), content(seed, size)).unwrap();
+        fs::write(folder.join(size.to_string()), noise(seed, size)).unwrap();
     }
     fs::write(
         folder.join("text"),
@@ -77,18 +66,18 @@ fn sparse(root: &Path) {
     fs::create_dir(&folder).unwrap();
     let hole = File::create(folder.join("hole")).unwrap();
     hole.write_all_at(b"start", 0).unwrap();
-    hole.write_all_at(&content(3, 9000), 12_345_678).unwrap();
+    hole.write_all_at(&noise(3, 9000), 12_345_678).unwrap();
     hole.set_len(14 << 20).unwrap();
     let pieces = File::create(folder.join("pieces")).unwrap();
     for piece in 0..600 {
         pieces
-            .write_all_at(&content(piece, 4096), piece * 3 * 4096)
+            .write_all_at(&noise(piece, 4096), piece * 3 * 4096)
             .unwrap();
     }
     let promised = File::create(folder.join("promised")).unwrap();
     // Not every file system can; then it is a file like others.
     let _ = rustix::fs::fallocate(&promised, FallocateFlags::empty(), 0, 500_000);
-    promised.write_all_at(&content(5, 50_000), 100_000).unwrap();
+    promised.write_all_at(&noise(5, 50_000), 100_000).unwrap();
     let beyond = File::create(folder.join("beyond")).unwrap();
     let _ = rustix::fs::fallocate(&beyond, FallocateFlags::KEEP_SIZE, 0, 500_000);
     beyond.write_all_at(b"short", 0).unwrap();
@@ -132,7 +121,7 @@ pub(crate) fn many(root: &Path, count: usize) {
         let name = folder.join(format!("{number:06}-{}", "x".repeat(number % 40)));
         let mut file = File::create(&name).unwrap();
         if number % 10 == 0 {
-            file.write_all(&content(7, number % 777)).unwrap();
+            file.write_all(&noise(7, number % 777)).unwrap();
         }
     }
     for number in (0..count).step_by(7) {
@@ -153,17 +142,17 @@ fn attributes(root: &Path, value_bytes: usize) {
     set(&few, "user.empty", b"");
     set(&few, "trusted.overlay", b"y");
     let several = folder.join("several");
-    fs::write(&several, content(9, 100)).unwrap();
+    fs::write(&several, noise(9, 100)).unwrap();
     for number in 0..if value_bytes > 1000 { 12 } else { 8 } {
         set(
             &several,
             &format!("user.number{number}"),
-            &content(number, 60),
+            &noise(number, 60),
         );
     }
     let large = folder.join("large");
     fs::write(&large, "large").unwrap();
-    set(&large, "user.large", &content(11, value_bytes));
+    set(&large, "user.large", &noise(11, value_bytes));
     set(&large, "user.small", b"beside it");
     symlink("few", folder.join("link")).unwrap();
     set(&folder.join("link"), "trusted.link", b"of the link");

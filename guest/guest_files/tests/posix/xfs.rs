@@ -4,13 +4,13 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
+use disk_model::{CountedDisk, noise};
 use guest_files::{OpenOptions, State, open_file_system};
 use volume_map::Content;
 
 use crate::compare::{Compared, Judge, check, compare, entries, judged_by_the_kernel};
-use crate::counted_disk::CountedDisk;
 use crate::image::Image;
-use crate::tree::{Can, content, fill};
+use crate::tree::{Can, fill};
 
 fn filled_by_the_kernel(command: &[&str], can: Can) -> Option<Compared> {
     let image = Image::make(320, command)?;
@@ -70,7 +70,7 @@ fn volumes_that_mkfs_filled_hold_what_they_were_filled_from() {
     list.push_str("folder d--755 0 0\n");
     for (seed, size) in (0..).zip([0_usize, 1, 100, 4096, 70_000, 3_000_017]) {
         let path = source.path().join(format!("folder/{size}"));
-        fs::write(&path, content(seed, size)).unwrap();
+        fs::write(&path, noise(seed, size)).unwrap();
         list.push_str(&format!("{size} ---644 0 0 {}\n", path.display()));
     }
     for number in 0..2000 {
@@ -136,13 +136,13 @@ fn dirty(command: &[&str]) -> Option<()> {
     fs::remove_dir_all(root.join("many")).unwrap();
     fs::rename(root.join("links"), root.join("renamed")).unwrap();
     for number in 0..500 {
-        fs::write(root.join(format!("new {number}")), content(number, 5000)).unwrap();
+        fs::write(root.join(format!("new {number}")), noise(number, 5000)).unwrap();
     }
     let file = fs::File::create(root.join("synced")).unwrap();
-    file.write_all_at(&content(1, 300_000), 0).unwrap();
+    file.write_all_at(&noise(1, 300_000), 0).unwrap();
     file.sync_all().unwrap();
     drop(file);
-    fs::write(root.join("not synced"), content(2, 300_000)).unwrap();
+    fs::write(root.join("not synced"), noise(2, 300_000)).unwrap();
     let copy = image.copy();
     drop(mounted);
     let compared = judged_by_the_kernel(&copy, Content::Xfs, &State::Replayed, Judge::KERNEL)?;
@@ -191,7 +191,7 @@ fn listing_the_top_of_a_large_volume_reads_little() {
         if !image.run(&command) {
             return;
         }
-        let counted = CountedDisk::new(image.disk(), 1 << 20);
+        let counted = Arc::new(CountedDisk::at_most(image.disk(), 1 << 20));
         let disk = Arc::clone(&counted) as Arc<dyn block_io::BlockDevice>;
         let ours = open_file_system(disk, Content::Xfs, OpenOptions::default()).unwrap();
         assert_eq!(entries(ours.as_ref(), ours.root()).len(), 0);

@@ -4,16 +4,17 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::ops::ControlFlow;
 
+use disk_model::{VolumeImage, noise};
 use guest_files::{FileErrorKind, GuestFileSystem, NodeId, NodeKind, State};
 use volume_map::Content;
 
-use crate::images::{Image, MIB, content};
+use crate::images::{ImageFiles as _, MIB};
 use crate::mounted::{Mounted, shown};
 use crate::walk::{Found, find, walk};
 
 /// Makes a volume, and files in it.
-fn made(mib: u64, arguments: &[&str]) -> Option<Image> {
-    let image = Image::new(mib * MIB);
+fn made(mib: u64, arguments: &[&str]) -> Option<VolumeImage> {
+    let image = VolumeImage::new(mib * MIB);
     let mut command = vec!["-L", "Daten ä"];
     command.extend(arguments);
     command.push("IMAGE");
@@ -21,10 +22,10 @@ fn made(mib: u64, arguments: &[&str]) -> Option<Image> {
     let mounted = Mounted::by_device(&image, "mount.exfat-fuse", &["-d", "-o", "rw"])?;
     let at = |name: &str| mounted.path.join(name);
     for len in [0_usize, 1, 511, 4096, 5000, 65_536, 1_500_000] {
-        fs::write(at(&format!("file {len}")), content(7, len)).unwrap();
+        fs::write(at(&format!("file {len}")), noise(7, len)).unwrap();
     }
     fs::create_dir_all(at("docs/deep/a/b")).unwrap();
-    fs::write(at("docs/deep/a/b/nested.bin"), content(1, 123_457)).unwrap();
+    fs::write(at("docs/deep/a/b/nested.bin"), noise(1, 123_457)).unwrap();
     fs::create_dir(at("Ünïcode 日本 🙂")).unwrap();
     fs::write(at("Ünïcode 日本 🙂/ファイル.txt"), "unicode\n").unwrap();
     let long = format!("docs/{}", "long name ".repeat(25));
@@ -33,11 +34,11 @@ fn made(mib: u64, arguments: &[&str]) -> Option<Image> {
     // Two files and a folder that grow by turns, so that each is in pieces.
     let mut one = File::create(at("frag a")).unwrap();
     let mut other = File::create(at("frag b")).unwrap();
-    for round in 0..300_u32 {
-        one.write_all(&content(round, 4096)).unwrap();
-        other.write_all(&content(round + 5000, 4096)).unwrap();
+    for (round, len) in (0..300).zip(0..) {
+        one.write_all(&noise(round, 4096)).unwrap();
+        other.write_all(&noise(round + 5000, 4096)).unwrap();
         let name = format!("many/a name that takes some entries {round}");
-        fs::write(at(&name), content(round, round as usize)).unwrap();
+        fs::write(at(&name), noise(round, len)).unwrap();
     }
     drop((one, other));
     // Longer than what was written.
@@ -100,14 +101,14 @@ fn all_that_exfat_fuse_wrote_is_read_as_exfat_fuse_does() {
 }
 
 /// Returns the place of a file's entries, and how many there are.
-fn entries(image: &Image, path: &str) -> (u64, usize) {
+fn entries(image: &VolumeImage, path: &str) -> (u64, usize) {
     let files = image.open(Content::ExFat);
     let place = find(&*files, path).unwrap().number / 2 * 32;
     (place, usize::from(image.read(place + 1, 1)[0]) + 1)
 }
 
 /// Changes entries and puts their sum right.
-fn change(image: &Image, path: &str, change: impl FnOnce(&mut [u8])) {
+fn change(image: &VolumeImage, path: &str, change: impl FnOnce(&mut [u8])) {
     let (place, count) = entries(image, path);
     let mut bytes = image.read(place, count * 32);
     change(&mut bytes);

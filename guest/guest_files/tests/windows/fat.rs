@@ -5,10 +5,11 @@ use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};
 
 use disk_model::independent_tools::have_tool;
+use disk_model::{VolumeImage, noise};
 use guest_files::{FileErrorKind, NodeKind, State};
 use volume_map::{Content, volume_map};
 
-use crate::images::{Image, MIB, content};
+use crate::images::{ImageFiles as _, MIB};
 use crate::mounted::shown;
 use crate::walk::{all, find, walk};
 
@@ -23,8 +24,8 @@ const LAYOUTS: &[(u64, &[&str], Content)] = &[
 ];
 
 /// Returns what `mkfs.vfat` and mtools made, and the names and contents that are in it.
-fn made(mib: u64, arguments: &[&str]) -> Option<(Image, BTreeMap<String, Vec<u8>>)> {
-    let image = Image::new(mib * MIB);
+fn made(mib: u64, arguments: &[&str]) -> Option<(VolumeImage, BTreeMap<String, Vec<u8>>)> {
+    let image = VolumeImage::new(mib * MIB);
     let mut command = vec!["-n", "DATEN", "-i", "DEADBEEF"];
     command.extend(arguments);
     command.push("IMAGE");
@@ -32,7 +33,7 @@ fn made(mib: u64, arguments: &[&str]) -> Option<(Image, BTreeMap<String, Vec<u8>
     if !have_tool("mcopy", &["--version"]) {
         return None;
     }
-    let from = image.folder.path().join("from");
+    let from = image.folder().join("from");
     fs::create_dir(&from).unwrap();
     let mut files = BTreeMap::new();
     let mut put = |path: &str, bytes: Vec<u8>| {
@@ -52,15 +53,12 @@ fn made(mib: u64, arguments: &[&str]) -> Option<(Image, BTreeMap<String, Vec<u8>
     put("SHORT.TXT", b"short\n".to_vec());
     put("small.txt", b"small letters\n".to_vec());
     put("empty", Vec::new());
-    put("A long name with blanks and ä日.text", content(1, 3000));
-    put(
-        &format!("{}.x", "very long ".repeat(20)),
-        content(2, 70_001),
-    );
-    put("folder/below/Deep File.bin", content(3, 300_000));
-    for number in 0..120_u32 {
+    put("A long name with blanks and ä日.text", noise(1, 3000));
+    put(&format!("{}.x", "very long ".repeat(20)), noise(2, 70_001));
+    put("folder/below/Deep File.bin", noise(3, 300_000));
+    for number in 0..120_usize {
         let name = format!("many/File number {number:03}.dat");
-        put(&name, content(number, number as usize * 31 % 2000));
+        put(&name, noise(number as u64, number * 31 % 2000));
     }
     let names = fs::read_dir(&from)
         .unwrap()
@@ -90,8 +88,8 @@ fn made(mib: u64, arguments: &[&str]) -> Option<(Image, BTreeMap<String, Vec<u8>
     for number in (0..120).step_by(2) {
         files.remove(&format!("/many/File number {number:03}.dat"));
     }
-    let fragmented = content(9, 400_000);
-    fs::write(image.folder.path().join("fragmented"), &fragmented).unwrap();
+    let fragmented = noise(9, 400_000);
+    fs::write(image.folder().join("fragmented"), &fragmented).unwrap();
     image.run("mcopy", &["-i", "IMAGE", "DIR/fragmented", "::/fragmented"])?;
     files.insert("/fragmented".to_owned(), fragmented);
     Some((image, files))
@@ -114,7 +112,7 @@ fn all_that_mtools_wrote_is_read_as_mtools_does() {
         );
         assert_eq!((&about.label[..], &about.uuid[..]), ("DATEN", "DEAD-BEEF"));
         let ours = walk(&*opened);
-        let out = image.folder.path().join("out");
+        let out = image.folder().join("out");
         fs::create_dir(&out).unwrap();
         image
             .run(

@@ -7,9 +7,8 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use disk_model::VolumeImage;
 use disk_model::independent_tools::skip;
-
-use crate::images::Image;
 
 /// A mounted image, for as long as this lives.
 pub(crate) struct Mounted {
@@ -49,25 +48,25 @@ impl Mounted {
     /// Mounts by `driver`, which `arguments` tell to stay in the foreground. `None`: it is not
     /// installed, and the test is skipped; or this machine mounts nothing, which no tool would change,
     /// and the test says so.
-    pub(crate) fn new(image: &Image, driver: &str, arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn new(image: &VolumeImage, driver: &str, arguments: &[&str]) -> Option<Self> {
         Self::mount(image, &image.path(), None, driver, arguments)
     }
 
     /// Does so by way of a block device.
-    pub(crate) fn by_device(image: &Image, driver: &str, arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn by_device(image: &VolumeImage, driver: &str, arguments: &[&str]) -> Option<Self> {
         let device = LoopDevice::new(&image.path())?;
         let path = PathBuf::from(&device.0);
         Self::mount(image, &path, Some(device), driver, arguments)
     }
 
     fn mount(
-        image: &Image,
+        image: &VolumeImage,
         source: &Path,
         loop_device: Option<LoopDevice>,
         driver: &str,
         arguments: &[&str],
     ) -> Option<Self> {
-        let path = image.folder.path().join("mounted");
+        let path = image.folder().join("mounted");
         fs::create_dir_all(&path).unwrap();
         let device = fs::metadata(&path).unwrap().dev();
         let mut command = Command::new(driver);

@@ -4,10 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 
+use disk_model::{VolumeImage, noise};
 use guest_files::{LinkKind, NodeKind, State, Time};
 use volume_map::Content;
 
-use crate::images::{Image, MIB, content, text};
+use crate::images::{ImageFiles as _, MIB, text};
 use crate::mounted::{Mounted, shown};
 use crate::walk::{Found, walk};
 
@@ -21,8 +22,8 @@ const READABLE: &[&str] = &[
 ];
 
 /// Makes a volume with all that ntfs-3g can make.
-fn made(mib: u64, arguments: &[&str]) -> Option<Image> {
-    let image = Image::new(mib * MIB);
+fn made(mib: u64, arguments: &[&str]) -> Option<VolumeImage> {
+    let image = VolumeImage::new(mib * MIB);
     let mut all = vec!["-F", "-Q", "-q", "-L", "Daten ä"];
     all.extend(arguments);
     all.push("IMAGE");
@@ -38,29 +39,21 @@ fn fill(mounted: &Mounted) {
         .into_iter()
         .enumerate()
     {
-        fs::write(
-            at(&format!("file {len}")),
-            content(u32::try_from(seed).unwrap(), len),
-        )
-        .unwrap();
+        fs::write(at(&format!("file {len}")), noise(seed as u64, len)).unwrap();
     }
     fs::create_dir_all(at("docs/deep/a/b/c")).unwrap();
-    fs::write(at("docs/deep/a/b/c/nested.bin"), content(1, 123_457)).unwrap();
+    fs::write(at("docs/deep/a/b/c/nested.bin"), noise(1, 123_457)).unwrap();
     fs::create_dir(at("Ünïcode 日本 🙂")).unwrap();
     fs::write(at("Ünïcode 日本 🙂/ファイル.txt"), "unicode\n").unwrap();
     fs::create_dir(at("many")).unwrap();
     for number in 0..1200 {
         let name = at(&format!("many/file-{number:05}.dat"));
-        fs::write(
-            name,
-            content(number, usize::try_from(number).unwrap() % 900),
-        )
-        .unwrap();
+        fs::write(name, noise(number, usize::try_from(number).unwrap() % 900)).unwrap();
     }
     // Streams, names and links.
     fs::write(at("hello.txt"), "hello recovery\n").unwrap();
     fs::write(at("hello.txt:note"), "alternate").unwrap();
-    fs::write(at("hello.txt:Große Notiz"), content(5, 100_000)).unwrap();
+    fs::write(at("hello.txt:Große Notiz"), noise(5, 100_000)).unwrap();
     fs::write(at("docs:of a folder"), "too").unwrap();
     fs::hard_link(at("hello.txt"), at("docs/hardlink.txt")).unwrap();
     std::os::unix::fs::symlink("docs/deep", at("symlink")).unwrap();
@@ -73,8 +66,8 @@ fn fill(mounted: &Mounted) {
     let mut one = fs::File::create(at("frag a")).unwrap();
     let mut other = fs::File::create(at("frag b")).unwrap();
     for round in 0..1500 {
-        one.write_all(&content(round, 4096)).unwrap();
-        other.write_all(&content(round + 5000, 4096)).unwrap();
+        one.write_all(&noise(round, 4096)).unwrap();
+        other.write_all(&noise(round + 5000, 4096)).unwrap();
     }
     for link in 0..40 {
         let name = format!("docs/{link} {}", "a long name ".repeat(15));
@@ -95,7 +88,7 @@ fn moment(time: Option<Time>) -> (i64, i64) {
 }
 
 /// Compares what we read with what ntfs-3g shows.
-fn compare(image: &Image) -> std::collections::BTreeMap<String, Found> {
+fn compare(image: &VolumeImage) -> std::collections::BTreeMap<String, Found> {
     let files = image.open(Content::Ntfs);
     let ours = walk(&*files);
     let mounted = Mounted::new(image, "ntfs-3g", READABLE).unwrap();
@@ -137,7 +130,7 @@ fn all_that_ntfs_3g_made_is_read_as_ntfs_3g_does() {
         let hello = &ours["/hello.txt"];
         assert_eq!(hello.node.links, 2);
         assert_eq!(hello.streams["note"], b"alternate");
-        assert_eq!(hello.streams["Große Notiz"], content(5, 100_000));
+        assert_eq!(hello.streams["Große Notiz"], noise(5, 100_000));
         assert_eq!(ours["/docs"].streams["of a folder"], b"too");
         assert_eq!(ours["/file 70000"].node.links, 41);
         let link = ours["/symlink"].link.as_ref().unwrap();
@@ -182,7 +175,7 @@ fn the_volume_says_what_it_is() {
 #[test]
 fn compressed_files_are_read() {
     for cluster in ["4096", "512", "1024"] {
-        let image = Image::new(64 * MIB);
+        let image = VolumeImage::new(64 * MIB);
         let made = image.run("mkntfs", &["-F", "-Q", "-q", "-c", cluster, "IMAGE"]);
         let Some(mounted) = made.and_then(|_| Mounted::new(&image, "ntfs-3g", WRITABLE)) else {
             return;
@@ -198,9 +191,9 @@ fn compressed_files_are_read() {
         let text = text(40_000);
         fs::write(at("text.log"), &text).unwrap();
         fs::write(at("tiny"), &text[..100]).unwrap();
-        fs::write(at("random"), content(3, 300_000)).unwrap();
+        fs::write(at("random"), noise(3, 300_000)).unwrap();
         let mut mixed = vec![0; 200_000];
-        mixed.extend(content(4, 100_000));
+        mixed.extend(noise(4, 100_000));
         mixed.extend(&text[..150_001]);
         mixed.extend(vec![7; 70_000]);
         fs::write(at("mixed"), &mixed).unwrap();
@@ -223,7 +216,7 @@ fn compressed_files_are_read() {
 
 #[test]
 fn names_that_differ_in_case_alone_are_told_apart_where_both_are_there() {
-    let image = Image::new(48 * MIB);
+    let image = VolumeImage::new(48 * MIB);
     let made = image.run("mkntfs", &["-F", "-Q", "-q", "IMAGE"]);
     let Some(mounted) = made.and_then(|_| Mounted::new(&image, "ntfs-3g", WRITABLE)) else {
         return;

@@ -4,16 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use block_io::BlockDevice;
 use disk_model::independent_tools::{have_tool, sample};
+use disk_model::{CountedDisk, VolumeImage, noise};
 use guest_files::{
     FileErrorKind, GuestFileSystem, LinkKind, NodeKind, OpenOptions, State, open_file_system,
 };
 use volume_map::{Content, volume_map};
 
-use crate::images::{Counted, Image, MIB, content};
+use crate::images::{ImageFiles as _, MIB};
 use crate::mounted::Mounted;
 use crate::ntfs::{WRITABLE, set};
 use crate::walk::{LARGE_BYTES, all, entries, find, walk};
@@ -42,8 +42,8 @@ fn link(tag: u32, extra: &[u8], followed: &str, shown: &str) -> Vec<u8> {
 }
 
 /// Makes a volume with a few files, as `fill` will have it.
-fn made(fill: impl FnOnce(&Mounted)) -> Option<Image> {
-    let image = Image::new(48 * MIB);
+fn made(fill: impl FnOnce(&Mounted)) -> Option<VolumeImage> {
+    let image = VolumeImage::new(48 * MIB);
     image.run("mkntfs", &["-F", "-Q", "-q", "-c", "4096", "IMAGE"])?;
     fill(&Mounted::new(&image, "ntfs-3g", WRITABLE)?);
     Some(image)
@@ -108,7 +108,7 @@ fn links_are_told_and_what_has_no_content_here_is_refused_by_name() {
 }
 
 /// Returns where a record lies, and where in it an attribute.
-fn attribute(image: &Image, path: &str, kind: u8) -> u64 {
+fn attribute(image: &VolumeImage, path: &str, kind: u8) -> u64 {
     let files = image.open(Content::Ntfs);
     let number = find(&*files, path).unwrap().number & 0xFFFF_FFFF;
     let boot = image.read(0, 64);
@@ -125,7 +125,7 @@ fn attribute(image: &Image, path: &str, kind: u8) -> u64 {
 
 #[test]
 fn what_was_never_written_is_zeros_and_what_is_encrypted_is_refused() {
-    let bytes = content(1, 300_000);
+    let bytes = noise(1, 300_000);
     let image = made(|mounted| {
         fs::write(mounted.path.join("short"), &bytes).unwrap();
         fs::write(mounted.path.join("secret"), &bytes).unwrap();
@@ -237,7 +237,7 @@ fn the_first_records_are_read_from_their_copy_where_they_are_damaged() {
 #[test]
 fn the_root_of_a_large_disk_is_listed_with_few_reads() {
     // 256 GiB, of which next to nothing is stored.
-    let image = Image::new(256 << 30);
+    let image = VolumeImage::new(256 << 30);
     let made = image.run("mkntfs", &["-F", "-Q", "-q", "-c", "4096", "IMAGE"]);
     let Some(mounted) = made.and_then(|_| Mounted::new(&image, "ntfs-3g", WRITABLE)) else {
         return;
@@ -246,12 +246,12 @@ fn the_root_of_a_large_disk_is_listed_with_few_reads() {
         fs::create_dir(mounted.path.join(format!("A folder {number}"))).unwrap();
         fs::write(
             mounted.path.join(format!("a file {number}")),
-            content(1, 2000),
+            noise(1, 2000),
         )
         .unwrap();
     }
     drop(mounted);
-    let disk = Counted::new(image.disk());
+    let disk = Arc::new(CountedDisk::new(image.disk()));
     let device = Arc::clone(&disk) as Arc<dyn BlockDevice>;
     let files = open_file_system(device, Content::Ntfs, OpenOptions::default()).unwrap();
     assert_eq!(files.about().used_bytes, None);
@@ -260,15 +260,16 @@ fn the_root_of_a_large_disk_is_listed_with_few_reads() {
         files.node(*id).unwrap();
     }
     assert_eq!(listed.len(), 120);
-    assert!(disk.read_bytes() < 512 << 10, "{} bytes", disk.read_bytes());
+    assert!(disk.bytes_read() < 512 << 10, "{} bytes", disk.bytes_read());
     // With the table of large letters, which finding takes, it is below a mebibyte.
     assert!(find(&*files, "a FOLDER 7").is_some());
-    assert!(disk.read_bytes() < 1 << 20, "{} bytes", disk.read_bytes());
-    disk.bytes.store(0, Ordering::Relaxed);
+    assert!(disk.bytes_read() < 1 << 20, "{} bytes", disk.bytes_read());
+    let before = disk.bytes_read();
     for number in 0..60 {
         assert!(find(&*files, &format!("A FILE {number}")).is_some());
     }
-    assert!(disk.read_bytes() < 256 << 10, "{} bytes", disk.read_bytes());
+    let read = disk.bytes_read() - before;
+    assert!(read < 256 << 10, "{read} bytes");
 }
 
 /// Reads a stream by `ntfscat`.
@@ -316,7 +317,7 @@ fn volumes_that_windows_made_are_read_as_ntfs_3g_does() {
         ("fs/ntfs-SampleTinyNtfsVolume.zip", 1),
     ] {
         let Some(path) = sample(name) else { continue };
-        let image = Image::new(0);
+        let image = VolumeImage::new(0);
         let from = path.to_str().unwrap();
         let is_there = if name.ends_with(".qcow2") {
             image.run("qemu-img", &["convert", "-O", "raw", from, "IMAGE"])
@@ -342,7 +343,7 @@ fn volumes_that_windows_made_are_read_as_ntfs_3g_does() {
             .find(|part| part.content == Content::Ntfs);
         let part = part.unwrap_or_else(|| panic!("{name}: {map:?}"));
         // The tool takes a volume alone.
-        let volume = Image::new(0);
+        let volume = VolumeImage::new(0);
         let mut bytes = vec![0; usize::try_from(part.len_bytes).unwrap()];
         disk.read_at(part.offset, &mut bytes).unwrap();
         fs::write(volume.path(), bytes).unwrap();

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use disk_model::{VolumeImage, noise};
 use guest_files::FileErrorKind;
 use volume_map::Content;
 
-use crate::images::{Image, MIB, content, text};
+use crate::images::{ImageFiles as _, MIB, text};
 use crate::mounted::Mounted;
 use crate::ntfs::{WRITABLE, set};
 use crate::walk::find;
 
 /// Where a WIM has each file's pieces, by the file's length.
-fn resources(image: &Image) -> BTreeMap<u64, (u64, u64)> {
+fn resources(image: &VolumeImage) -> BTreeMap<u64, (u64, u64)> {
     let told = image
         .run("wiminfo", &["DIR/wim", "--lookup-table"])
         .unwrap();
@@ -41,8 +42,8 @@ fn files_that_windows_compressed_are_read() {
         (2, "XPRESS", "8192"),
         (3, "XPRESS", "16384"),
     ] {
-        let image = Image::new(64 * MIB);
-        let from = image.folder.path().join("from");
+        let image = VolumeImage::new(64 * MIB);
+        let from = image.folder().join("from");
         fs::create_dir(&from).unwrap();
         let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         let mut put = |name: &str, bytes: Vec<u8>| {
@@ -59,7 +60,7 @@ fn files_that_windows_compressed_are_read() {
                 .to_vec(),
         );
         let mut mixed = text(1500);
-        mixed.extend(content(3, 100_000));
+        mixed.extend(noise(3, 100_000));
         mixed.extend(vec![0; 200_000]);
         mixed.extend(text(700));
         put("mixed", mixed);
@@ -70,7 +71,7 @@ fn files_that_windows_compressed_are_read() {
         let Some(mounted) = made.and_then(|_| Mounted::new(&image, "ntfs-3g", WRITABLE)) else {
             return;
         };
-        let wim = fs::read(image.folder.path().join("wim")).unwrap();
+        let wim = fs::read(image.folder().join("wim")).unwrap();
         let resources = resources(&image);
         for (name, bytes) in &files {
             let (offset, stored) = resources[&(bytes.len() as u64)];

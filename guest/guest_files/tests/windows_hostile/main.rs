@@ -22,11 +22,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use disk_model::{ChangedDisk, SparseBytes};
+use disk_model::{ChangedDisk, SparseBytes, VolumeImage, noise};
 use volume_map::Content;
 
 use changes::{Numbers, changed, telling};
-use images::{Image, MIB, content, text};
+use images::{MIB, text};
 use mounted::Mounted;
 use walk::{Walked, walk};
 
@@ -35,7 +35,7 @@ const IMAGES: u64 = 300;
 const MOST_BYTES: u64 = 200 << 20;
 const MOST_MEMORY_KIB: u64 = 512 << 10;
 
-fn attack(image: &Image, content: Content, name: &str) {
+fn attack(image: &VolumeImage, content: Content, name: &str) {
     let base = SparseBytes::load(&image.path());
     let whole = Arc::new(ChangedDisk::new(Arc::clone(&base), Vec::new(), MOST_BYTES));
     // Structures alone: what is changed in content is other content.
@@ -109,18 +109,18 @@ fn seal_exfat(disk: &mut ChangedDisk, offset: u64) {
 /// Puts files of several sizes into a folder.
 fn fill(root: &Path) {
     fs::create_dir_all(root.join("a/b/c")).unwrap();
-    for number in 0..150_u32 {
+    for number in 0..150_usize {
         let name = format!("a/file with a long name {number}");
-        fs::write(root.join(name), content(number, number as usize * 20)).unwrap();
+        fs::write(root.join(name), noise(number as u64, number * 20)).unwrap();
     }
-    fs::write(root.join("a/b/large"), content(1, 200_000)).unwrap();
+    fs::write(root.join("a/b/large"), noise(1, 200_000)).unwrap();
     fs::write(root.join("a/b/c/text"), text(3000)).unwrap();
 }
 
 #[test]
 fn ntfs() {
     for cluster in ["4096", "1024"] {
-        let image = Image::new(12 * MIB);
+        let image = VolumeImage::new(12 * MIB);
         let made = image.run("mkntfs", &["-F", "-Q", "-q", "-c", cluster, "IMAGE"]);
         let options = [
             "-o",
@@ -151,7 +151,7 @@ fn ntfs() {
         for (number, name) in [(0_u8, "xpress"), (1, "lzx")] {
             fs::File::create(at(name)).unwrap().set_len(90_000).unwrap();
             let mut pieces = vec![0; 22 * 4];
-            pieces.extend(content(7, 40_000));
+            pieces.extend(noise(7, 40_000));
             fs::write(at(&format!("{name}:WofCompressedData")), pieces).unwrap();
             let point = [
                 0x17, 0, 0, 0x80, 16, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, number, 0, 0, 0,
@@ -174,8 +174,8 @@ fn fat() {
         (18, &["-F", "16", "-s", "1"], Content::Fat16),
         (36, &["-F", "32", "-s", "1"], Content::Fat32),
     ] {
-        let image = Image::new(mib * MIB);
-        fill(&image.folder.path().join("from"));
+        let image = VolumeImage::new(mib * MIB);
+        fill(&image.folder().join("from"));
         let mut command = arguments.to_vec();
         command.push("IMAGE");
         let made = image.run("mkfs.vfat", &command);
@@ -190,7 +190,7 @@ fn fat() {
 
 #[test]
 fn exfat() {
-    let image = Image::new(16 * MIB);
+    let image = VolumeImage::new(16 * MIB);
     let made = image.run("mkfs.exfat", &["-c", "4096", "IMAGE"]);
     let made =
         made.and_then(|_| Mounted::by_device(&image, "mount.exfat-fuse", &["-d", "-o", "rw"]));

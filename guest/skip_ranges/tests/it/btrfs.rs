@@ -1,13 +1,14 @@
 //! Btrfs, against btrfs-progs.
 
+use disk_model::VolumeImage;
 use skip_ranges::{SkipReason, SkipRequest};
 
-use crate::images::{Image, MIB, NamedBytes, bytes_of, files, words};
+use crate::images::{MIB, NamedBytes, SkipImage as _, bytes_of, files, words};
 
 /// Makes a file system with files in it.
-fn made(mib: u64, arguments: &[&str]) -> Option<(Image, Vec<NamedBytes>)> {
-    let image = Image::new(mib * MIB);
-    let files = files(&image.folder.path().join("files"));
+fn made(mib: u64, arguments: &[&str]) -> Option<(VolumeImage, Vec<NamedBytes>)> {
+    let image = VolumeImage::new(mib * MIB);
+    let files = files(&image.folder().join("files"));
     let mut all = vec!["-q", "--rootdir", "DIR/files"];
     all.extend(arguments);
     all.push("IMAGE");
@@ -49,7 +50,7 @@ fn free_space_in_chunks_and_beside_them_is_left_out_and_nothing_is_missing() {
         image
             .run("btrfs", &["check", "--readonly", "IMAGE"])
             .unwrap();
-        let out = image.folder.path().join("out");
+        let out = image.folder().join("out");
         std::fs::create_dir(&out).unwrap();
         image
             .run("btrfs", &["restore", "IMAGE", "DIR/out"])

@@ -1,12 +1,13 @@
 //! Whole disks: swap, partitions, and what is not looked into.
 
+use disk_model::VolumeImage;
 use skip_ranges::{SkipReason, SkipRequest};
 
-use crate::images::{Image, MIB, bytes_of, words};
+use crate::images::{MIB, SkipImage as _, bytes_of, words};
 
 #[test]
 fn a_swap_area_goes_but_for_its_ends_and_not_while_a_system_sleeps_in_it() {
-    let image = Image::new(8 * MIB);
+    let image = VolumeImage::new(8 * MIB);
     if image.run("mkswap", &["IMAGE"]).is_none() {
         return;
     }
@@ -22,7 +23,7 @@ fn a_swap_area_goes_but_for_its_ends_and_not_while_a_system_sleeps_in_it() {
     image.spoil(&plan.ranges);
     assert_eq!(image.plan(&SkipRequest::all()), plan);
     // The mark of an area in a partition of its own, with a system in it.
-    let disk = Image::new(16 * MIB);
+    let disk = VolumeImage::new(16 * MIB);
     partition(&disk, 0x82, 2048, 8 * 2048);
     disk.patch(MIB, &image.read(0, 8 << 20));
     assert_eq!(
@@ -38,7 +39,7 @@ fn a_swap_area_goes_but_for_its_ends_and_not_while_a_system_sleeps_in_it() {
 }
 
 /// Writes an entry of a partition table.
-fn partition(image: &Image, kind: u8, first: u32, sectors: u32) {
+fn partition(image: &VolumeImage, kind: u8, first: u32, sectors: u32) {
     image.patch(510, &[0x55, 0xAA]);
     let number = (0..4)
         .find(|number| image.read(446 + 16 * number + 4, 1)[0] == 0)
@@ -51,7 +52,7 @@ fn partition(image: &Image, kind: u8, first: u32, sectors: u32) {
 
 #[test]
 fn what_is_not_understood_is_kept_by_name() {
-    let image = Image::new(16 * MIB);
+    let image = VolumeImage::new(16 * MIB);
     partition(&image, 0x8E, 2048, 4096);
     image.patch(MIB + 512, b"LABELONE");
     partition(&image, 0x42, 8192, 4096);
@@ -76,12 +77,12 @@ fn what_is_not_understood_is_kept_by_name() {
 
 #[test]
 fn overlapping_partitions_and_volumes_of_two_kinds_are_kept() {
-    let swap = Image::new(8 * MIB);
+    let swap = VolumeImage::new(8 * MIB);
     if swap.run("mkswap", &["IMAGE"]).is_none() {
         return;
     }
     let area = swap.read(0, 8 << 20);
-    let image = Image::new(16 * MIB);
+    let image = VolumeImage::new(16 * MIB);
     partition(&image, 0x82, 2048, 16384);
     image.patch(MIB, &area);
     assert!(!image.plan(&SkipRequest::all()).ranges.is_empty());

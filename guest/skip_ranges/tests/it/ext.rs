@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
+use disk_model::VolumeImage;
 use skip_ranges::{SkipReason, SkipRequest};
 
-use crate::images::{Image, MIB, NamedBytes, bytes_of, files, is_inside, words};
+use crate::images::{MIB, NamedBytes, SkipImage as _, bytes_of, files, is_inside, words};
 
 /// Makes a file system with files in it.
-fn made(size_bytes: u64, arguments: &[&str]) -> Option<(Image, Vec<NamedBytes>)> {
-    let image = Image::new(size_bytes);
-    let files = files(&image.folder.path().join("files"));
+fn made(size_bytes: u64, arguments: &[&str]) -> Option<(VolumeImage, Vec<NamedBytes>)> {
+    let image = VolumeImage::new(size_bytes);
+    let files = files(&image.folder().join("files"));
     let mut all = vec!["-q", "-F", "-d", "DIR/files"];
     all.extend(arguments);
     all.push("IMAGE");
@@ -18,7 +19,7 @@ fn made(size_bytes: u64, arguments: &[&str]) -> Option<(Image, Vec<NamedBytes>)>
 }
 
 /// Returns the free blocks that `dumpe2fs` lists, in bytes.
-fn free(image: &Image) -> Vec<Range<u64>> {
+fn free(image: &VolumeImage) -> Vec<Range<u64>> {
     let text = image.run("dumpe2fs", &["IMAGE"]).unwrap();
     let field = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap();
@@ -164,10 +165,7 @@ fn free_blocks_of_every_layout_are_those_that_dumpe2fs_lists() {
         for (name, bytes) in &files {
             let command = format!("dump /{name} DIR/out");
             image.run("debugfs", &["-R", &command, "IMAGE"]).unwrap();
-            assert_eq!(
-                &std::fs::read(image.folder.path().join("out")).unwrap(),
-                bytes
-            );
+            assert_eq!(&std::fs::read(image.folder().join("out")).unwrap(), bytes);
         }
     }
 }
@@ -188,7 +186,7 @@ fn what_is_not_at_rest_or_not_known_is_kept() {
             return;
         };
         let commands: String = commands.iter().map(|line| format!("{line}\n")).collect();
-        std::fs::write(image.folder.path().join("commands"), &commands).unwrap();
+        std::fs::write(image.folder().join("commands"), &commands).unwrap();
         image
             .run("debugfs", &["-w", "-f", "DIR/commands", "IMAGE"])
             .unwrap();

@@ -1,17 +1,18 @@
 //! Whatever a disk holds, it is looked at in bounded time, and nothing goes wrong.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use block_io::{BlockDevice, DiskError, Extent, ExtentKind, LayeredDisk};
+use block_io::{BlockDevice, DiskError, Extent, ExtentKind};
+use disk_model::VolumeImage;
 use proptest::prelude::*;
 use skip_ranges::{SkipRequest, skip_plan};
 
-use crate::images::{Image, MIB, files};
+use crate::images::{MIB, files};
 
 /// A disk of which some bytes are others, and which counts what is read of it.
 struct Mutated<'a> {
-    disk: &'a LayeredDisk,
+    disk: &'a dyn BlockDevice,
     patches: Vec<(u64, u8)>,
     read_bytes: AtomicU64,
 }
@@ -41,8 +42,8 @@ impl BlockDevice for Mutated<'_> {
 
 /// An image, and its sectors that are not zero.
 struct Seed {
-    _image: Image,
-    disk: LayeredDisk,
+    _image: VolumeImage,
+    disk: Arc<dyn BlockDevice>,
     sectors: Vec<u64>,
 }
 
@@ -51,8 +52,8 @@ fn seeds() -> &'static [Seed] {
     static SEEDS: OnceLock<Vec<Seed>> = OnceLock::new();
     SEEDS.get_or_init(|| {
         let made = |mib: u64, tool: &str, arguments: &[&str]| {
-            let image = Image::new(mib * MIB);
-            files(&image.folder.path().join("files"));
+            let image = VolumeImage::new(mib * MIB);
+            files(&image.folder().join("files"));
             image.run(tool, arguments)?;
             let disk = image.disk();
             let mut sectors = Vec::new();
@@ -107,7 +108,7 @@ fn seeds() -> &'static [Seed] {
     })
 }
 
-fn image_bytes(disk: &LayeredDisk, offset: u64) -> Vec<u8> {
+fn image_bytes(disk: &dyn BlockDevice, offset: u64) -> Vec<u8> {
     let mut bytes = vec![0; 4096];
     disk.read_at(offset, &mut bytes).unwrap();
     bytes

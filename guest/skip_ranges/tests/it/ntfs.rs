@@ -4,24 +4,25 @@ use std::ops::Range;
 
 use block_io::ByteRanges;
 use disk_model::independent_tools::sample;
+use disk_model::{VolumeImage, noise};
 use skip_ranges::{SkipReason, SkipRequest, skip_plan};
 
-use crate::images::{Image, MIB, NamedBytes, bytes_of, files, is_inside, words};
+use crate::images::{MIB, NamedBytes, SkipImage as _, bytes_of, files, is_inside, words};
 
 const MEBIBYTE: usize = 1 << 20;
 
 /// Makes a volume with files in its root, a page file and a hibernation file among them.
-fn made(mib: u64, cluster: &str) -> Option<(Image, Vec<NamedBytes>)> {
-    let image = Image::new(mib * MIB);
+fn made(mib: u64, cluster: &str) -> Option<(VolumeImage, Vec<NamedBytes>)> {
+    let image = VolumeImage::new(mib * MIB);
     image.run("mkfs.ntfs", &["-F", "-Q", "-q", "-c", cluster, "IMAGE"])?;
-    let folder = image.folder.path().join("files");
+    let folder = image.folder().join("files");
     let mut files = files(&folder);
     for (name, mib) in [
-        ("pagefile.sys", 5),
+        ("pagefile.sys", 5_usize),
         ("HiberFil.Sys", 3),
         ("swapfile.sys", 1),
     ] {
-        let bytes = crate::images::content(mib, mib as usize * MEBIBYTE);
+        let bytes = noise(mib as u64, mib * MEBIBYTE);
         std::fs::write(folder.join(name), &bytes).unwrap();
         files.push((name.to_owned(), bytes));
     }
@@ -35,7 +36,7 @@ fn made(mib: u64, cluster: &str) -> Option<(Image, Vec<NamedBytes>)> {
 }
 
 /// Returns where a file lies, as `ntfsinfo` tells it.
-fn runs(image: &Image, name: &str, cluster_bytes: u64) -> Vec<Range<u64>> {
+fn runs(image: &VolumeImage, name: &str, cluster_bytes: u64) -> Vec<Range<u64>> {
     let text = image
         .run("ntfsinfo", &["-v", "-f", "-F", name, "IMAGE"])
         .unwrap();
@@ -143,7 +144,7 @@ fn a_page_file_counts_in_the_root_alone_and_only_when_asked_for() {
 }
 
 /// Returns where an attribute of a record begins.
-fn attribute(image: &Image, record: u64, kind: u8) -> u64 {
+fn attribute(image: &VolumeImage, record: u64, kind: u8) -> u64 {
     let boot = image.read(0, 64);
     let table = u64::from_le_bytes(boot[48..56].try_into().unwrap()) * 4096;
     let place = table + record * 1024;
@@ -243,9 +244,9 @@ fn a_catalog_of_shadow_copies_keeps_free_space_and_lets_page_files_go() {
 }
 
 /// Opens a volume that Windows made.
-fn windows_volume(name: &str) -> Option<Image> {
+fn windows_volume(name: &str) -> Option<VolumeImage> {
     let path = sample(name)?;
-    let image = Image::new(0);
+    let image = VolumeImage::new(0);
     let from = path.to_str().unwrap();
     image.run("qemu-img", &["convert", "-O", "raw", from, "IMAGE"])?;
     Some(image)

@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use disk_model::VolumeImage;
 use skip_ranges::{SkipReason, SkipRequest};
 
-use crate::images::{Image, MIB, bytes_of, files, is_inside, words};
+use crate::images::{MIB, SkipImage as _, bytes_of, files, is_inside, words};
 
 /// Makes a file system with files in it.
-pub(crate) fn made(mib: u64, arguments: &[&str]) -> Option<Image> {
-    let image = Image::new(mib * MIB);
-    let folder = image.folder.path();
+pub(crate) fn made(mib: u64, arguments: &[&str]) -> Option<VolumeImage> {
+    let image = VolumeImage::new(mib * MIB);
+    let folder = image.folder();
     let mut list = "/dev/null\n0 0\nd--755 0 0\n".to_owned();
     for (name, _) in files(&folder.join("files")) {
         let from = folder.join("files").join(&name);
@@ -25,7 +26,7 @@ pub(crate) fn made(mib: u64, arguments: &[&str]) -> Option<Image> {
     Some(image)
 }
 
-fn field(image: &Image, name: &str) -> u64 {
+fn field(image: &VolumeImage, name: &str) -> u64 {
     let command = format!("p {name}");
     let text = image
         .run("xfs_db", &["-r", "-c", "sb 0", "-c", &command, "IMAGE"])
@@ -34,7 +35,7 @@ fn field(image: &Image, name: &str) -> u64 {
 }
 
 /// Returns the free extents that `xfs_db` lists, in bytes.
-fn free(image: &Image) -> Vec<Range<u64>> {
+fn free(image: &VolumeImage) -> Vec<Range<u64>> {
     let block = field(image, "blocksize");
     let group = field(image, "agblocks");
     let text = image

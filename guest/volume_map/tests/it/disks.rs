@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use block_io::{BlockDevice, DiskError, Extent};
 use disk_image::OpenOptions;
@@ -61,48 +60,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     text.split_whitespace().next().unwrap().to_owned()
-}
-
-/// Counts what is read of a disk.
-pub(crate) struct Counted<T> {
-    disk: T,
-    reads: AtomicUsize,
-    bytes: AtomicU64,
-}
-
-impl<T> Counted<T> {
-    pub(crate) fn new(disk: T) -> Self {
-        Self {
-            disk,
-            reads: AtomicUsize::new(0),
-            bytes: AtomicU64::new(0),
-        }
-    }
-
-    pub(crate) fn reads(&self) -> usize {
-        self.reads.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-}
-
-impl<T: BlockDevice> BlockDevice for Counted<T> {
-    fn size_bytes(&self) -> u64 {
-        self.disk.size_bytes()
-    }
-    fn sector_bytes(&self) -> u32 {
-        self.disk.sector_bytes()
-    }
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(buf.len() as u64, Ordering::Relaxed);
-        self.disk.read_at(offset, buf)
-    }
-    fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
-        self.disk.extent_at(offset, max_bytes)
-    }
 }
 
 /// A disk of which some bytes are others, and which says that its sectors are 4096 bytes long if told.

@@ -4,17 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use block_io::{BlockDevice, MemoryDisk};
+use disk_model::CountedDisk;
 use proptest::prelude::*;
 use volume_map::guest_volumes;
 
-use crate::disks::{Changed, Counted, Device, open};
+use crate::disks::{Changed, Device, open};
 use crate::{forged_ldm, linux_arrays};
 
 /// Looks at disks, reads a little of each volume, and returns how much was read.
 fn look(disks: Vec<Device>) -> u64 {
-    let counted: Vec<Arc<Counted<Device>>> = disks
+    let counted: Vec<Arc<CountedDisk<Device>>> = disks
         .into_iter()
-        .map(|disk| Arc::new(Counted::new(disk)))
+        .map(|disk| Arc::new(CountedDisk::new(disk)))
         .collect();
     let devices: Vec<Device> = counted
         .iter()
@@ -22,7 +23,7 @@ fn look(disks: Vec<Device>) -> u64 {
         .collect();
     let all = guest_volumes(&devices);
     assert!(all.volumes.len() <= 1024);
-    let looking = counted.iter().map(|disk| disk.bytes()).sum();
+    let looking = counted.iter().map(|disk| disk.bytes_read()).sum();
     for volume in &all.volumes {
         assert!(!volume.name.contains(['/', ':', '\0']) && !volume.name.is_empty());
         let Some(device) = &volume.device else {
@@ -36,11 +37,11 @@ fn look(disks: Vec<Device>) -> u64 {
             device.size_bytes().saturating_sub(9),
         ] {
             let len = (device.size_bytes() - at).min(9);
-            let before: u64 = counted.iter().map(|disk| disk.bytes()).sum();
+            let before: u64 = counted.iter().map(|disk| disk.bytes_read()).sum();
             device
                 .read_at(at, &mut vec![0; usize::try_from(len).unwrap()])
                 .unwrap();
-            let after: u64 = counted.iter().map(|disk| disk.bytes()).sum();
+            let after: u64 = counted.iter().map(|disk| disk.bytes_read()).sum();
             // What was asked for, and nothing else.
             assert!(after - before <= len, "{volume:?}");
             if len > 0 {

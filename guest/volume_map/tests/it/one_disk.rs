@@ -4,10 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use block_io::MemoryDisk;
+use disk_model::CountedDisk;
 use proptest::prelude::*;
 use volume_map::{Content, READS_MAX, Role, Scheme, volume_map};
-
-use crate::disks::Counted;
 
 const MIB: usize = 1 << 20;
 
@@ -49,9 +48,9 @@ fn gpt(sector_bytes: usize, kinds: &[&str]) -> Vec<u8> {
 }
 
 fn found(disk: &[u8]) -> (Scheme, Vec<(Role, Content)>) {
-    let counted = Counted::new(MemoryDisk::new(disk.to_vec()));
+    let counted = CountedDisk::new(MemoryDisk::new(disk.to_vec()));
     let map = volume_map(&counted).unwrap();
-    assert!(counted.reads() <= READS_MAX);
+    assert!(counted.reads() <= READS_MAX as u64);
     let parts = map.partitions.iter();
     (
         map.scheme,

@@ -1,11 +1,12 @@
 //! Only what changed is read, and the point is the same as if all had been.
 
 use block_io::{BlockDevice as _, ByteRanges, ExtentKind, MemoryDisk};
+use disk_model::CountedDisk;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use repository::{RepositoryErrorKind, SampleBudget, StreamStatistics};
 
-use crate::counted_disk::{CountedDisk, Pattern, PatternDisk, SectorDisk};
+use crate::known_disks::{Pattern, PatternDisk, SectorDisk};
 use crate::support::{
     CHUNK, Quiet, back_up, disk_bytes, init, open, read_back, store_changed_point, store_point,
 };

@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use block_io::ByteRanges;
+use disk_model::CountedDisk;
 use object_store::FolderStore;
 use repository::{InitOptions, PasswordCost, Repository, StreamStatistics};
 use store_faults::{Fault, FaultySystem};
 
-use crate::counted_disk::{CountedDisk, Pattern, PatternDisk};
+use crate::known_disks::{Pattern, PatternDisk};
 use crate::recorded_store::{RecordedStore, Request};
 use crate::support::{PASSWORD, Quiet, store_changed_point, store_point};
 

@@ -1,10 +1,11 @@
 //! A disk is compared with a stream by the names of its chunks.
 
 use block_io::{ByteRanges, ExtentKind, MemoryDisk};
+use disk_model::CountedDisk;
 use proptest::prelude::*;
 use repository::RepositoryErrorKind;
 
-use crate::counted_disk::{CountedDisk, SECTOR, SectorDisk};
+use crate::known_disks::{SECTOR, SectorDisk};
 use crate::support::{CHUNK, Quiet, back_up, disk_bytes, init, store_point};
 
 const CHUNK_BYTES: u64 = CHUNK as u64;

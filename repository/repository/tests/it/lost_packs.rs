@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use block_io::{ByteRanges, MemoryDisk};
+use disk_model::CountedDisk;
 use repository::{RestorePoint, SampleBudget, StoredStream};
 
-use crate::counted_disk::CountedDisk;
 use crate::support::{
     CHUNK, Quiet, back_up, disk_bytes, init, listing, open, read_back, store_changed_point,
 };

@@ -1,10 +1,11 @@
 //! What a source calls unchanged is looked at all the same.
 
 use block_io::{ByteRanges, ExtentKind, MemoryDisk};
+use disk_model::CountedDisk;
 use repository::SampleBudget;
 
 use crate::changed::full_disk;
-use crate::counted_disk::{CountedDisk, SECTOR, SectorDisk};
+use crate::known_disks::{SECTOR, SectorDisk};
 use crate::support::{
     CHUNK, Quiet, back_up, init, open, read_back, store_changed_point, store_point,
 };

@@ -1,12 +1,13 @@
 //! What is left out is neither read nor claimed, and comes back as soon as it is not left out.
 
 use block_io::{BlockDevice as _, ByteRanges, ExtentKind, MemoryDisk};
+use disk_model::CountedDisk;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use repository::{Repository, RestorePoint, RunWriter, SampleBudget, StoredStream};
 
 use crate::changed::full_disk;
-use crate::counted_disk::{CountedDisk, SECTOR, SectorDisk};
+use crate::known_disks::{SECTOR, SectorDisk};
 use crate::support::{CHUNK, Quiet, back_up, init, open, publish, read_back};
 
 const CHUNK_BYTES: u64 = CHUNK as u64;

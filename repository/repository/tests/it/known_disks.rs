@@ -1,54 +1,9 @@
-//! Disks that count how they are read.
+//! Disks of which each sector, or each chunk, says what it holds.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Mutex;
 
-use block_io::{BlockDevice, ByteRanges, DiskError, Extent, ExtentKind};
-
-/// A disk that remembers every read.
-pub(crate) struct CountedDisk<D> {
-    pub(crate) disk: D,
-    reads: Mutex<Vec<Range<u64>>>,
-}
-
-impl<D: BlockDevice> CountedDisk<D> {
-    pub(crate) fn new(disk: D) -> Self {
-        Self {
-            disk,
-            reads: Mutex::default(),
-        }
-    }
-
-    /// Returns the reads since the last call, ascending; none may overlap.
-    pub(crate) fn take(&self) -> Vec<Range<u64>> {
-        let mut reads = std::mem::take(&mut *self.reads.lock().unwrap());
-        reads.sort_unstable_by_key(|range| range.start);
-        for pair in reads.windows(2) {
-            assert!(pair[0].end <= pair[1].start, "read twice: {pair:?}");
-        }
-        reads
-    }
-
-    /// Returns what was read since the last call as a set.
-    pub(crate) fn take_set(&self) -> ByteRanges {
-        self.take().into_iter().collect()
-    }
-}
-
-impl<D: BlockDevice> BlockDevice for CountedDisk<D> {
-    fn size_bytes(&self) -> u64 {
-        self.disk.size_bytes()
-    }
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
-        let range = offset..offset + buf.len() as u64;
-        self.reads.lock().unwrap().push(range);
-        self.disk.read_at(offset, buf)
-    }
-    fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
-        self.disk.extent_at(offset, max_bytes)
-    }
-}
+use block_io::{BlockDevice, DiskError, Extent, ExtentKind};
 
 pub(crate) const SECTOR: usize = 512;
 
