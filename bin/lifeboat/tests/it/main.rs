@@ -16,6 +16,7 @@ mod elsewhere;
 mod exit_codes;
 #[cfg(unix)]
 mod files;
+mod files_of_checkpoints;
 mod independent_reader;
 mod keys;
 mod on_s3;

@@ -81,11 +81,17 @@ fn a_backup_into_a_bucket_is_checked_and_restored() {
     let again = bucket.run(&["repo", "init"]);
     assert_eq!(again.status.code(), Some(30), "{again:?}");
     bucket.sandbox.web();
+    bucket.sandbox.fat_volume("FILES.raw");
     bucket.back_up();
     bucket.back_up();
-    assert_eq!(bucket.ok(&["point", "list", "--plain"]).lines().count(), 2);
+    assert_eq!(bucket.ok(&["point", "list", "--plain"]).lines().count(), 4);
     bucket.ok(&["repo", "check", "--read-data"]);
     bucket.must_restore();
+    #[cfg(unix)]
+    assert_eq!(
+        bucket.ok(&["files", "cat", "FILES@latest:/1/HELLO.TXT"]),
+        "hello"
+    );
     let tested = bucket.summary(&["repo", "test", "--quick", "--json"]);
     assert_eq!(tested["failures"], 0, "{tested}");
     assert_eq!(tested["left_objects"], 0, "{tested}");
