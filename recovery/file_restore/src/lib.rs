@@ -24,18 +24,31 @@
 
 #![forbid(unsafe_code)]
 
+mod changed_disk;
+mod churn;
+mod diff;
 mod name_pattern;
 mod point_guest;
 mod point_path;
 mod take_out;
 mod target;
 mod tree;
+mod versions;
 mod walk;
 
+pub use changed_disk::{
+    ChangedDisks, Place, Places, VolumeChanges, VolumeLayout, changed_ranges,
+};
+pub use churn::{ChurnedFile, VolumeChurn, volume_churn};
+pub use diff::{
+    Change, Changed, DiffItem, Reading, Sameness, TreeDiff, VolumeFiles, VolumeMatch, VolumePair,
+    match_volumes, volume_files,
+};
 pub use name_pattern::NamePattern;
 pub use point_guest::{OwnNames, open_disks, own_names};
 pub use point_path::{GuestPath, PathError, PointPath, VolumeName};
 pub use take_out::{TakeOutObserver, TakeOutReport, take_out};
 pub use target::{FileTarget, FolderTarget, Kept, TarTarget, TargetError, ZipTarget};
 pub use tree::{Found, Tree, TreeError};
+pub use versions::{History, Version};
 pub use walk::{Entry, Walk, WalkItem};

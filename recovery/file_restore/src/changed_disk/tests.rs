@@ -1,0 +1,177 @@
+use std::collections::BTreeSet;
+
+use block_io::MemoryDisk;
+use guest_files::{FileErrorKind, GuestFileSystem};
+use guest_reader::{DisksFacts, LocalGuest, SystemFacts, VolumeFacts};
+use proptest::prelude::*;
+use volume_map::{Content, Origin, Role};
+
+use super::*;
+
+const DISK_BYTES: u64 = 200;
+
+/// A guest with one volume that is pieced together of its disks.
+struct Pieced {
+    facts: DisksFacts,
+    disks: Vec<Arc<dyn BlockDevice>>,
+    pieces: Vec<Place>,
+}
+
+impl Pieced {
+    fn new(disks: Vec<Arc<dyn BlockDevice>>, pieces: Vec<Place>) -> Self {
+        let volume = VolumeFacts {
+            name: "1".to_owned(),
+            origin: Origin::Disk { disk: 0 },
+            windows_id: None,
+            role: Role::Data,
+            size_bytes: pieces.iter().map(|piece| piece.len_bytes).sum(),
+            content: Content::Unknown,
+            label: String::new(),
+            uuid: String::new(),
+            used_by: Vec::new(),
+            obstacle: None,
+        };
+        let facts = DisksFacts {
+            volumes: vec![volume],
+            ..DisksFacts::default()
+        };
+        Self {
+            facts,
+            disks,
+            pieces,
+        }
+    }
+}
+
+impl Guest for Pieced {
+    fn facts(&self) -> &DisksFacts {
+        &self.facts
+    }
+
+    fn open(&self, _: u32) -> Result<&dyn GuestFileSystem, FileError> {
+        Err(FileError::new(FileErrorKind::NotFound, "nothing"))
+    }
+
+    fn system(&self, _: u32) -> Result<SystemFacts, FileError> {
+        Ok(SystemFacts::default())
+    }
+
+    fn volume_extents(&self, _: u32, offset: u64, _: usize) -> Result<Vec<Extent>, FileError> {
+        let mut extents = Vec::new();
+        let mut begin = 0;
+        for piece in &self.pieces {
+            let mut at = offset.max(begin);
+            begin += piece.len_bytes;
+            while at < begin {
+                let on_disk = piece.offset + piece.len_bytes - (begin - at);
+                let disk = &self.disks[usize::try_from(piece.disk).unwrap()];
+                let extent = disk.extent_at(on_disk, begin - at)?;
+                at += extent.len_bytes;
+                extents.push(extent);
+            }
+        }
+        Ok(extents)
+    }
+}
+
+fn disks(changed: &[ByteRanges]) -> ChangedDisks {
+    let disk = |number: u8| -> Arc<dyn BlockDevice> {
+        Arc::new(MemoryDisk::new(vec![number; usize::try_from(DISK_BYTES).unwrap()]))
+    };
+    ChangedDisks::new(vec![disk(0), disk(1)], changed)
+}
+
+fn layout(disks: &ChangedDisks, pieces: &[Place]) -> VolumeLayout {
+    let guest = Pieced::new(disks.disks(), pieces.to_vec());
+    disks.layout(&guest, 0).unwrap()
+}
+
+/// The bytes of a volume, each as its place.
+fn bytes(pieces: &[Place]) -> Vec<(u32, u64)> {
+    let all = pieces.iter().flat_map(|piece| {
+        (piece.offset..piece.offset + piece.len_bytes).map(|at| (piece.disk, at))
+    });
+    all.collect()
+}
+
+fn ranges() -> impl Strategy<Value = ByteRanges> {
+    let parts = prop::collection::vec((0..DISK_BYTES, 1_u64..40), 0..6);
+    parts.prop_map(|parts| {
+        let ends = parts.into_iter().map(|(at, len)| at..(at + len).min(DISK_BYTES));
+        ends.collect()
+    })
+}
+
+fn pieces() -> impl Strategy<Value = Vec<Place>> {
+    let piece = (0_u32..2, 0..DISK_BYTES - 50, 1_u64..50).prop_map(|(disk, offset, len_bytes)| Place {
+        disk,
+        offset,
+        len_bytes,
+    });
+    prop::collection::vec(piece, 1..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn changes_of_disks_are_changes_of_what_lies_on_them(
+        first in ranges(), second in ranges(), pieces in pieces(), other in pieces(),
+    ) {
+        let changed = [first, second];
+        let disks = disks(&changed);
+        let own = layout(&disks, &pieces);
+        let model: BTreeSet<u64> = (0..).zip(bytes(&pieces)).filter(|(_, (disk, at))| {
+            changed[usize::try_from(*disk).unwrap()].intersects(*at..*at + 1)
+        }).map(|(at, _)| at).collect();
+        let found: BTreeSet<u64> = own.changed.iter().flatten().collect();
+        prop_assert_eq!(&found, &model);
+        let places: Vec<Place> = own.places.as_ref().unwrap().iter().collect();
+        prop_assert_eq!(bytes(&places), bytes(&pieces));
+        // A volume that lies elsewhere is not said to be the same.
+        let changes = own.changes_since(&layout(&disks, &other));
+        if bytes(&pieces) == bytes(&other) {
+            prop_assert_eq!(changes, VolumeChanges::Ranges(own.changed.clone()));
+        } else {
+            prop_assert_eq!(changes, VolumeChanges::Unknown);
+        }
+    }
+}
+
+#[test]
+fn the_bytes_are_the_disk_s_own_wherever_something_changed() {
+    let disks = disks(&[ByteRanges::from_iter([10..20])]);
+    for (number, disk) in (0_u8..).zip(disks.disks()) {
+        let mut bytes = vec![9; 100];
+        disk.read_at(0, &mut bytes).unwrap();
+        assert_eq!(bytes, vec![number; 100]);
+    }
+    let [first, second] = disks.disks().try_into().ok().unwrap();
+    let kinds = |disk: &Arc<dyn BlockDevice>| {
+        [0, 10, 20].map(|at| disk.extent_at(at, 100).map(|it| (it.kind, it.len_bytes)).unwrap())
+    };
+    let (data, zero) = (ExtentKind::Data, ExtentKind::Zero);
+    assert_eq!(kinds(&first), [(zero, 10), (data, 10), (zero, 100)]);
+    // Of which nothing is said differs everywhere.
+    assert_eq!(kinds(&second), [(data, 100); 3]);
+}
+
+#[test]
+fn what_the_disks_do_not_see_is_not_known() {
+    let disks = disks(&[ByteRanges::new(), ByteRanges::new()]);
+    let mut guest = Pieced::new(disks.disks(), vec![Place { disk: 0, offset: 0, len_bytes: 50 }]);
+    let seen = disks.layout(&guest, 0).unwrap();
+    assert!(seen.changes_since(&seen).is_nothing());
+    // Half of it lies on no disk.
+    guest.facts.volumes[0].size_bytes = 100;
+    let unseen = disks.layout(&guest, 0).unwrap();
+    assert_eq!(unseen.changes_since(&unseen), VolumeChanges::Unknown);
+    assert_eq!(unseen.changes_since(&seen), VolumeChanges::Unknown);
+}
+
+#[test]
+fn a_guest_without_volumes_has_no_layouts() {
+    let disks = disks(&[]);
+    let guest = LocalGuest::open(&disks.disks());
+    assert!(disks.layout(&guest, 7).is_err());
+}

@@ -1,0 +1,222 @@
+//! Whether a file's content is the same in two points.
+
+use std::ops::Range;
+
+use guest_files::{
+    FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem, Node, NodeKind,
+    State,
+};
+use volume_map::Content;
+
+use crate::VolumeChanges;
+
+/// Most extents that are asked for: a file in more pieces is read.
+const EXTENTS_MAX: usize = 32 << 10;
+/// Content without a place on the volume is inside the metadata, unless it is longer than any is:
+/// then it is one hole.
+const INSIDE_MAX_BYTES: u64 = 1 << 20;
+/// By how much a changed range of a file is widened: what is compressed together is no longer.
+const PACKED_MAX_BYTES: u64 = 128 << 10;
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A volume of two points: its files then and now, and what of it changed.
+pub struct VolumePair<'g> {
+    /// The files of the older point.
+    pub old: &'g dyn GuestFileSystem,
+    /// The files of the newer one.
+    pub new: &'g dyn GuestFileSystem,
+    /// What of the volume's bytes differs.
+    pub changes: VolumeChanges,
+}
+
+/// Whether a file's content is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sameness {
+    /// It is, byte for byte.
+    Same,
+    /// It is not.
+    Differs,
+    /// It was not looked at, since that would have meant to read all of it, or it cannot be read; its
+    /// size is the same.
+    Unknown,
+}
+
+/// Whether content is read where what changed on the volume is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It is compared byte for byte.
+    Everything,
+    /// It is not: [`Sameness::Unknown`].
+    WhatChanged,
+}
+
+impl VolumePair<'_> {
+    /// Compares the content of a file, or of one of its named streams. Where it is known what of the
+    /// volume changed, only what may differ is read.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` and `Disk`, of either side.
+    pub fn content(
+        &self,
+        old: &Node,
+        new: &Node,
+        stream: Option<&FileName>,
+        reading: Reading,
+    ) -> Result<Sameness, FileError> {
+        if stream.is_none() {
+            if old.size_bytes != new.size_bytes || old.kind != new.kind {
+                return Ok(Sameness::Differs);
+            }
+            if old.size_bytes == 0 || old.kind != NodeKind::File {
+                return Ok(Sameness::Same);
+            }
+        }
+        match self.compared(old, new, stream, reading) {
+            Err(error) if error.kind() == FileErrorKind::Unreadable => Ok(Sameness::Unknown),
+            compared => compared,
+        }
+    }
+
+    /// Returns whether two nodes are one version of a file: the same size, the same times of change and
+    /// of making, and nothing that says that the content differs. When a mode or an attribute changed
+    /// makes no version, unless it is all that is known.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`VolumePair::content`].
+    pub fn is_same_version(
+        &self,
+        old: &Node,
+        new: &Node,
+        reading: Reading,
+    ) -> Result<bool, FileError> {
+        let said = |node: &Node| (node.kind, node.size_bytes, node.times.modified, node.times.created);
+        if said(old) != said(new) {
+            return Ok(false);
+        }
+        if new.kind == NodeKind::Link {
+            return Ok(self.old.link(old.id)? == self.new.link(new.id)?);
+        }
+        Ok(match self.content(old, new, None, reading)? {
+            Sameness::Same => true,
+            Sameness::Differs => false,
+            Sameness::Unknown => old.times.changed == new.times.changed,
+        })
+    }
+
+    fn compared(
+        &self,
+        old: &Node,
+        new: &Node,
+        stream: Option<&FileName>,
+        reading: Reading,
+    ) -> Result<Sameness, FileError> {
+        let VolumeChanges::Ranges(changed) = &self.changes else {
+            if reading == Reading::WhatChanged {
+                return Ok(Sameness::Unknown);
+            }
+            let (old, new) = (self.old.open(old.id, stream)?, self.new.open(new.id, stream)?);
+            return same_bytes(&*old, &*new, &[0..u64::MAX]);
+        };
+        let (old_file, new_file) = (self.old.open(old.id, stream)?, self.new.open(new.id, stream)?);
+        if old_file.size_bytes() != new_file.size_bytes() {
+            return Ok(Sameness::Differs);
+        }
+        let (places, before) = (new_file.extents(EXTENTS_MAX)?, old_file.extents(EXTENTS_MAX)?);
+        if places != before || places.len() >= EXTENTS_MAX {
+            return same_bytes(&*old_file, &*new_file, &[0..u64::MAX]);
+        }
+        if places.is_empty() {
+            if new_file.size_bytes() > INSIDE_MAX_BYTES {
+                return Ok(Sameness::Same);
+            }
+            return same_bytes(&*old_file, &*new_file, &[0..u64::MAX]);
+        }
+        let mut touched = Vec::new();
+        for place in &places {
+            let on_volume = place.volume_offset..place.volume_offset.saturating_add(place.len_bytes);
+            touched.extend(changed.within(on_volume).map(|range| {
+                let at = |offset: u64| {
+                    place.file_offset.saturating_add(offset.saturating_sub(place.volume_offset))
+                };
+                at(range.start)..at(range.end)
+            }));
+        }
+        if !touched.is_empty() {
+            let ranges = match is_plain(&places, new_file.size_bytes()) {
+                true => widened(&touched),
+                false => vec![0..u64::MAX],
+            };
+            if same_bytes(&*old_file, &*new_file, &ranges)? == Sameness::Differs {
+                return Ok(Sameness::Differs);
+            }
+        }
+        if self.may_be_in_journal(old, new) {
+            return same_bytes(&*old_file, &*new_file, &[0..u64::MAX]);
+        }
+        Ok(Sameness::Same)
+    }
+
+    /// Returns whether a file's newest content may stand in the journal alone: ext with
+    /// `data=journal`, whose journal was replayed. Then its places on the volume are the same as before.
+    fn may_be_in_journal(&self, old: &Node, new: &Node) -> bool {
+        let is_replayed = |system: &dyn GuestFileSystem| {
+            let about = system.about();
+            about.content == Content::Ext && about.state == State::Replayed
+        };
+        let is_touched = old.times.modified != new.times.modified || old.times.changed != new.times.changed;
+        is_touched && (is_replayed(self.old) || is_replayed(self.new))
+    }
+}
+
+/// Returns whether bytes of the volume stand for the bytes of the file at the same distance, or at
+/// most a packed piece away.
+fn is_plain(places: &[FileExtent], size_bytes: u64) -> bool {
+    let ascending = places.windows(2).all(|pair| match pair {
+        [one, next] => one.file_offset < next.file_offset,
+        _ => true,
+    });
+    let end = places.last().map_or(0, |last| last.file_offset.saturating_add(last.len_bytes));
+    ascending && end >= size_bytes
+}
+
+/// Widens ranges by what may be packed together, and joins them.
+fn widened(touched: &[Range<u64>]) -> Vec<Range<u64>> {
+    let wide = touched.iter().map(|range| {
+        range.start.saturating_sub(PACKED_MAX_BYTES)..range.end.saturating_add(PACKED_MAX_BYTES)
+    });
+    wide.collect::<block_io::ByteRanges>().iter().collect()
+}
+
+/// Compares ranges of two contents, as far as these go.
+fn same_bytes(
+    old: &dyn GuestFile,
+    new: &dyn GuestFile,
+    ranges: &[Range<u64>],
+) -> Result<Sameness, FileError> {
+    let size_bytes = old.size_bytes();
+    if size_bytes != new.size_bytes() {
+        return Ok(Sameness::Differs);
+    }
+    let most = usize::try_from(size_bytes).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+    let (mut one, mut other) = (vec![0; most], vec![0; most]);
+    for range in ranges {
+        let end = range.end.min(size_bytes);
+        let mut at = range.start;
+        while at < end {
+            let len = usize::try_from(end - at).unwrap_or(usize::MAX).min(most);
+            let (one, other) = (one.get_mut(..len).unwrap_or_default(), other.get_mut(..len).unwrap_or_default());
+            let read = (old.read_at(at, one)?, new.read_at(at, other)?);
+            if read != (len, len) {
+                let what = format!("a file ends before its {size_bytes} bytes");
+                return Err(FileError::new(FileErrorKind::Corrupt, what));
+            }
+            if one != other {
+                return Ok(Sameness::Differs);
+            }
+            at += len as u64;
+        }
+    }
+    Ok(Sameness::Same)
+}
