@@ -42,7 +42,9 @@ impl VolumeChurn {
     /// Returns how many bytes changed in no file: the file system's own, and what is free.
     pub fn other_bytes(&self) -> u64 {
         let files: u64 = self.files.iter().map(|file| file.changed_bytes).sum();
-        self.changed_bytes.saturating_sub(files).saturating_sub(self.more_bytes)
+        self.changed_bytes
+            .saturating_sub(files)
+            .saturating_sub(self.more_bytes)
     }
 }
 
@@ -89,7 +91,9 @@ pub fn volume_churn(
         if node.links > 1 && !seen.insert(node.id) {
             continue;
         }
-        let extents = system.open(node.id, None).and_then(|file| file.extents(EXTENTS_MAX));
+        let extents = system
+            .open(node.id, None)
+            .and_then(|file| file.extents(EXTENTS_MAX));
         let Ok(extents) = extents else {
             churn.unreadable += 1;
             continue;
@@ -139,7 +143,11 @@ impl<'a> Claims<'a> {
     fn claim(&mut self, range: Range<u64>) -> u64 {
         let mut bytes = 0;
         for part in self.changed.within(range) {
-            let taken: u64 = self.claimed.within(part.clone()).map(|it| it.end - it.start).sum();
+            let taken: u64 = self
+                .claimed
+                .within(part.clone())
+                .map(|it| it.end - it.start)
+                .sum();
             bytes += part.end - part.start - taken;
             self.claimed.insert(part.start, part.end - part.start);
         }

@@ -27,6 +27,7 @@
 mod changed_disk;
 mod churn;
 mod diff;
+mod file_filter;
 mod name_pattern;
 mod point_guest;
 mod point_path;
@@ -36,14 +37,13 @@ mod tree;
 mod versions;
 mod walk;
 
-pub use changed_disk::{
-    ChangedDisks, Place, Places, VolumeChanges, VolumeLayout, changed_ranges,
-};
+pub use changed_disk::{ChangedDisks, Place, Places, VolumeChanges, VolumeLayout, changed_ranges};
 pub use churn::{ChurnedFile, VolumeChurn, volume_churn};
 pub use diff::{
     Change, Changed, DiffItem, Reading, Sameness, TreeDiff, VolumeFiles, VolumeMatch, VolumePair,
     match_volumes, volume_files,
 };
+pub use file_filter::FileFilter;
 pub use name_pattern::NamePattern;
 pub use point_guest::{OwnNames, open_disks, own_names};
 pub use point_path::{GuestPath, PathError, PointPath, VolumeName};

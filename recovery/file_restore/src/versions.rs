@@ -57,7 +57,9 @@ impl History {
 
     /// Returns the version that the last point told of has, where `points` were told of.
     pub fn current(&self, points: usize) -> Option<&Version> {
-        self.versions.last().filter(|version| version.last.checked_add(1) == Some(points))
+        self.versions
+            .last()
+            .filter(|version| version.last.checked_add(1) == Some(points))
     }
 }
 
@@ -70,7 +72,10 @@ mod tests {
 
     fn node(size_bytes: u64) -> Node {
         Node {
-            id: NodeId { tree: 0, number: size_bytes },
+            id: NodeId {
+                tree: 0,
+                number: size_bytes,
+            },
             kind: NodeKind::File,
             size_bytes,
             links: 1,

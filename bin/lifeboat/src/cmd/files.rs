@@ -1,12 +1,17 @@
 //! `lifeboat files`: single files out of restore points.
 
 mod cat;
+pub(crate) mod compared;
+mod diff;
 mod find;
+mod find_all;
 mod get;
 mod list;
 mod listing;
 mod open_point;
+mod time_bounds;
 mod tree;
+mod versions;
 mod volume_secrets;
 mod volumes;
 
@@ -26,6 +31,10 @@ pub(crate) enum FilesCommand {
     Tree(tree::TreeArgs),
     /// Look for files by their names
     Find(find::FindArgs),
+    /// List the versions that a file has over all points of its VM
+    Versions(versions::VersionsArgs),
+    /// Show which files differ between two points
+    Diff(diff::DiffArgs),
     /// Take files and folders out
     Get(get::GetArgs),
     /// Write a file to standard output
@@ -38,6 +47,8 @@ pub(crate) fn run(invocation: &Invocation, command: &FilesCommand) -> Result<Exi
         FilesCommand::Ls(args) => list::run(invocation, args),
         FilesCommand::Tree(args) => tree::run(invocation, args),
         FilesCommand::Find(args) => find::run(invocation, args),
+        FilesCommand::Versions(args) => versions::run(invocation, args),
+        FilesCommand::Diff(args) => diff::run(invocation, args),
         FilesCommand::Get(args) => get::run(invocation, args),
         FilesCommand::Cat(args) => cat::run(invocation, args),
     }

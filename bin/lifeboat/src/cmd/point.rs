@@ -2,6 +2,7 @@
 
 mod bench_read;
 mod bench_store;
+mod churn;
 mod diff;
 mod list;
 mod note;
@@ -33,6 +34,8 @@ pub(crate) enum PointCommand {
     Comment(note::CommentArgs),
     /// Show what differs between two restore points
     Diff(diff::DiffArgs),
+    /// Show which files made a restore point large
+    Churn(churn::ChurnArgs),
     /// Serve a disk of a restore point to QEMU and Linux, read-only
     Serve(serve::ServeArgs),
     /// Read 4 KiB at each offset of a list and print how long that took
@@ -53,6 +56,7 @@ pub(crate) fn run(invocation: &Invocation, command: &PointCommand) -> Result<Exi
         PointCommand::Release(args) => note::release(invocation, args),
         PointCommand::Comment(args) => note::comment(invocation, args),
         PointCommand::Diff(args) => diff::run(invocation, args),
+        PointCommand::Churn(args) => churn::run(invocation, args),
         PointCommand::Serve(args) => serve::run(invocation, args),
         PointCommand::BenchRead(args) => bench_read::run(invocation, args),
         PointCommand::BenchStore(args) => bench_store::run(invocation, args),

@@ -3,6 +3,7 @@
 //! Data goes to stdout, messages to stderr. With `--json` stdout carries one object per line and
 //! nothing else, a summary or an error last.
 
+mod escaped;
 mod progress;
 mod size;
 mod table;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 
+use escaped::escaped;
 pub(crate) use progress::Progress;
 use progress::Stage;
 pub(crate) use size::{count, duration, local_time, parse_size, size};
@@ -92,7 +94,7 @@ impl Ui {
     /// Writes a line of data for people.
     pub(crate) fn data(&self, line: impl AsRef<str>) {
         if !self.json {
-            out(line.as_ref());
+            out(&escaped(line.as_ref()));
         }
     }
 
@@ -136,19 +138,24 @@ impl Ui {
     /// Says something that is good to know.
     pub(crate) fn message(&self, text: impl AsRef<str>) {
         if !self.quiet && !self.json {
-            self.err(text.as_ref());
+            self.err(&escaped(text.as_ref()));
         }
     }
 
     /// Says something that is wrong; programs get it as a record of its own.
     pub(crate) fn trouble(&self, text: impl AsRef<str>) {
         if !self.json {
-            self.err(text.as_ref());
+            self.err(&escaped(text.as_ref()));
         }
     }
 
     /// Says something that must reach a person, whatever else they asked for.
     pub(crate) fn notice(&self, text: &str) {
+        self.err(&escaped(text));
+    }
+
+    /// Shows a drawing of the program's own, with the colors that it has.
+    pub(crate) fn drawing(&self, text: &str) {
         self.err(text);
     }
 
@@ -156,6 +163,7 @@ impl Ui {
     pub(crate) fn warning(&self, text: &str) {
         self.record("warning", json!({ "text": text }));
         if !self.json {
+            let text = escaped(text);
             self.err(&format!("{} {text}", self.paint("warning:", "33")));
         }
     }
@@ -167,11 +175,12 @@ impl Ui {
             return;
         }
         for (number, line) in error.to_lines().iter().enumerate() {
+            let line = escaped(line);
             match line.strip_prefix("error:") {
                 Some(rest) if number == 0 => {
                     self.err(&format!("{}{rest}", self.paint("error:", "31;1")));
                 }
-                _ => self.err(line),
+                _ => self.err(&line),
             }
         }
     }

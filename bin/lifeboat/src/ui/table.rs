@@ -1,5 +1,7 @@
 //! A table for people: columns that line up; or, with `--plain`, fields between tabs.
 
+use super::escaped::in_one_line;
+
 /// How a column lines up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -23,7 +25,8 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        let cells = cells.iter().map(|cell| in_one_line(cell).into_owned());
+        self.rows.push(cells.collect());
     }
 
     /// Returns lines with aligned columns, a heading first.
@@ -57,11 +60,7 @@ impl Table {
 
     /// Returns lines with tabs between the fields and no heading.
     pub(crate) fn plain(&self) -> Vec<String> {
-        let clean = |cell: &String| cell.replace(['\t', '\n', '\r'], " ");
-        self.rows
-            .iter()
-            .map(|row| row.iter().map(clean).collect::<Vec<_>>().join("\t"))
-            .collect()
+        self.rows.iter().map(|row| row.join("\t")).collect()
     }
 }
 

@@ -17,6 +17,8 @@ mod exit_codes;
 #[cfg(unix)]
 mod files;
 mod files_of_checkpoints;
+#[cfg(unix)]
+mod files_compare;
 mod independent_reader;
 mod keys;
 mod on_s3;

@@ -19,6 +19,8 @@ pub struct VolumeLayout {
     pub changed: ByteRanges,
     /// Where on the disks it lies; `None` where they do not see all of that.
     pub places: Option<Places>,
+    /// Whether `changed` is known; otherwise it is all that may be.
+    pub is_known: bool,
 }
 
 /// What of a volume differs from the same volume of another point.
@@ -33,7 +35,11 @@ pub enum VolumeChanges {
 impl VolumeLayout {
     pub(super) fn of(guest: &dyn Guest, number: u32, log: &PlaceLog) -> Result<Self, FileError> {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
-        let size_bytes = guest.facts().volumes.get(at).map_or(0, |facts| facts.size_bytes);
+        let size_bytes = guest
+            .facts()
+            .volumes
+            .get(at)
+            .map_or(0, |facts| facts.size_bytes);
         log.begin();
         let changed = changed(guest, number);
         let places = log.end();
@@ -41,13 +47,14 @@ impl VolumeLayout {
             size_bytes,
             changed: changed?,
             places: places.cover(size_bytes).then_some(places),
+            is_known: false,
         })
     }
 
     /// Compares with the layout of the same volume of the point that these disks were compared with.
     pub fn changes_since(&self, old: &Self) -> VolumeChanges {
         match (&self.places, &old.places) {
-            (Some(own), Some(other)) if own == other && self.size_bytes == old.size_bytes => {
+            (Some(own), Some(other)) if self.is_known && own == other => {
                 VolumeChanges::Ranges(self.changed.clone())
             }
             _ => VolumeChanges::Unknown,

@@ -31,8 +31,8 @@ use guest_files::FileError;
 use guest_reader::Guest;
 
 pub use layout::{VolumeChanges, VolumeLayout};
-pub use places::{Place, Places};
 use places::PlaceLog;
+pub use places::{Place, Places};
 pub use ranges::changed_ranges;
 
 /// A disk whose bytes are the real ones, and whose extents say what differs.
@@ -40,6 +40,8 @@ struct ChangedDisk {
     disk: Arc<dyn BlockDevice>,
     number: u32,
     changed: ByteRanges,
+    /// Otherwise all of it counts as changed.
+    is_known: bool,
     log: Arc<PlaceLog>,
 }
 
@@ -50,19 +52,27 @@ pub struct ChangedDisks {
 }
 
 impl ChangedDisks {
-    /// Takes disks with what of each differs; a disk of which that is not said differs everywhere.
-    pub fn new(disks: Vec<Arc<dyn BlockDevice>>, changed: &[ByteRanges]) -> Self {
+    /// Takes disks with what of each differs; `None`, and for all disks behind the list, where that is
+    /// not known: then all of it may.
+    pub fn new(disks: Vec<Arc<dyn BlockDevice>>, changed: &[Option<ByteRanges>]) -> Self {
         let log = Arc::new(PlaceLog::default());
-        let disks = (0..).zip(disks).zip(changed.iter().map(Some).chain(std::iter::repeat(None)));
-        let disks = disks.map(|((number, disk), changed)| {
-            let everything = || ByteRanges::from_iter([0..disk.size_bytes()]);
-            Arc::new(ChangedDisk {
-                number,
-                changed: changed.cloned().unwrap_or_else(everything),
-                disk,
-                log: Arc::clone(&log),
-            })
-        });
+        let changed = changed
+            .iter()
+            .map(Option::as_ref)
+            .chain(std::iter::repeat(None));
+        let disks = (0..)
+            .zip(disks)
+            .zip(changed)
+            .map(|((number, disk), changed)| {
+                let everything = || ByteRanges::from_iter(std::iter::once(0..disk.size_bytes()));
+                Arc::new(ChangedDisk {
+                    number,
+                    is_known: changed.is_some(),
+                    changed: changed.cloned().unwrap_or_else(everything),
+                    disk,
+                    log: Arc::clone(&log),
+                })
+            });
         Self {
             disks: disks.collect(),
             log,
@@ -72,7 +82,9 @@ impl ChangedDisks {
     /// Returns the disks, to open a guest over.
     pub fn disks(&self) -> Vec<Arc<dyn BlockDevice>> {
         let disks = self.disks.iter();
-        disks.map(|disk| Arc::clone(disk) as Arc<dyn BlockDevice>).collect()
+        disks
+            .map(|disk| Arc::clone(disk) as Arc<dyn BlockDevice>)
+            .collect()
     }
 
     /// Returns what of each disk differs.
@@ -86,7 +98,14 @@ impl ChangedDisks {
     ///
     /// Those of [`Guest::volume_extents`].
     pub fn layout(&self, guest: &dyn Guest, volume: u32) -> Result<VolumeLayout, FileError> {
-        VolumeLayout::of(guest, volume, &self.log)
+        let mut layout = VolumeLayout::of(guest, volume, &self.log)?;
+        layout.is_known = layout.places.as_ref().is_some_and(|places| {
+            let mut disks = places
+                .iter()
+                .filter_map(|place| usize::try_from(place.disk).ok());
+            disks.all(|disk| self.disks.get(disk).is_some_and(|disk| disk.is_known))
+        });
+        Ok(layout)
     }
 }
 

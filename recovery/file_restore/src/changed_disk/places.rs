@@ -44,7 +44,10 @@ impl Places {
 
     /// Returns whether these are all places of a volume of this size.
     pub(super) fn cover(&self, size_bytes: u64) -> bool {
-        let sum = self.places.iter().try_fold(0_u64, |sum, place| sum.checked_add(place.len_bytes));
+        let sum = self
+            .places
+            .iter()
+            .try_fold(0_u64, |sum, place| sum.checked_add(place.len_bytes));
         !self.is_too_long && sum == Some(size_bytes)
     }
 }
@@ -71,6 +74,8 @@ impl PlaceLog {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Places>> {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

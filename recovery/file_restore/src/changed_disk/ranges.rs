@@ -9,7 +9,7 @@ use vm_restore::disk_count;
 /// these only what differs.
 ///
 /// A point that holds all checkpoints keeps image files, whose places are not those of the disk: there
-/// a disk differs in nothing or in everything.
+/// a disk differs in nothing, or it is not known in what: `None`.
 ///
 /// # Errors
 ///
@@ -18,21 +18,20 @@ pub fn changed_ranges(
     repository: &Repository,
     old: &RestorePoint,
     new: &RestorePoint,
-) -> Result<Vec<ByteRanges>, RepositoryError> {
+) -> Result<Vec<Option<ByteRanges>>, RepositoryError> {
     let disks = 0..u32::try_from(disk_count(new)).unwrap_or(u32::MAX);
     if new.checkpoints.is_some() || old.checkpoints.is_some() {
         let is_same = old.checkpoints == new.checkpoints && are_same(&old.images, &new.images);
-        let everything = || ByteRanges::from_iter([0..u64::MAX]);
-        let each = disks.map(|_| if is_same { ByteRanges::new() } else { everything() });
-        return Ok(each.collect());
+        return Ok(disks.map(|_| is_same.then(ByteRanges::new)).collect());
     }
-    let find = |point: &'_ RestorePoint, number| point.disks().find(|disk| disk.number == number).cloned();
+    let find =
+        |point: &'_ RestorePoint, number| point.disks().find(|disk| disk.number == number).cloned();
     let compare = |number| match (find(old, number), find(new, number)) {
         (Some(old), Some(new)) => changed(repository, &old, &new),
-        (None, Some(new)) => Ok(ByteRanges::from_iter([0..new.size_bytes])),
+        (None, Some(new)) => Ok(std::iter::once(0..new.size_bytes).collect()),
         _ => Ok(ByteRanges::new()),
     };
-    disks.map(compare).collect()
+    disks.map(|number| compare(number).map(Some)).collect()
 }
 
 fn changed(
@@ -41,8 +40,12 @@ fn changed(
     new: &Stream,
 ) -> Result<ByteRanges, RepositoryError> {
     let found = repository.compare_streams(old, new)?;
-    let differing = found.iter().filter(|found| found.kind != DifferenceKind::ReadsTheSame);
-    Ok(differing.map(|found| found.offset..found.offset.saturating_add(found.len_bytes)).collect())
+    let differing = found
+        .iter()
+        .filter(|found| found.kind != DifferenceKind::ReadsTheSame);
+    Ok(differing
+        .map(|found| found.offset..found.offset.saturating_add(found.len_bytes))
+        .collect())
 }
 
 /// Returns whether two lists are of the same files with the same content.

@@ -74,9 +74,12 @@ impl Guest for Pieced {
     }
 }
 
-fn disks(changed: &[ByteRanges]) -> ChangedDisks {
+fn disks(changed: &[Option<ByteRanges>]) -> ChangedDisks {
     let disk = |number: u8| -> Arc<dyn BlockDevice> {
-        Arc::new(MemoryDisk::new(vec![number; usize::try_from(DISK_BYTES).unwrap()]))
+        Arc::new(MemoryDisk::new(vec![
+            number;
+            usize::try_from(DISK_BYTES).unwrap()
+        ]))
     };
     ChangedDisks::new(vec![disk(0), disk(1)], changed)
 }
@@ -97,17 +100,20 @@ fn bytes(pieces: &[Place]) -> Vec<(u32, u64)> {
 fn ranges() -> impl Strategy<Value = ByteRanges> {
     let parts = prop::collection::vec((0..DISK_BYTES, 1_u64..40), 0..6);
     parts.prop_map(|parts| {
-        let ends = parts.into_iter().map(|(at, len)| at..(at + len).min(DISK_BYTES));
+        let ends = parts
+            .into_iter()
+            .map(|(at, len)| at..(at + len).min(DISK_BYTES));
         ends.collect()
     })
 }
 
 fn pieces() -> impl Strategy<Value = Vec<Place>> {
-    let piece = (0_u32..2, 0..DISK_BYTES - 50, 1_u64..50).prop_map(|(disk, offset, len_bytes)| Place {
-        disk,
-        offset,
-        len_bytes,
-    });
+    let piece =
+        (0_u32..2, 0..DISK_BYTES - 50, 1_u64..50).prop_map(|(disk, offset, len_bytes)| Place {
+            disk,
+            offset,
+            len_bytes,
+        });
     prop::collection::vec(piece, 1..6)
 }
 
@@ -119,7 +125,7 @@ proptest! {
         first in ranges(), second in ranges(), pieces in pieces(), other in pieces(),
     ) {
         let changed = [first, second];
-        let disks = disks(&changed);
+        let disks = disks(&changed.clone().map(Some));
         let own = layout(&disks, &pieces);
         let model: BTreeSet<u64> = (0..).zip(bytes(&pieces)).filter(|(_, (disk, at))| {
             changed[usize::try_from(*disk).unwrap()].intersects(*at..*at + 1)
@@ -140,7 +146,7 @@ proptest! {
 
 #[test]
 fn the_bytes_are_the_disk_s_own_wherever_something_changed() {
-    let disks = disks(&[ByteRanges::from_iter([10..20])]);
+    let disks = disks(&[Some(ByteRanges::from_iter(std::iter::once(10..20)))]);
     for (number, disk) in (0_u8..).zip(disks.disks()) {
         let mut bytes = vec![9; 100];
         disk.read_at(0, &mut bytes).unwrap();
@@ -148,7 +154,11 @@ fn the_bytes_are_the_disk_s_own_wherever_something_changed() {
     }
     let [first, second] = disks.disks().try_into().ok().unwrap();
     let kinds = |disk: &Arc<dyn BlockDevice>| {
-        [0, 10, 20].map(|at| disk.extent_at(at, 100).map(|it| (it.kind, it.len_bytes)).unwrap())
+        [0, 10, 20].map(|at| {
+            disk.extent_at(at, 100)
+                .map(|it| (it.kind, it.len_bytes))
+                .unwrap()
+        })
     };
     let (data, zero) = (ExtentKind::Data, ExtentKind::Zero);
     assert_eq!(kinds(&first), [(zero, 10), (data, 10), (zero, 100)]);
@@ -158,8 +168,15 @@ fn the_bytes_are_the_disk_s_own_wherever_something_changed() {
 
 #[test]
 fn what_the_disks_do_not_see_is_not_known() {
-    let disks = disks(&[ByteRanges::new(), ByteRanges::new()]);
-    let mut guest = Pieced::new(disks.disks(), vec![Place { disk: 0, offset: 0, len_bytes: 50 }]);
+    let disks = disks(&[Some(ByteRanges::new()), Some(ByteRanges::new())]);
+    let mut guest = Pieced::new(
+        disks.disks(),
+        vec![Place {
+            disk: 0,
+            offset: 0,
+            len_bytes: 50,
+        }],
+    );
     let seen = disks.layout(&guest, 0).unwrap();
     assert!(seen.changes_since(&seen).is_nothing());
     // Half of it lies on no disk.
@@ -167,6 +184,24 @@ fn what_the_disks_do_not_see_is_not_known() {
     let unseen = disks.layout(&guest, 0).unwrap();
     assert_eq!(unseen.changes_since(&unseen), VolumeChanges::Unknown);
     assert_eq!(unseen.changes_since(&seen), VolumeChanges::Unknown);
+}
+
+#[test]
+fn a_disk_of_which_nothing_is_known_makes_its_volumes_unknown() {
+    let disks = disks(&[Some(ByteRanges::new()), None]);
+    let on = |disk| {
+        layout(
+            &disks,
+            &[Place {
+                disk,
+                offset: 0,
+                len_bytes: 50,
+            }],
+        )
+    };
+    assert!(on(0).changes_since(&on(0)).is_nothing());
+    assert_eq!(on(1).changes_since(&on(1)), VolumeChanges::Unknown);
+    assert_eq!(on(1).changed.total_bytes(), 50);
 }
 
 #[test]

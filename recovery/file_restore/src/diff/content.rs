@@ -91,7 +91,14 @@ impl VolumePair<'_> {
         new: &Node,
         reading: Reading,
     ) -> Result<bool, FileError> {
-        let said = |node: &Node| (node.kind, node.size_bytes, node.times.modified, node.times.created);
+        let said = |node: &Node| {
+            (
+                node.kind,
+                node.size_bytes,
+                node.times.modified,
+                node.times.created,
+            )
+        };
         if said(old) != said(new) {
             return Ok(false);
         }
@@ -116,14 +123,23 @@ impl VolumePair<'_> {
             if reading == Reading::WhatChanged {
                 return Ok(Sameness::Unknown);
             }
-            let (old, new) = (self.old.open(old.id, stream)?, self.new.open(new.id, stream)?);
+            let (old, new) = (
+                self.old.open(old.id, stream)?,
+                self.new.open(new.id, stream)?,
+            );
             return same_bytes(&*old, &*new, &[0..u64::MAX]);
         };
-        let (old_file, new_file) = (self.old.open(old.id, stream)?, self.new.open(new.id, stream)?);
+        let (old_file, new_file) = (
+            self.old.open(old.id, stream)?,
+            self.new.open(new.id, stream)?,
+        );
         if old_file.size_bytes() != new_file.size_bytes() {
             return Ok(Sameness::Differs);
         }
-        let (places, before) = (new_file.extents(EXTENTS_MAX)?, old_file.extents(EXTENTS_MAX)?);
+        let (places, before) = (
+            new_file.extents(EXTENTS_MAX)?,
+            old_file.extents(EXTENTS_MAX)?,
+        );
         if places != before || places.len() >= EXTENTS_MAX {
             return same_bytes(&*old_file, &*new_file, &[0..u64::MAX]);
         }
@@ -135,10 +151,13 @@ impl VolumePair<'_> {
         }
         let mut touched = Vec::new();
         for place in &places {
-            let on_volume = place.volume_offset..place.volume_offset.saturating_add(place.len_bytes);
+            let on_volume =
+                place.volume_offset..place.volume_offset.saturating_add(place.len_bytes);
             touched.extend(changed.within(on_volume).map(|range| {
                 let at = |offset: u64| {
-                    place.file_offset.saturating_add(offset.saturating_sub(place.volume_offset))
+                    place
+                        .file_offset
+                        .saturating_add(offset.saturating_sub(place.volume_offset))
                 };
                 at(range.start)..at(range.end)
             }));
@@ -165,7 +184,8 @@ impl VolumePair<'_> {
             let about = system.about();
             about.content == Content::Ext && about.state == State::Replayed
         };
-        let is_touched = old.times.modified != new.times.modified || old.times.changed != new.times.changed;
+        let is_touched =
+            old.times.modified != new.times.modified || old.times.changed != new.times.changed;
         is_touched && (is_replayed(self.old) || is_replayed(self.new))
     }
 }
@@ -177,7 +197,9 @@ fn is_plain(places: &[FileExtent], size_bytes: u64) -> bool {
         [one, next] => one.file_offset < next.file_offset,
         _ => true,
     });
-    let end = places.last().map_or(0, |last| last.file_offset.saturating_add(last.len_bytes));
+    let end = places
+        .last()
+        .map_or(0, |last| last.file_offset.saturating_add(last.len_bytes));
     ascending && end >= size_bytes
 }
 
@@ -199,14 +221,19 @@ fn same_bytes(
     if size_bytes != new.size_bytes() {
         return Ok(Sameness::Differs);
     }
-    let most = usize::try_from(size_bytes).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+    let most = usize::try_from(size_bytes)
+        .unwrap_or(usize::MAX)
+        .min(BUFFER_BYTES);
     let (mut one, mut other) = (vec![0; most], vec![0; most]);
     for range in ranges {
         let end = range.end.min(size_bytes);
         let mut at = range.start;
         while at < end {
             let len = usize::try_from(end - at).unwrap_or(usize::MAX).min(most);
-            let (one, other) = (one.get_mut(..len).unwrap_or_default(), other.get_mut(..len).unwrap_or_default());
+            let (one, other) = (
+                one.get_mut(..len).unwrap_or_default(),
+                other.get_mut(..len).unwrap_or_default(),
+            );
             let read = (old.read_at(at, one)?, new.read_at(at, other)?);
             if read != (len, len) {
                 let what = format!("a file ends before its {size_bytes} bytes");

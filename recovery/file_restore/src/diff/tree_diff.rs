@@ -103,9 +103,15 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
         let is_folder = |node: &&Node| node.kind == NodeKind::Folder;
         let (old_folder, new_folder) = (old.filter(is_folder), new.filter(is_folder));
         if old_folder.is_some() || new_folder.is_some() {
-            diff.enter(old_folder.map(|node| node.id), new_folder.map(|node| node.id));
+            diff.enter(
+                old_folder.map(|node| node.id),
+                new_folder.map(|node| node.id),
+            );
         }
-        let (old_file, new_file) = (old.filter(|it| !is_folder(it)), new.filter(|it| !is_folder(it)));
+        let (old_file, new_file) = (
+            old.filter(|it| !is_folder(it)),
+            new.filter(|it| !is_folder(it)),
+        );
         match (old_file, new_file) {
             (Some(old), Some(new)) if old.kind == new.kind => diff.both(old.clone(), new.clone()),
             (old, new) => diff.one(old.cloned(), new.cloned()),
@@ -136,7 +142,11 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
         let Some(folder) = folder else {
             return Vec::new();
         };
-        let entered = if is_old { &mut self.entered_old } else { &mut self.entered_new };
+        let entered = if is_old {
+            &mut self.entered_old
+        } else {
+            &mut self.entered_new
+        };
         let listed = if self.path.len() >= DEPTH_MAX {
             let what = format!("folders are deeper than {DEPTH_MAX}");
             Err(FileError::new(FileErrorKind::Corrupt, what))
@@ -228,7 +238,11 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
             // The system sets this time when it writes; that is all that is known.
             Sameness::Unknown => old.times.modified != new.times.modified,
         };
-        Ok(if content { Some(Change::Content) } else { attributes(old, new) })
+        Ok(if content {
+            Some(Change::Content)
+        } else {
+            attributes(old, new)
+        })
     }
 
     /// Compares the named streams of a file of NTFS. One that was written has changed its file's times.
@@ -237,14 +251,19 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
         if !is_ntfs || attributes(old, new).is_none() {
             return Ok(false);
         }
-        let mut streams = (self.pair.old.streams(old.id)?, self.pair.new.streams(new.id)?);
+        let mut streams = (
+            self.pair.old.streams(old.id)?,
+            self.pair.new.streams(new.id)?,
+        );
         streams.0.sort_by(|one, other| one.name.cmp(&other.name));
         streams.1.sort_by(|one, other| one.name.cmp(&other.name));
         if streams.0 != streams.1 {
             return Ok(true);
         }
         for stream in &streams.1 {
-            let content = self.pair.content(old, new, Some(&stream.name), self.reading)?;
+            let content = self
+                .pair
+                .content(old, new, Some(&stream.name), self.reading)?;
             if content == Sameness::Differs {
                 return Ok(true);
             }
@@ -254,7 +273,11 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
 
     fn link(&self, old: &Node, new: &Node) -> Result<Option<Change>, FileError> {
         let leads_elsewhere = self.pair.old.link(old.id)? != self.pair.new.link(new.id)?;
-        Ok(if leads_elsewhere { Some(Change::Content) } else { attributes(old, new) })
+        Ok(if leads_elsewhere {
+            Some(Change::Content)
+        } else {
+            attributes(old, new)
+        })
     }
 }
 
@@ -285,7 +308,14 @@ impl Iterator for TreeDiff<'_, '_> {
 
 /// Compares what is said of a thing whose content is the same.
 fn attributes(old: &Node, new: &Node) -> Option<Change> {
-    let said = |node: &Node| (node.owner, node.times.modified, node.times.changed, node.times.created);
+    let said = |node: &Node| {
+        (
+            node.owner,
+            node.times.modified,
+            node.times.changed,
+            node.times.created,
+        )
+    };
     (said(old) != said(new)).then_some(Change::Attributes)
 }
 
@@ -302,7 +332,10 @@ fn merged(old: Vec<(FileName, NodeId)>, new: Vec<(FileName, NodeId)>) -> Vec<Ent
         };
         let before = if order.is_le() { old.next() } else { None };
         let after = if order.is_ge() { new.next() } else { None };
-        let name = before.as_ref().or(after.as_ref()).map(|(name, _)| name.clone());
+        let name = before
+            .as_ref()
+            .or(after.as_ref())
+            .map(|(name, _)| name.clone());
         if let Some(name) = name {
             merged.push(Entry {
                 name,

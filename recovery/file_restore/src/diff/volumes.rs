@@ -40,8 +40,14 @@ pub fn volume_files(facts: &VolumeFacts) -> VolumeFiles {
 /// A volume is the same where the id of its file system says so, else where it comes from the same
 /// place, else where it is called the same.
 pub fn match_volumes(old: &DisksFacts, new: &DisksFacts) -> Vec<VolumeMatch> {
-    let mut rest: Vec<(u32, &VolumeFacts)> = (0..).zip(&old.volumes).filter(|(_, it)| it.is_own()).collect();
-    let news: Vec<(u32, &VolumeFacts)> = (0..).zip(&new.volumes).filter(|(_, it)| it.is_own()).collect();
+    let mut rest: Vec<(u32, &VolumeFacts)> = (0..)
+        .zip(&old.volumes)
+        .filter(|(_, it)| it.is_own())
+        .collect();
+    let news: Vec<(u32, &VolumeFacts)> = (0..)
+        .zip(&new.volumes)
+        .filter(|(_, it)| it.is_own())
+        .collect();
     let mut matched: Vec<Option<u32>> = vec![None; news.len()];
     let tests: [fn(&VolumeFacts, &VolumeFacts) -> bool; 3] = [
         |old, new| !new.uuid.is_empty() && old.uuid == new.uuid && old.content == new.content,
@@ -55,7 +61,8 @@ pub fn match_volumes(old: &DisksFacts, new: &DisksFacts) -> Vec<VolumeMatch> {
             }
             // The one in the same place first, where a clone has the same id.
             let fits = |wanted: &dyn Fn(&VolumeFacts) -> bool| {
-                rest.iter().position(|(_, old)| is_same(old, new) && wanted(old))
+                rest.iter()
+                    .position(|(_, old)| is_same(old, new) && wanted(old))
             };
             let at = fits(&|old| old.name == new.name).or_else(|| fits(&|_| true));
             *place = at.map(|at| rest.remove(at).0);

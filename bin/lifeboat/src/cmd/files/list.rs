@@ -1,10 +1,13 @@
 //! `lifeboat files ls`.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use file_restore::{Found, Tree, Walk, WalkItem};
 use guest_files::NodeKind;
 use serde_json::json;
 
+use super::compared::{tell_notes, tell_state};
 use super::listing;
 use super::open_point::{GuestArgs, OpenPoint, failed, parse};
 use crate::cli_error::CliError;
@@ -30,6 +33,15 @@ pub(super) fn run(invocation: &Invocation, args: &ListArgs) -> Result<ExitCode, 
     let open = OpenPoint::open(invocation, &path.point, &args.guest)?;
     let tree = open.tree();
     let found = tree.matching(&path.place).map_err(failed)?;
+    tell_notes(ui, open.guest());
+    for volume in found
+        .iter()
+        .map(|found| found.volume)
+        .collect::<BTreeSet<_>>()
+    {
+        let system = tree.file_system(volume).map_err(failed)?;
+        tell_state(ui, &format!("/{}", tree.name(volume)), system);
+    }
     let mut table = listing::table();
     let (mut entries, mut unreadable) = (0_u64, 0_u64);
     let mut show = |name: String, full: String, node: &guest_files::Node| {

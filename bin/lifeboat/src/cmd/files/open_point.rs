@@ -28,6 +28,13 @@ pub(crate) struct GuestArgs {
     secrets: SecretArgs,
 }
 
+impl GuestArgs {
+    /// Returns whether a checkpoint is asked for.
+    pub(crate) fn names_checkpoint(&self) -> bool {
+        self.checkpoint.is_some()
+    }
+}
+
 /// A restore point's guest.
 pub(super) struct OpenPoint {
     pub(super) point: RestorePoint,

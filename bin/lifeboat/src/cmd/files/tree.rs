@@ -5,6 +5,7 @@ use file_restore::{Walk, WalkItem};
 use guest_files::NodeKind;
 use serde_json::json;
 
+use super::compared::{outcome, tell_notes, tell_state};
 use super::list::full_path;
 use super::listing;
 use super::open_point::{GuestArgs, OpenPoint, failed, parse};
@@ -36,6 +37,8 @@ pub(super) fn run(invocation: &Invocation, args: &TreeArgs) -> Result<ExitCode, 
     let tree = open.tree();
     let found = tree.find(&path.place).map_err(failed)?;
     let system = tree.file_system(found.volume).map_err(failed)?;
+    tell_notes(ui, open.guest());
+    tell_state(ui, &format!("/{}", tree.name(found.volume)), system);
     let base = full_path(&tree, &found);
     ui.data(base.clone());
     let (mut files, mut folders, mut bytes, mut unreadable) = (0_u64, 0_u64, 0_u64, 0_u64);
@@ -76,11 +79,7 @@ pub(super) fn run(invocation: &Invocation, args: &TreeArgs) -> Result<ExitCode, 
         count(folders, "folder"),
         size(bytes)
     ));
-    let (outcome, code) = match (interrupt::asked(), unreadable) {
-        (true, _) => ("cancelled", ExitCode::Cancelled),
-        (false, 0) => ("success", ExitCode::Success),
-        (false, _) => ("partial", ExitCode::Partial),
-    };
+    let (outcome, code) = outcome(unreadable);
     let fields = json!({ "point": open.point.id, "files": files, "folders": folders,
                          "bytes": bytes, "unreadable": unreadable });
     ui.summary(outcome, code, fields);

@@ -6,6 +6,7 @@ use guest_reader::VolumeFacts;
 use serde_json::json;
 use volume_map::{Content, Origin};
 
+use super::compared::tell_notes;
 use super::open_point::{GuestArgs, OpenPoint};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
@@ -56,11 +57,7 @@ pub(super) fn run(invocation: &Invocation, args: &VolumesArgs) -> Result<ExitCod
         ]);
     }
     ui.table(&table);
-    for (disk, notes) in open.guest().facts().notes.iter().enumerate() {
-        for note in notes {
-            ui.warning(&format!("disk {disk}: {note}"));
-        }
-    }
+    tell_notes(ui, open.guest());
     let volumes = open.guest().facts().volumes.len();
     let fields = json!({ "point": open.point.id, "vm": open.point.vm.name, "volumes": volumes });
     ui.summary("success", ExitCode::Success, fields);

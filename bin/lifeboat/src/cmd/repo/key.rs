@@ -323,7 +323,7 @@ fn recovery_key(invocation: &Invocation, args: &RecoveryKeyArgs) -> Result<ExitC
     };
     let ui = &invocation.ui;
     if args.terminal {
-        ui.notice(&terminal(&key)?);
+        ui.drawing(&terminal(&key)?);
         ui.notice(&Zeroizing::new(format!(
             "  {}\n",
             *Zeroizing::new(key.to_text())

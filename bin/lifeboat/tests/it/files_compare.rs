@@ -1,0 +1,459 @@
+//! Files over restore points: what differs, which versions there are, what made a point large.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use disk_model::independent_tools::have_tool;
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, files, json_lines, noise};
+
+fn records(text: &str, kind: &str) -> Vec<Value> {
+    let lines = json_lines(text).into_iter();
+    lines.filter(|line| line["type"] == kind).collect()
+}
+
+fn run(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{program} {args:?}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// An ext4 volume that is a whole disk, changed by `debugfs`.
+struct Ext<'s> {
+    sandbox: &'s Sandbox,
+    image: String,
+}
+
+impl<'s> Ext<'s> {
+    fn new(sandbox: &'s Sandbox) -> Option<Self> {
+        if !have_tool("mkfs.ext4", &["-V"]) || !have_tool("debugfs", &["-V"]) {
+            return None;
+        }
+        let tree = sandbox.path("tree");
+        fs::create_dir_all(tree.join("docs/old")).unwrap();
+        fs::write(tree.join("hello.txt"), noise("hello", 5000)).unwrap();
+        fs::write(tree.join("big.bin"), noise("big", 3 << 20)).unwrap();
+        fs::write(tree.join("docs/old/gone.txt"), "soon gone\n").unwrap();
+        for number in 0..200 {
+            fs::write(
+                tree.join(format!("docs/file-{number:03}")),
+                noise(&format!("{number}"), number * 37),
+            )
+            .unwrap();
+        }
+        let image = sandbox.text("host/EXT.raw");
+        let label = "da\u{1b}[31mta";
+        run(
+            "mkfs.ext4",
+            &[
+                "-q",
+                "-F",
+                "-L",
+                label,
+                "-d",
+                tree.to_str().unwrap(),
+                &image,
+                "32M",
+            ],
+        );
+        Some(Self { sandbox, image })
+    }
+
+    /// Runs commands of `debugfs`.
+    fn change(&self, commands: &str) {
+        let script = self.sandbox.path("commands");
+        fs::write(&script, commands).unwrap();
+        run(
+            "debugfs",
+            &["-w", "-f", script.to_str().unwrap(), &self.image],
+        );
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let file = self.sandbox.text("new-file");
+        fs::write(&file, bytes).unwrap();
+        self.change(&format!("rm {name}\nwrite {file} {name}\n"));
+    }
+
+    /// Writes over a block of a file in its place; the file system notices nothing.
+    fn write_in_place(&self, name: &str, block: u64) {
+        let place = run(
+            "debugfs",
+            &["-R", &format!("bmap {name} {block}"), &self.image],
+        );
+        let place: u64 = place.trim().parse().unwrap();
+        // mkfs.ext4 makes blocks of 1 KiB on disks below 512 MiB.
+        let image = OpenOptions::new().write(true).open(&self.image).unwrap();
+        image
+            .write_all_at(&noise("in place", 1024), place * 1024)
+            .unwrap();
+    }
+
+    fn back_up(&self) {
+        assert_eq!(self.sandbox.back_up_all()["outcome"], "success");
+    }
+}
+
+/// What differs between two folders, by hash: names with A, D or M.
+fn compare_folders(old: &Path, new: &Path) -> BTreeSet<(String, String)> {
+    let hashes = |folder: &Path| -> BTreeMap<String, blake3::Hash> {
+        let all = files(folder).into_iter().map(|path| {
+            let name = path
+                .strip_prefix(folder)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            (name, blake3::hash(&fs::read(&path).unwrap()))
+        });
+        all.collect()
+    };
+    let (old, new) = (hashes(old), hashes(new));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let differing = names.into_iter().filter_map(|name| {
+        let letter = match (old.get(name), new.get(name)) {
+            (None, _) => "added",
+            (_, None) => "removed",
+            (Some(old), Some(new)) if old != new => "changed",
+            _ => return None,
+        };
+        Some((letter.to_owned(), name.clone()))
+    });
+    differing.collect()
+}
+
+/// What `files diff` says of files, below the volume.
+fn diff(sandbox: &Sandbox, args: &[&str]) -> BTreeSet<(String, String)> {
+    let args: Vec<&str> = ["files", "diff"]
+        .iter()
+        .chain(args)
+        .chain(&["--json"])
+        .copied()
+        .collect();
+    let changes = records(&sandbox.ok(&args), "change");
+    let of_files = changes.iter().filter(|line| line["kind"] == "file");
+    let named = of_files.map(|line| {
+        let path = line["path"].as_str().unwrap();
+        let name = path.strip_prefix("/1/").unwrap_or(path);
+        (line["change"].as_str().unwrap().to_owned(), name.to_owned())
+    });
+    named.collect()
+}
+
+/// Takes both points out and compares the folders, which `files diff` has to agree with.
+fn assert_diff_is_true(sandbox: &Sandbox, vm: &str) {
+    for (back, folder) in [("~1", "before"), ("", "after")] {
+        let _ = fs::remove_dir_all(sandbox.path(folder));
+        let place = format!("{vm}@latest{back}:/1");
+        sandbox.ok(&["files", "get", &place, "-o", &sandbox.text(folder)]);
+    }
+    let expected = compare_folders(&sandbox.path("before"), &sandbox.path("after"));
+    assert!(!expected.is_empty());
+    let old = format!("{vm}@latest~1");
+    let mut found = diff(sandbox, &[&old, &format!("{vm}@latest")]);
+    found.retain(|(change, _)| change != "attributes");
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_diff_says_what_hashes_say() {
+    let sandbox = Sandbox::with_repository();
+    let Some(ext) = Ext::new(&sandbox) else {
+        return;
+    };
+    ext.back_up();
+    ext.write("/docs/file-007", &noise("seven", 7777));
+    ext.write("/docs/new.bin", &noise("new", 100_000));
+    ext.change("rm /docs/old/gone.txt\nsif /docs/file-100 mode 0100600\n");
+    // No time and no size tell of it.
+    ext.write_in_place("/big.bin", 1500);
+    ext.back_up();
+    assert_diff_is_true(&sandbox, "EXT");
+    let found = diff(&sandbox, &["EXT@latest~1", "EXT@latest"]);
+    for (change, name) in [
+        ("changed", "big.bin"),
+        ("changed", "docs/file-007"),
+        ("added", "docs/new.bin"),
+        ("removed", "docs/old/gone.txt"),
+        ("attributes", "docs/file-100"),
+    ] {
+        assert!(
+            found.contains(&(change.to_owned(), name.to_owned())),
+            "{change} {name}: {found:?}"
+        );
+    }
+    assert_eq!(found.len(), 5, "{found:?}");
+    // A folder alone; and for people.
+    let docs = diff(&sandbox, &["EXT@latest~1:/1/docs/old", "EXT@latest"]);
+    assert_eq!(docs.len(), 1, "{docs:?}");
+    let text = sandbox.ok(&["files", "diff", "EXT@latest~1", "EXT@latest"]);
+    assert!(
+        text.lines()
+            .any(|line| line.starts_with("M ") && line.ends_with("/1/big.bin")),
+        "{text}"
+    );
+    // Backwards, what was added is removed.
+    let back = diff(&sandbox, &["EXT@latest", "EXT@latest~1"]);
+    assert!(
+        back.contains(&("removed".to_owned(), "docs/new.bin".to_owned())),
+        "{back:?}"
+    );
+}
+
+#[test]
+fn files_that_lie_elsewhere_are_compared_by_their_bytes() {
+    let sandbox = Sandbox::with_repository();
+    let Some(ext) = Ext::new(&sandbox) else {
+        return;
+    };
+    ext.back_up();
+    // Made anew with one more file in front, so that all others lie elsewhere.
+    let tree = sandbox.path("tree");
+    fs::write(tree.join("a-new-one"), noise("front", 200_000)).unwrap();
+    fs::write(tree.join("docs/file-050"), noise("other", 50 * 37)).unwrap();
+    fs::remove_file(&ext.image).unwrap();
+    run(
+        "mkfs.ext4",
+        &["-q", "-F", "-d", tree.to_str().unwrap(), &ext.image, "32M"],
+    );
+    ext.back_up();
+    assert_diff_is_true(&sandbox, "EXT");
+}
+
+#[test]
+fn an_ntfs_volume_is_compared_likewise() {
+    if !have_tool("mkfs.ntfs", &["--version"]) || !have_tool("ntfscp", &["--version"]) {
+        return;
+    }
+    let sandbox = Sandbox::with_repository();
+    let image = sandbox.text("host/WIN.raw");
+    fs::File::create(&image).unwrap().set_len(24 << 20).unwrap();
+    run("mkfs.ntfs", &["-q", "-F", "-s", "512", "-L", "win", &image]);
+    let copy = |name: &str, bytes: &[u8]| {
+        let file = sandbox.text("new-file");
+        fs::write(&file, bytes).unwrap();
+        run("ntfscp", &["-q", "-f", &image, &file, name]);
+    };
+    copy("pagefile.sys", &noise("page", 2 << 20));
+    copy("small.txt", b"in the record");
+    copy("plan.xlsx", &noise("plan", 300_000));
+    copy("same.bin", &noise("same", 300_000));
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    copy("pagefile.sys", &noise("other page", 2 << 20));
+    copy("small.txt", b"In the record");
+    copy("plan.xlsx", &noise("plan 2", 310_000));
+    copy("new.txt", b"new");
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    assert_diff_is_true(&sandbox, "WIN");
+
+    let churn = sandbox.ok(&["point", "churn", "WIN@latest", "--json"]);
+    let churn = records(&churn, "churn");
+    let largest = &churn[0];
+    assert_eq!(largest["what"], "/1/pagefile.sys", "{churn:?}");
+    assert_eq!(largest["skip"], "page-files");
+    let bytes = largest["changed_bytes"].as_u64().unwrap();
+    assert!(
+        (2 << 20..=(2 << 20) + (64 << 10)).contains(&bytes),
+        "{bytes}"
+    );
+    let sum: u64 = churn
+        .iter()
+        .map(|row| row["changed_bytes"].as_u64().unwrap())
+        .sum();
+    let point_diff = sandbox.ok(&["point", "diff", "WIN@latest~1", "WIN@latest", "--json"]);
+    let all = json_lines(&point_diff).last().unwrap()["changed_bytes"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(
+        sum, all,
+        "every changed byte is somebody's, once: {churn:?}"
+    );
+    let text = sandbox.run(&["point", "churn", "WIN@latest"]);
+    let said = String::from_utf8(text.stderr).unwrap();
+    assert!(
+        said.contains("--skip page-files would have left out 2."),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_versions_of_a_file_are_told_apart_over_all_points() {
+    let sandbox = Sandbox::with_repository();
+    let Some(ext) = Ext::new(&sandbox) else {
+        return;
+    };
+    let plan = |text: &str| ext.write("/docs/plan.txt", text.as_bytes());
+    ext.back_up();
+    plan("first\n");
+    ext.back_up();
+    // Nothing, then something else.
+    ext.back_up();
+    ext.write("/docs/file-001", b"another");
+    ext.back_up();
+    plan("second, and longer\n");
+    ext.back_up();
+    ext.change("rm /docs/plan.txt\n");
+    ext.back_up();
+    let output = sandbox.ok(&[
+        "files",
+        "versions",
+        "EXT@latest:/1/docs/plan.txt",
+        "--hash",
+        "--json",
+    ]);
+    let versions = records(&output, "version");
+    let figures: Vec<(u64, u64)> = versions
+        .iter()
+        .map(|it| (it["points"].as_u64().unwrap(), it["size"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(figures, [(1, 19), (3, 6)], "{versions:?}");
+    assert_eq!(
+        versions[1]["blake3"],
+        blake3::hash(b"first\n").to_hex().to_string()
+    );
+    let summary = json_lines(&output).pop().unwrap();
+    assert!(summary["gone_since"].is_string(), "{summary}");
+    assert_eq!(summary["points"], 6);
+    // What it says is what `files cat` takes.
+    let first = versions[1]["path"].as_str().unwrap();
+    assert_eq!(sandbox.ok(&["files", "cat", first]), "first\n");
+    let last = sandbox.ok(&[
+        "files",
+        "versions",
+        "EXT@latest:/1/docs/plan.txt",
+        "--last",
+        "2",
+        "--json",
+    ]);
+    assert_eq!(records(&last, "version").len(), 1);
+    sandbox.fails(2, &["files", "versions", "EXT@latest:/1/docs/never.txt"]);
+
+    // The same files, each once.
+    let output = sandbox.ok(&[
+        "files",
+        "find",
+        "plan.*",
+        "--vm",
+        "ext",
+        "--all-points",
+        "--json",
+    ]);
+    let found = records(&output, "file");
+    let figures: Vec<(u64, u64)> = found
+        .iter()
+        .map(|it| (it["points"].as_u64().unwrap(), it["size"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(figures, [(1, 19), (3, 6)], "{found:?}");
+    let error = sandbox.fails(
+        2,
+        &["files", "find", "plan.*", "--vm", "EXTT", "--all-points"],
+    );
+    assert!(error.contains("EXTT"), "{error}");
+}
+
+#[test]
+fn files_are_found_by_path_size_and_time() {
+    let sandbox = Sandbox::with_repository();
+    let Some(ext) = Ext::new(&sandbox) else {
+        return;
+    };
+    ext.back_up();
+    let found = |args: &[&str]| {
+        let args: Vec<&str> = ["files", "find"]
+            .iter()
+            .chain(args)
+            .chain(&["EXT@latest", "--json"])
+            .copied()
+            .collect();
+        records(&sandbox.ok(&args), "file").len()
+    };
+    assert_eq!(found(&["/1/docs/file-00?"]), 10);
+    assert_eq!(found(&["docs/**/*.txt"]), 1);
+    assert_eq!(found(&["*", "--size", "+1MiB"]), 1);
+    assert_eq!(found(&["file-*", "--size", "37"]), 1);
+    assert_eq!(found(&["file-*", "--size", "-38"]), 2);
+    assert_eq!(found(&["big.bin", "--newer", "2d"]), 1);
+    assert_eq!(found(&["big.bin", "--modified-before", "2001-01-01"]), 0);
+    assert_eq!(found(&["big.bin", "--modified-after", "2001-01-01"]), 1);
+}
+
+#[test]
+fn what_a_guest_writes_into_names_does_nothing_to_a_terminal() {
+    let sandbox = Sandbox::with_repository();
+    let Some(ext) = Ext::new(&sandbox) else {
+        return;
+    };
+    fs::write(sandbox.path("tree/a\u{1b}[2Jb"), "x").unwrap();
+    fs::remove_file(&ext.image).unwrap();
+    let tree = sandbox.text("tree");
+    run(
+        "mkfs.ext4",
+        &[
+            "-q",
+            "-F",
+            "-L",
+            "da\u{1b}[31mta",
+            "-d",
+            &tree,
+            &ext.image,
+            "32M",
+        ],
+    );
+    ext.back_up();
+    for args in [
+        &["files", "volumes", "EXT@latest"][..],
+        &["files", "volumes", "EXT@latest", "--plain"],
+        &["files", "ls", "EXT@latest:/1"],
+        &["files", "tree", "EXT@latest:/1"],
+        &["files", "find", "*", "EXT@latest"],
+        &["files", "find", "*", "--all-points"],
+        &["files", "ls", "EXT@latest:/1/\u{1b}[31m"],
+    ] {
+        let output = sandbox.run(args);
+        let shown = [output.stdout, output.stderr].concat();
+        assert!(
+            !shown.contains(&0x1b),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&shown)
+        );
+        assert!(
+            String::from_utf8_lossy(&shown).contains("\\u{1b}["),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn a_volume_that_cannot_be_looked_into_is_told() {
+    let sandbox = Sandbox::with_repository();
+    let mut secret = vec![0; 1 << 20];
+    secret[..8].copy_from_slice(b"\xEBR\x90-FVE-");
+    secret[8..11].copy_from_slice(b"FS-");
+    secret[510..512].copy_from_slice(&[0x55, 0xAA]);
+    sandbox.raw("SECRET.raw", &secret);
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    let error = sandbox.fails(3, &["files", "find", "*", "SECRET@latest"]);
+    assert!(error.contains("BitLocker"), "{error}");
+    sandbox.fails(3, &["files", "find", "*", "--all-points"]);
+    // As long as it is the same, there is nothing to compare.
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    sandbox.ok(&["files", "diff", "SECRET@latest~1", "SECRET@latest"]);
+    let mut image = OpenOptions::new()
+        .append(true)
+        .open(sandbox.path("host/SECRET.raw"))
+        .unwrap();
+    image.write_all(&[1; 4096]).unwrap();
+    drop(image);
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    let error = sandbox.fails(3, &["files", "diff", "SECRET@latest~1", "SECRET@latest"]);
+    assert!(error.contains("BitLocker"), "{error}");
+}
