@@ -18,6 +18,8 @@ const INSIDE_MAX_BYTES: u64 = 1 << 20;
 /// By how much a changed range of a file is widened: what is compressed together is no longer.
 const PACKED_MAX_BYTES: u64 = 128 << 10;
 const BUFFER_BYTES: usize = 1 << 20;
+/// All of a file, however long it is.
+const ALL: Range<u64> = 0..u64::MAX;
 
 /// A volume of two points: its files then and now, and what of it changed.
 pub struct VolumePair<'g> {
@@ -127,7 +129,7 @@ impl VolumePair<'_> {
                 self.old.open(old.id, stream)?,
                 self.new.open(new.id, stream)?,
             );
-            return same_bytes(&*old, &*new, &[0..u64::MAX]);
+            return same_bytes(&*old, &*new, &[ALL]);
         };
         let (old_file, new_file) = (
             self.old.open(old.id, stream)?,
@@ -141,13 +143,13 @@ impl VolumePair<'_> {
             old_file.extents(EXTENTS_MAX)?,
         );
         if places != before || places.len() >= EXTENTS_MAX {
-            return same_bytes(&*old_file, &*new_file, &[0..u64::MAX]);
+            return same_bytes(&*old_file, &*new_file, &[ALL]);
         }
         if places.is_empty() {
             if new_file.size_bytes() > INSIDE_MAX_BYTES {
                 return Ok(Sameness::Same);
             }
-            return same_bytes(&*old_file, &*new_file, &[0..u64::MAX]);
+            return same_bytes(&*old_file, &*new_file, &[ALL]);
         }
         let mut touched = Vec::new();
         for place in &places {
@@ -165,14 +167,14 @@ impl VolumePair<'_> {
         if !touched.is_empty() {
             let ranges = match is_plain(&places, new_file.size_bytes()) {
                 true => widened(&touched),
-                false => vec![0..u64::MAX],
+                false => vec![ALL],
             };
             if same_bytes(&*old_file, &*new_file, &ranges)? == Sameness::Differs {
                 return Ok(Sameness::Differs);
             }
         }
         if self.may_be_in_journal(old, new) {
-            return same_bytes(&*old_file, &*new_file, &[0..u64::MAX]);
+            return same_bytes(&*old_file, &*new_file, &[ALL]);
         }
         Ok(Sameness::Same)
     }

@@ -42,7 +42,7 @@ pub struct Changed {
 #[derive(Debug)]
 pub enum DiffItem {
     /// Something differs.
-    Changed(Changed),
+    Changed(Box<Changed>),
     /// Something could not be compared; the comparison goes on.
     Failed {
         /// The names from the folders on that are compared.
@@ -168,12 +168,12 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
     }
 
     fn changed(&mut self, change: Change, old: Option<Node>, new: Option<Node>) {
-        self.found.push_back(DiffItem::Changed(Changed {
+        self.found.push_back(DiffItem::Changed(Box::new(Changed {
             path: self.path.clone(),
             change,
             old,
             new,
-        }));
+        })));
     }
 
     /// Compares what a name stands for; returns whether folders were entered.
