@@ -10,7 +10,7 @@ use guest_reader::Guest;
 use repository::{CatalogPoint, Repository, RestorePoint};
 
 use super::open_point::OpenPoint;
-pub(crate) use super::open_point::{GuestArgs, failed};
+pub(crate) use super::open_point::GuestArgs;
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::interrupt;

@@ -215,7 +215,7 @@ impl Diff<'_> {
 
     fn trees(&mut self, pair: &VolumePair<'_>, old: Option<&Node>, new: Option<&Node>, base: &str) {
         let mut diff = TreeDiff::new(pair, old, new, self.reading);
-        while let Some(item) = diff.next() {
+        for item in diff.by_ref() {
             if interrupt::asked() {
                 break;
             }
