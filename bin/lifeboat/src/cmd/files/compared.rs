@@ -9,8 +9,8 @@ use guest_files::{GuestFileSystem, State};
 use guest_reader::Guest;
 use repository::{CatalogPoint, Repository, RestorePoint};
 
-use super::open_point::OpenPoint;
 pub(crate) use super::open_point::GuestArgs;
+use super::open_point::OpenPoint;
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::interrupt;

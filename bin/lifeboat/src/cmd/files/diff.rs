@@ -81,7 +81,7 @@ impl Tally {
     fn text(&self) -> String {
         let [added, removed, content, attributes] = self.changes;
         format!(
-            "{} added ({}), {} removed ({}), {} changed ({}), {} in times or attributes alone; {} compared, {} unchanged",
+            "{} added ({}), {} removed ({}), {} changed ({}), {} in times or attributes alone; {} files and folders compared, {} unchanged",
             added.0,
             size(added.1),
             removed.0,
@@ -89,7 +89,7 @@ impl Tally {
             content.0,
             size(content.1),
             attributes.0,
-            count(self.compared, "file"),
+            self.compared,
             count(self.same_volumes, "volume"),
         )
     }
