@@ -28,7 +28,8 @@ use std::sync::Arc;
 
 use block_io::{BlockDevice, ByteRanges, DiskError, Extent, ExtentKind, check_range};
 use guest_files::FileError;
-use guest_reader::Guest;
+use guest_reader::{DisksFacts, Guest};
+use volume_map::Content;
 
 pub use layout::{VolumeChanges, VolumeLayout};
 use places::PlaceLog;
@@ -94,10 +95,27 @@ impl ChangedDisks {
 
     /// Says what of a volume differs, and where it lies. `guest` is open over these disks.
     ///
+    /// A file system that lies on several volumes (Btrfs) is known to be the same as long as all of
+    /// them are; once one of them changed, nothing is known of the file system.
+    ///
     /// # Errors
     ///
     /// Those of [`Guest::volume_extents`].
     pub fn layout(&self, guest: &dyn Guest, volume: u32) -> Result<VolumeLayout, FileError> {
+        let mut layout = self.layout_of_one(guest, volume)?;
+        for partner in partners(guest.facts(), volume) {
+            let other = self.layout_of_one(guest, partner)?;
+            layout.is_known &=
+                other.is_known && layout.changed.is_empty() && other.changed.is_empty();
+            layout.places = layout
+                .places
+                .zip(other.places)
+                .map(|(own, other)| own.and(&other));
+        }
+        Ok(layout)
+    }
+
+    fn layout_of_one(&self, guest: &dyn Guest, volume: u32) -> Result<VolumeLayout, FileError> {
         let mut layout = VolumeLayout::of(guest, volume, &self.log)?;
         layout.is_known = layout.places.as_ref().is_some_and(|places| {
             let mut disks = places
@@ -107,6 +125,20 @@ impl ChangedDisks {
         });
         Ok(layout)
     }
+}
+
+/// Returns the other volumes that a volume's file system lies on as well.
+fn partners(facts: &DisksFacts, volume: u32) -> Vec<u32> {
+    let own = usize::try_from(volume)
+        .ok()
+        .and_then(|at| facts.volumes.get(at));
+    let Some(own) = own.filter(|own| own.content == Content::Btrfs && !own.uuid.is_empty()) else {
+        return Vec::new();
+    };
+    let others = (0..).zip(&facts.volumes).filter(|(number, other)| {
+        *number != volume && other.content == Content::Btrfs && other.uuid == own.uuid
+    });
+    others.map(|(number, _)| number).collect()
 }
 
 impl BlockDevice for ChangedDisk {

@@ -29,6 +29,15 @@ impl Places {
         self.places.iter().copied()
     }
 
+    /// Returns these places, and then others.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        for place in other.iter() {
+            self.add(place);
+        }
+        self.is_too_long |= other.is_too_long;
+        self
+    }
+
     fn add(&mut self, place: Place) {
         if let Some(last) = self.places.last_mut()
             && last.disk == place.disk

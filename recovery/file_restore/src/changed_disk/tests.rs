@@ -30,6 +30,7 @@ impl Pieced {
             uuid: String::new(),
             used_by: Vec::new(),
             obstacle: None,
+            encryption: None,
         };
         let facts = DisksFacts {
             volumes: vec![volume],
@@ -50,6 +51,10 @@ impl Guest for Pieced {
 
     fn open(&self, _: u32) -> Result<&dyn GuestFileSystem, FileError> {
         Err(FileError::new(FileErrorKind::NotFound, "nothing"))
+    }
+
+    fn used_bytes(&self, _: u32) -> Result<Option<u64>, FileError> {
+        Ok(None)
     }
 
     fn system(&self, _: u32) -> Result<SystemFacts, FileError> {
@@ -202,6 +207,28 @@ fn a_disk_of_which_nothing_is_known_makes_its_volumes_unknown() {
     assert!(on(0).changes_since(&on(0)).is_nothing());
     assert_eq!(on(1).changes_since(&on(1)), VolumeChanges::Unknown);
     assert_eq!(on(1).changed.total_bytes(), 50);
+}
+
+#[test]
+fn a_file_system_on_two_volumes_is_the_same_while_both_are() {
+    let known = |changed: [u64; 2]| {
+        let disks = disks(&changed.map(|bytes| Some(std::iter::once(0..bytes).collect())));
+        let place = Place {
+            disk: 0,
+            offset: 0,
+            len_bytes: 50,
+        };
+        let mut guest = Pieced::new(disks.disks(), vec![place]);
+        guest.facts.volumes[0].content = Content::Btrfs;
+        guest.facts.volumes[0].uuid = "one".to_owned();
+        let mut other = guest.facts.volumes[0].clone();
+        other.name = "2".to_owned();
+        guest.facts.volumes.push(other);
+        let layout = disks.layout(&guest, 0).unwrap();
+        layout.changes_since(&layout)
+    };
+    assert!(known([0, 0]).is_nothing());
+    assert_eq!(known([10, 0]), VolumeChanges::Unknown);
 }
 
 #[test]

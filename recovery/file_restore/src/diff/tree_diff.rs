@@ -11,6 +11,8 @@ use super::{Reading, Sameness, VolumePair};
 
 /// Folders deeper than this are not entered, as in [`crate::Walk`].
 const DEPTH_MAX: usize = 512;
+/// Most entries that wait in the folders on the way to where it is.
+const WAITING_MAX: usize = 4 << 20;
 
 /// How a file differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,6 +144,7 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
         let Some(folder) = folder else {
             return Vec::new();
         };
+        let waiting: usize = self.folders.iter().map(|above| above.entries.len()).sum();
         let entered = if is_old {
             &mut self.entered_old
         } else {
@@ -154,7 +157,13 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
             let what = "the folder is in two places, which no sound file system has";
             Err(FileError::new(FileErrorKind::Corrupt, what))
         } else {
-            crate::walk::entries(system, folder)
+            crate::walk::entries(system, folder).and_then(|entries| {
+                if waiting + entries.len() <= WAITING_MAX {
+                    return Ok(entries);
+                }
+                let what = format!("more than {WAITING_MAX} entries wait in the folders above");
+                Err(FileError::new(FileErrorKind::Unreadable, what))
+            })
         };
         listed.unwrap_or_else(|error| {
             self.failed(error);
