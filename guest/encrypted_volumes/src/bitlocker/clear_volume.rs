@@ -43,6 +43,11 @@ impl BlockDevice for BitLockerVolume {
         while !rest.is_empty() {
             let (source, len) = self.layout.source(at);
             let len = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
+            if len == 0 {
+                // The layout has no empty parts; without one this would not end.
+                let what = "the volume's parts leave a gap";
+                return Err(DiskError::new(DiskErrorKind::Corrupt, what).at(at));
+            }
             let (part, tail) = rest.split_at_mut(len);
             match source {
                 Source::Zeros => part.fill(0),
