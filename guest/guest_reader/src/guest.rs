@@ -111,6 +111,17 @@ pub trait Guest: Send + Sync {
     /// Those of [`Guest::open`], and what is wrong with the system's own files.
     fn system(&self, number: u32) -> Result<SystemFacts, FileError>;
 
+    /// Returns volume `number` itself, whoever can read what is in it: an encrypted one that was
+    /// opened in clear text, others as they lie.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `Unreadable` for a volume whose bytes are not here.
+    fn volume(&self, number: u32) -> Result<Arc<dyn BlockDevice>, FileError> {
+        let what = format!("the bytes of volume {number} are not handed out here");
+        Err(FileError::new(FileErrorKind::Unreadable, what))
+    }
+
     /// Says what lies on volume `number` from `offset` on, as its disks have it: extents one behind
     /// the other, at most `max` of them and at least one, unless `offset` is the volume's end. It is
     /// asked again for what comes behind them.
@@ -180,7 +191,7 @@ impl LocalGuest {
         number: u32,
         options: OpenOptions,
     ) -> Result<Box<dyn GuestFileSystem>, FileError> {
-        let (volume, _) = self.volume(number)?;
+        let (volume, _) = self.found(number)?;
         let at = usize::try_from(number).unwrap_or(usize::MAX);
         if !volume.used_by.is_empty() {
             return Err(part_of(volume));
@@ -193,7 +204,7 @@ impl LocalGuest {
         open_file_system_over(devices, volume.content, options)
     }
 
-    fn volume(&self, number: u32) -> Result<(&GuestVolume, &OpenVolume), FileError> {
+    fn found(&self, number: u32) -> Result<(&GuestVolume, &OpenVolume), FileError> {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
         let volume = self.volumes.volumes.get(at).zip(self.systems.get(at));
         volume.ok_or_else(|| {
@@ -209,7 +220,7 @@ impl Guest for LocalGuest {
     }
 
     fn open(&self, number: u32) -> Result<&dyn GuestFileSystem, FileError> {
-        let (_, place) = self.volume(number)?;
+        let (_, place) = self.found(number)?;
         if let Some(open) = place.get() {
             return Ok(&**open);
         }
@@ -243,6 +254,10 @@ impl Guest for LocalGuest {
         })
     }
 
+    fn volume(&self, number: u32) -> Result<Arc<dyn BlockDevice>, FileError> {
+        bytes(self.found(number)?.0).cloned()
+    }
+
     fn volume_extents(
         &self,
         number: u32,
@@ -250,7 +265,7 @@ impl Guest for LocalGuest {
         max: usize,
     ) -> Result<Vec<Extent>, FileError> {
         // Also of a volume that nobody reads: where its bytes lie is known all the same.
-        let device = bytes(self.volume(number)?.0)?;
+        let device = bytes(self.found(number)?.0)?;
         let max = max.clamp(1, EXTENTS_MAX);
         let mut extents: Vec<Extent> = Vec::new();
         let mut rest = device.size_bytes().saturating_sub(offset);

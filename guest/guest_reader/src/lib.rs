@@ -42,6 +42,7 @@ mod pipe_disk;
 mod reader;
 mod reader_process;
 mod remote_guest;
+mod remote_volume;
 mod sandbox;
 mod secrets;
 mod starter;

@@ -3,7 +3,7 @@
 //! The program asks, one thing at a time; until the reader answers, the reader may ask for bytes of
 //! disks, or hand over a part of a list. Nobody ever has two questions open.
 
-use block_io::{DiskError, DiskErrorKind, Extent, ExtentKind};
+use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, ExtentKind};
 use guest_files::{
     About, Attribute, FileError, FileErrorKind, FileExtent, FileName, Link, Node, NodeId, Stream,
 };
@@ -18,6 +18,16 @@ pub(crate) struct DiskFacts {
     pub(crate) size_bytes: u64,
     pub(crate) sector_bytes: u32,
     pub(crate) physical_sector_bytes: u32,
+}
+
+impl DiskFacts {
+    pub(crate) fn of(disk: &dyn BlockDevice) -> Self {
+        Self {
+            size_bytes: disk.size_bytes(),
+            sector_bytes: disk.sector_bytes(),
+            physical_sector_bytes: disk.physical_sector_bytes(),
+        }
+    }
 }
 
 /// What the program asks of the reader.
@@ -35,6 +45,14 @@ pub(crate) enum Request {
     Used { volume: u32 },
     /// Ask the system on a volume.
     System { volume: u32 },
+    /// How large is a volume?
+    Volume { volume: u32 },
+    /// Bytes of a volume; they come behind the answer.
+    ReadVolume {
+        volume: u32,
+        offset: u64,
+        len_bytes: u32,
+    },
     /// What lies on a volume?
     VolumeExtents { volume: u32, offset: u64, max: u32 },
     /// Ask an open file system.
@@ -45,7 +63,8 @@ impl Request {
     /// Returns how many bytes may stand behind its answer.
     pub(crate) fn answer_bytes_max(&self) -> usize {
         match self {
-            Self::Files {
+            Self::ReadVolume { len_bytes, .. }
+            | Self::Files {
                 question: Question::ReadFile { len_bytes, .. },
                 ..
             } => usize::try_from(*len_bytes).unwrap_or(usize::MAX),
@@ -88,6 +107,7 @@ pub(crate) enum Answer {
     },
     Used(Option<u64>),
     System(SystemFacts),
+    Volume(DiskFacts),
     VolumeExtents(Vec<ExtentFacts>),
     Node(Node),
     Listed,

@@ -158,6 +158,15 @@ impl<'a> Service<'a> {
             }
             Request::Used { volume } => self.guest.used_bytes(volume).map(Answer::Used),
             Request::System { volume } => self.guest.system(volume).map(Answer::System),
+            Request::Volume { volume } => {
+                let device = self.guest.volume(volume)?;
+                Ok(Answer::Volume(DiskFacts::of(&*device)))
+            }
+            Request::ReadVolume {
+                volume,
+                offset,
+                len_bytes,
+            } => self.read_volume(volume, offset, len_bytes),
             Request::VolumeExtents {
                 volume,
                 offset,
@@ -242,6 +251,23 @@ impl<'a> Service<'a> {
         let read = self.file(file)?.read_at(offset, &mut bytes)?;
         bytes.truncate(read);
         self.bytes = bytes;
+        Ok(Answer::Read)
+    }
+
+    fn read_volume(
+        &mut self,
+        volume: u32,
+        offset: u64,
+        len_bytes: u32,
+    ) -> Result<Answer, FileError> {
+        let device = self.guest.volume(volume)?;
+        let len = usize::try_from(len_bytes).unwrap_or(usize::MAX);
+        self.bytes.resize(len.min(frame::BYTES_MAX), 0);
+        let read = device.read_at(offset, &mut self.bytes);
+        if read.is_err() {
+            self.bytes.clear();
+        }
+        read?;
         Ok(Answer::Read)
     }
 

@@ -88,11 +88,7 @@ impl Conversation {
 
     /// Tells the reader what the disks are and what may open them, and returns which volumes there are.
     pub(crate) fn greet(&self, secrets: &Secrets) -> Result<DisksFacts, FileError> {
-        let disks = self.disks.iter().map(|disk| DiskFacts {
-            size_bytes: disk.size_bytes(),
-            sector_bytes: disk.sector_bytes(),
-            physical_sector_bytes: disk.physical_sector_bytes(),
-        });
+        let disks = self.disks.iter().map(|disk| DiskFacts::of(disk));
         let (facts, bytes) = secrets.to_frame();
         let request = Request::Volumes {
             disks: disks.collect(),
@@ -290,7 +286,7 @@ impl State {
     }
 }
 
-fn no_parts(_: Vec<(FileName, NodeId)>) -> bool {
+pub(crate) fn no_parts(_: Vec<(FileName, NodeId)>) -> bool {
     false
 }
 

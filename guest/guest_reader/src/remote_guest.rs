@@ -13,6 +13,7 @@ use crate::frame::BYTES_MAX;
 use crate::guest::{DisksFacts, EXTENTS_MAX, Guest, SystemFacts};
 use crate::message::{Answer, Question, Request};
 use crate::reader_process::Conversation;
+use crate::remote_volume::RemoteVolume;
 use crate::secrets::Secrets;
 use crate::watch::Interrupted;
 
@@ -168,6 +169,10 @@ impl Guest for RemoteGuest {
             }
             _ => None,
         })
+    }
+
+    fn volume(&self, number: u32) -> Result<Arc<dyn BlockDevice>, FileError> {
+        Ok(Arc::new(RemoteVolume::open(self.conversation()?, number)?))
     }
 
     fn is_over(&self) -> bool {

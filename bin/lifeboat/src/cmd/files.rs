@@ -3,6 +3,7 @@
 mod cat;
 pub(crate) mod compared;
 mod diff;
+mod export;
 mod find;
 mod find_all;
 mod get;
@@ -39,6 +40,8 @@ pub(crate) enum FilesCommand {
     Get(get::GetArgs),
     /// Write a file to standard output
     Cat(cat::CatArgs),
+    /// Take a whole volume out as an image
+    Export(export::ExportArgs),
 }
 
 pub(crate) fn run(invocation: &Invocation, command: &FilesCommand) -> Result<ExitCode, CliError> {
@@ -51,5 +54,6 @@ pub(crate) fn run(invocation: &Invocation, command: &FilesCommand) -> Result<Exi
         FilesCommand::Diff(args) => diff::run(invocation, args),
         FilesCommand::Get(args) => get::run(invocation, args),
         FilesCommand::Cat(args) => cat::run(invocation, args),
+        FilesCommand::Export(args) => export::run(invocation, args),
     }
 }

@@ -90,6 +90,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("files versions", "Fat@latest:/1/hello.txt"),
     ("files diff", "Fat@latest Fat@latest"),
     ("files get", "Fat@latest:/1/hello.txt -o got"),
+    ("files export", "Fat@latest:/1 -o fat.img"),
     ("verify", "Web@latest"),
     ("repo check", "--read-data"),
     ("repo check", "--without-key"),

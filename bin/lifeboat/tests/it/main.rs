@@ -16,6 +16,8 @@ mod elsewhere;
 mod exit_codes;
 #[cfg(unix)]
 mod files;
+#[cfg(unix)]
+mod files_export;
 mod files_of_checkpoints;
 #[cfg(unix)]
 mod files_compare;
