@@ -21,6 +21,7 @@ mod files_export;
 mod files_of_checkpoints;
 #[cfg(unix)]
 mod files_compare;
+mod files_of_checkpoints;
 mod independent_reader;
 mod keys;
 mod on_s3;

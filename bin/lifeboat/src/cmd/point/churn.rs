@@ -187,7 +187,7 @@ impl Churn {
         churn.rows.extend(files);
         churn.add(
             more_bytes,
-            format!("{} more", count(more_files, "file")),
+            count(more_files, "more file"),
             "more-files",
             None,
         );
