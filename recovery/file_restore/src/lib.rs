@@ -8,6 +8,10 @@
 //!   FileTarget: a folder, a tar archive, a zip archive  ◄── take_out ───────────────┘
 //! ```
 //!
+//! Over several points the same is compared: [`changed_ranges`] says what of the disks differs,
+//! [`ChangedDisks`] has it reach the volumes, [`TreeDiff`] walks two trees in step, [`History`] gathers
+//! the versions of a file, and [`volume_churn`] maps what changed to files.
+//!
 //! Nothing is mounted, restored or written besides what is taken out: a file is read out of the
 //! repository's packs, through the disk, the volume and its file system, when it is asked for.
 //!

@@ -143,7 +143,7 @@ fn diff(sandbox: &Sandbox, args: &[&str]) -> BTreeSet<(String, String)> {
     let of_files = changes.iter().filter(|line| line["kind"] == "file");
     let named = of_files.map(|line| {
         let path = line["path"].as_str().unwrap();
-        let name = path.strip_prefix("/1/").unwrap_or(path);
+        let name = path.splitn(3, '/').last().unwrap();
         (line["change"].as_str().unwrap().to_owned(), name.to_owned())
     });
     named.collect()
@@ -151,9 +151,13 @@ fn diff(sandbox: &Sandbox, args: &[&str]) -> BTreeSet<(String, String)> {
 
 /// Takes both points out and compares the folders, which `files diff` has to agree with.
 fn assert_diff_is_true(sandbox: &Sandbox, vm: &str) {
+    assert_diff_of_volume_is_true(sandbox, vm, "1");
+}
+
+fn assert_diff_of_volume_is_true(sandbox: &Sandbox, vm: &str, volume: &str) {
     for (back, folder) in [("~1", "before"), ("", "after")] {
         let _ = fs::remove_dir_all(sandbox.path(folder));
-        let place = format!("{vm}@latest{back}:/1");
+        let place = format!("{vm}@latest{back}:/{volume}");
         sandbox.ok(&["files", "get", &place, "-o", &sandbox.text(folder)]);
     }
     let expected = compare_folders(&sandbox.path("before"), &sandbox.path("after"));
@@ -456,4 +460,78 @@ fn a_volume_that_cannot_be_looked_into_is_told() {
     assert_eq!(sandbox.back_up_all()["outcome"], "success");
     let error = sandbox.fails(3, &["files", "diff", "SECRET@latest~1", "SECRET@latest"]);
     assert!(error.contains("BitLocker"), "{error}");
+}
+
+/// Makes a disk of partitions, each 1 MiB behind the one before.
+fn partitioned(parts: &[&[u8]]) -> Vec<u8> {
+    let mut disk = vec![0; 1 << 20];
+    for (number, part) in parts.iter().enumerate() {
+        let entry = 446 + number * 16;
+        let (start, sectors) = (disk.len() / 512, part.len() / 512);
+        disk[entry + 4] = 0x83;
+        disk[entry + 8..entry + 12].copy_from_slice(&u32::try_from(start).unwrap().to_le_bytes());
+        disk[entry + 12..entry + 16]
+            .copy_from_slice(&u32::try_from(sectors).unwrap().to_le_bytes());
+        disk.extend_from_slice(part);
+        disk.resize(disk.len() + (1 << 20), 0);
+    }
+    disk[510..512].copy_from_slice(&[0x55, 0xAA]);
+    disk
+}
+
+#[test]
+fn of_two_partitions_the_one_that_changed_is_compared() {
+    if !have_tool("mkfs.vfat", &["--help"]) || !have_tool("mcopy", &["-V"]) {
+        return;
+    }
+    let sandbox = Sandbox::with_repository();
+    let Some(ext) = Ext::new(&sandbox) else {
+        return;
+    };
+    let ext = fs::read(&ext.image).unwrap();
+    fs::remove_file(sandbox.path("host/EXT.raw")).unwrap();
+    let fat = sandbox.text("fat");
+    fs::File::create(&fat).unwrap().set_len(8 << 20).unwrap();
+    run("mkfs.vfat", &["-F", "12", &fat]);
+    let copy = |name: &str, bytes: &[u8]| {
+        let file = sandbox.text("new-file");
+        fs::write(&file, bytes).unwrap();
+        run("mcopy", &["-o", "-i", &fat, &file, &format!("::{name}")]);
+    };
+    let back_up = || {
+        sandbox.raw("BOTH.raw", &partitioned(&[&ext, &fs::read(&fat).unwrap()]));
+        assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    };
+    copy("kernel.img", &noise("kernel", 400_000));
+    copy("old.cfg", b"old");
+    back_up();
+    copy("kernel.img", &noise("other kernel", 400_000));
+    copy("a long name.cfg", b"new");
+    run("mdel", &["-i", &fat, "::old.cfg"]);
+    back_up();
+    assert_diff_of_volume_is_true(&sandbox, "BOTH", "2");
+    let text = sandbox.ok(&["files", "diff", "BOTH@latest~1", "BOTH@latest", "--json"]);
+    let summary = json_lines(&text).pop().unwrap();
+    assert_eq!(summary["same_volumes"], 1, "{summary}");
+    assert_eq!(summary["compared"], 3, "{summary}");
+    // The table of partitions moves the second volume, and nothing is the same by its place.
+    sandbox.raw(
+        "BOTH.raw",
+        &partitioned(&[&ext[..16 << 20], &fs::read(&fat).unwrap()]),
+    );
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    let moved = ["files", "diff", "BOTH@latest~1:/2", "BOTH@latest", "--json"];
+    assert_eq!(records(&sandbox.ok(&moved), "change").len(), 0);
+    let moved = [
+        "files",
+        "diff",
+        "BOTH@latest~1:/2",
+        "BOTH@latest",
+        "--contents",
+        "--json",
+    ];
+    assert_eq!(records(&sandbox.ok(&moved), "change").len(), 0);
+    let churn = sandbox.ok(&["point", "churn", "BOTH@latest~1", "--json"]);
+    let churn = records(&churn, "churn");
+    assert_eq!(churn[0]["what"], "/2/kernel.img", "{churn:?}");
 }
