@@ -10,7 +10,8 @@
 //!
 //! Whatever lies between disks and volumes maps changes as it maps bytes, and none of it knows that it
 //! does. This is safe because no reader of a volume or file system decides by `extent_at` what it
-//! reads: they all ask `read_at`, which is the real disk's.
+//! reads: they all ask `read_at`, which is the real disk's. What copies disks by their extents is not
+//! to be given one.
 //!
 //! # Where a volume's bytes lie
 //!
