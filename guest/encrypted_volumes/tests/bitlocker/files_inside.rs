@@ -4,19 +4,19 @@ use std::ffi::OsStr;
 use std::fs;
 use std::sync::Arc;
 
+use bitlocker_volumes::{METHODS, Recipe, shown, startup_key_file, write};
 use block_io::MemoryDisk;
 use disk_model::independent_tools::run;
+use disk_model::noise;
 use encrypted_volumes::{BitLockerSecret, open_bitlocker};
 use guest_files::{FileName, OpenOptions, open_file_system};
 use volume_map::{Content, GuestVolume, guest_volumes_opened};
-
-use crate::writer::{METHODS, Recipe, noise, shown, startup_key_file, write};
 
 #[test]
 fn files_behind_bitlocker_are_read_as_ntfs_3g_wrote_them() {
     let folder = tempfile::tempdir().unwrap();
     let (image, content) = (folder.path().join("ntfs"), folder.path().join("report"));
-    fs::write(&content, noise(300_000)).unwrap();
+    fs::write(&content, noise(7, 300_000)).unwrap();
     let content = fs::read(&content).unwrap();
     fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
     let arguments: [&OsStr; 5] = ["-F", "-Q", "-q", "-L", "secret"].map(OsStr::new);

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use bitlocker_volumes::{
+    PASSWORD, Recipe, change_metadata, places, shown, startup_key_file, write,
+};
 use block_io::{BlockDevice, MemoryDisk};
+use disk_model::noise;
 use encrypted_volumes::{
     BitLockerSecret, PROTECTORS_MAX, UnlockError, UnlockErrorKind, bitlocker_protectors,
     open_bitlocker,
 };
 use proptest::prelude::*;
-
-use crate::writer::{
-    PASSWORD, Recipe, change_metadata, noise, places, shown, startup_key_file, write,
-};
 
 const SIZE: usize = 2 << 20;
 
@@ -29,7 +29,7 @@ fn block_size(volume: &[u8]) -> usize {
 
 #[test]
 fn no_changed_byte_of_the_metadata_gives_data() {
-    let volume = write(&noise(SIZE), &Recipe::new(0x8001));
+    let volume = write(&noise(7, SIZE), &Recipe::new(0x8001));
     let size = block_size(&volume);
     for at in 0..size {
         let mut changed = volume.clone();
@@ -56,7 +56,7 @@ fn no_changed_byte_of_the_metadata_gives_data() {
 
 #[test]
 fn a_changed_bit_of_a_hidden_key_is_a_wrong_key_or_damage() {
-    let volume = write(&noise(SIZE), &Recipe::new(0x8004));
+    let volume = write(&noise(7, SIZE), &Recipe::new(0x8004));
     let find = |needle: &[u8]| {
         let start = places(SIZE)[0].start;
         let area = &volume[start..start + (64 << 10)];
@@ -84,7 +84,7 @@ fn a_changed_bit_of_a_hidden_key_is_a_wrong_key_or_damage() {
 
 #[test]
 fn the_first_sector_is_believed_only_where_the_metadata_agree() {
-    let clear = noise(SIZE);
+    let clear = noise(7, SIZE);
     let (volume, whole) = (write(&clear, &Recipe::new(0x8004)), shown(&clear));
     for at in 0..512 {
         let mut changed = volume.clone();
@@ -105,12 +105,12 @@ fn the_first_sector_is_believed_only_where_the_metadata_agree() {
 
 #[test]
 fn places_that_cannot_be_are_refused() {
-    let volume = write(&noise(SIZE), &Recipe::new(0x8004));
+    let volume = write(&noise(7, SIZE), &Recipe::new(0x8004));
     let no_entry = Recipe {
         has_header_entry: false,
         ..Recipe::new(0x8004)
     };
-    let bare = write(&noise(SIZE), &no_entry);
+    let bare = write(&noise(7, SIZE), &no_entry);
     let header = places(SIZE)[3].start as u64;
     let metadata = places(SIZE)[0].start as u64;
     for (at, value) in [
@@ -158,7 +158,7 @@ fn places_that_cannot_be_are_refused() {
 
 #[test]
 fn more_protectors_than_anybody_has_are_not_tried() {
-    let mut volume = write(&noise(SIZE), &Recipe::new(0x8004));
+    let mut volume = write(&noise(7, SIZE), &Recipe::new(0x8004));
     change_metadata(&mut volume, true, |block| {
         let mut value = vec![9; 26];
         value.extend(0x2000_u16.to_le_bytes());
@@ -188,8 +188,10 @@ fn more_protectors_than_anybody_has_are_not_tried() {
 
 #[test]
 fn a_file_that_is_no_start_up_key_is_refused() {
-    let volume: Arc<dyn BlockDevice> =
-        Arc::new(MemoryDisk::new(write(&noise(SIZE), &Recipe::new(0x8004))));
+    let volume: Arc<dyn BlockDevice> = Arc::new(MemoryDisk::new(write(
+        &noise(7, SIZE),
+        &Recipe::new(0x8004),
+    )));
     let file = startup_key_file();
     for len in 0..file.len() {
         let mut cut = file[..len].to_vec();
@@ -220,7 +222,7 @@ proptest! {
         changes in prop::collection::vec((8..900_usize, any::<u8>()), 1..12),
         beginning in prop::collection::vec((0..512_usize, any::<u8>()), 0..2),
     ) {
-        let mut volume = write(&noise(SIZE), &Recipe::new(0x8004));
+        let mut volume = write(&noise(7, SIZE), &Recipe::new(0x8004));
         change_metadata(&mut volume, true, |block| {
             for (at, byte) in &changes {
                 // The size is what the copy is found by.

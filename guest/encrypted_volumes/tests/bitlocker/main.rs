@@ -2,10 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod ciphers;
 mod files_inside;
 mod hostile;
 mod other_readers;
 mod samples;
 mod states;
-mod writer;

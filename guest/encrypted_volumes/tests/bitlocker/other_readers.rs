@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use bitlocker_volumes::{
+    METHODS, PASSWORD, RECOVERY_PASSWORD, Recipe, places, shown, startup_key_file, write,
+};
 use block_io::{BlockDevice, ExtentKind, MemoryDisk};
 use disk_model::independent_tools::{have_tool, run};
+use disk_model::noise;
 use encrypted_volumes::{BitLockerSecret, open_bitlocker};
-
-use crate::writer::{
-    METHODS, PASSWORD, RECOVERY_PASSWORD, Recipe, noise, places, shown, startup_key_file, write,
-};
 
 fn read_all(device: &dyn BlockDevice) -> Vec<u8> {
     let mut bytes = vec![0; usize::try_from(device.size_bytes()).unwrap()];
@@ -56,7 +56,7 @@ fn every_method_reads_as_dislocker_reads_it() {
     fs::write(&key_path, startup_key_file()).unwrap();
     let mut key_argument = OsString::from("-f");
     key_argument.push(&key_path);
-    let clear = noise(2 << 20);
+    let clear = noise(7, 2 << 20);
     for method in METHODS {
         for sector_bytes in [512, 4096] {
             let recipe = Recipe {
@@ -81,7 +81,7 @@ fn every_method_reads_as_dislocker_reads_it() {
 fn every_secret_opens_the_same_here_and_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let clear = noise(2 << 20);
+    let clear = noise(7, 2 << 20);
     let recipe = Recipe {
         has_clear_key: true,
         ..Recipe::new(0x8004)
@@ -135,7 +135,7 @@ fn every_secret_opens_the_same_here_and_elsewhere() {
 
 #[test]
 fn any_range_of_an_open_volume_reads_as_the_whole_does() {
-    let clear = noise(2 << 20);
+    let clear = noise(7, 2 << 20);
     for sector_bytes in [512, 4096] {
         let recipe = Recipe {
             sector_bytes,

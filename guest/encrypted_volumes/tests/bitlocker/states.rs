@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::fs;
 use std::sync::Arc;
 
+use bitlocker_volumes::{
+    Recipe, change_copy, change_metadata, places, shown, startup_key_file, write,
+};
 use block_io::{BlockDevice, MemoryDisk};
+use disk_model::noise;
 use encrypted_volumes::{BitLockerSecret, UnlockError, UnlockErrorKind, open_bitlocker};
 
 use crate::other_readers::dislocker;
-use crate::writer::{
-    Recipe, change_copy, change_metadata, noise, places, shown, startup_key_file, write,
-};
 
 const SIZE: usize = 2 << 20;
 
@@ -40,7 +41,7 @@ fn where_a_conversion_was_paused_the_rest_is_read_as_it_is() {
     fs::write(&key, startup_key_file()).unwrap();
     let mut key_argument = OsString::from("-f");
     key_argument.push(&key);
-    let clear = noise(SIZE);
+    let clear = noise(7, SIZE);
     let header = &places(SIZE)[3];
     // The beginning's other place is encrypted, half of it is, or none.
     let ends = [
@@ -72,7 +73,7 @@ fn where_a_conversion_was_paused_the_rest_is_read_as_it_is() {
 
 #[test]
 fn states_that_are_not_certain_are_refused_by_name() {
-    let clear = noise(SIZE);
+    let clear = noise(7, SIZE);
     let unsupported = UnlockErrorKind::Unsupported;
     for (states, converting_bytes, words) in [
         ((2, 4), 0, "encrypting or decrypting"),
@@ -108,7 +109,7 @@ fn states_that_are_not_certain_are_refused_by_name() {
 
 #[test]
 fn one_whole_copy_is_enough_and_the_newest_is_taken() {
-    let clear = noise(SIZE);
+    let clear = noise(7, SIZE);
     let volume = write(&clear, &Recipe::new(0x8004));
     for whole in 0..3 {
         let mut volume = volume.clone();
@@ -146,7 +147,7 @@ fn one_whole_copy_is_enough_and_the_newest_is_taken() {
 
 #[test]
 fn a_volume_that_is_cut_off_is_refused() {
-    let volume = write(&noise(SIZE), &Recipe::new(0x8004));
+    let volume = write(&noise(7, SIZE), &Recipe::new(0x8004));
     for len in [0, 100, 512, 64 << 10, 1 << 20] {
         refused(volume[..len].to_vec(), UnlockErrorKind::Corrupt, "");
     }

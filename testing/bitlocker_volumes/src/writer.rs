@@ -1,4 +1,4 @@
-//! Makes BitLocker volumes, out of the description of the format.
+//! The volumes: first sector, metadata, sectors.
 
 use std::ops::Range;
 
@@ -6,9 +6,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::ciphers::{encrypt, seal};
 
-pub(crate) const RECOVERY_PASSWORD: &str =
-    "471207-278498-422125-177177-561902-537405-468006-693451";
-pub(crate) const PASSWORD: &str = "correct horse";
+/// Opens every volume that is made here.
+pub const RECOVERY_PASSWORD: &str = "471207-278498-422125-177177-561902-537405-468006-693451";
+/// So does this.
+pub const PASSWORD: &str = "correct horse";
 /// What the two become with [`SALT`]: by Python's hashlib.
 const RECOVERY_KEY: &str = "5e39d3e56a4e477fb569bb49b3e8c3b2c9d864ee5d75bd658b8e2720e49000d4";
 const PASSWORD_KEY: &str = "b26e6b5bbea9ae3bac020e2255d3f91efdc78a9f7469949021c319d52bd93c74";
@@ -17,26 +18,33 @@ const CLEAR_KEY: [u8; 32] = [0xC1; 32];
 const MASTER_KEY: [u8; 32] = *b"volume master key, of 32 letters";
 const AREA: usize = 64 << 10;
 
-pub(crate) const METHODS: [u16; 6] = [0x8000, 0x8001, 0x8002, 0x8003, 0x8004, 0x8005];
+/// The numbers of all encryption methods.
+pub const METHODS: [u16; 6] = [0x8000, 0x8001, 0x8002, 0x8003, 0x8004, 0x8005];
 
 /// How a volume is to be.
-#[derive(Clone)]
-pub(crate) struct Recipe {
-    pub(crate) method: u16,
-    pub(crate) sector_bytes: usize,
-    pub(crate) to_go: bool,
-    /// Current and next.
-    pub(crate) states: (u16, u16),
-    /// `None`: all of it.
-    pub(crate) encrypted_bytes: Option<u64>,
-    pub(crate) converting_bytes: u32,
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// The encryption method's number.
+    pub method: u16,
+    /// 512 or 4096.
+    pub sector_bytes: usize,
+    /// Whether the first sector is that of BitLocker To Go.
+    pub to_go: bool,
+    /// State and next state.
+    pub states: (u16, u16),
+    /// Up to where it is encrypted; `None`: all of it.
+    pub encrypted_bytes: Option<u64>,
+    /// How much behind that is being converted.
+    pub converting_bytes: u32,
     /// The entry that says where the volume's beginning lies.
-    pub(crate) has_header_entry: bool,
-    pub(crate) has_clear_key: bool,
+    pub has_header_entry: bool,
+    /// Whether protection is suspended.
+    pub has_clear_key: bool,
 }
 
 impl Recipe {
-    pub(crate) fn new(method: u16) -> Self {
+    /// A fixed disk with sectors of 512 bytes, all of it encrypted.
+    pub fn new(method: u16) -> Self {
         Self {
             method,
             sector_bytes: 512,
@@ -51,7 +59,7 @@ impl Recipe {
 }
 
 /// Where BitLocker's own parts lie on a volume: three copies of the metadata, and its beginning.
-pub(crate) fn places(size: usize) -> [Range<usize>; 4] {
+pub fn places(size: usize) -> [Range<usize>; 4] {
     let at = |sixteenths: usize| size / 16 * sixteenths / 4096 * 4096;
     let area = |start: usize| start..start + AREA;
     let header = at(13)..at(13) + 8192;
@@ -59,7 +67,7 @@ pub(crate) fn places(size: usize) -> [Range<usize>; 4] {
 }
 
 /// What the open volume holds: BitLocker's own parts are zeros.
-pub(crate) fn shown(clear: &[u8]) -> Vec<u8> {
+pub fn shown(clear: &[u8]) -> Vec<u8> {
     let mut shown = clear.to_vec();
     for place in places(clear.len()) {
         shown[place].fill(0);
@@ -67,20 +75,8 @@ pub(crate) fn shown(clear: &[u8]) -> Vec<u8> {
     shown
 }
 
-/// Bytes that are no pattern.
-pub(crate) fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut next = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    (0..len / 8).flat_map(|_| next().to_le_bytes()).collect()
-}
-
 /// Encrypts a volume.
-pub(crate) fn write(clear: &[u8], recipe: &Recipe) -> Vec<u8> {
+pub fn write(clear: &[u8], recipe: &Recipe) -> Vec<u8> {
     let mut volume = clear.to_vec();
     let [first, second, third, header] = places(clear.len());
     let head = header.len();
@@ -234,7 +230,7 @@ fn protector(number: u8, kind: u16, key: &[u8; 32], more: &[u8]) -> Vec<u8> {
 }
 
 /// The file of the start-up key.
-pub(crate) fn startup_key_file() -> Vec<u8> {
+pub fn startup_key_file() -> Vec<u8> {
     let mut external = vec![3; 16];
     external.extend([0; 8]);
     external.extend(key_entry(0x2002, &STARTUP_KEY));
@@ -289,18 +285,14 @@ fn hex(text: &str) -> Vec<u8> {
 
 /// Changes all copies of a volume's metadata alike. Their checksum is right again; their seal too, if the
 /// change is by somebody who has the master key.
-pub(crate) fn change_metadata(
-    volume: &mut [u8],
-    has_master_key: bool,
-    change: impl Fn(&mut Vec<u8>),
-) {
+pub fn change_metadata(volume: &mut [u8], has_master_key: bool, change: impl Fn(&mut Vec<u8>)) {
     for copy in 0..3 {
         change_copy(volume, copy, has_master_key, &change);
     }
 }
 
 /// Changes one copy.
-pub(crate) fn change_copy(
+pub fn change_copy(
     volume: &mut [u8],
     copy: usize,
     has_master_key: bool,
