@@ -67,6 +67,7 @@ impl Reader {
             (Some(Owner::Windows { .. }), NodeKind::Folder) => 0o755,
             (Some(Owner::Windows { attributes }), _) if attributes & READ_ONLY == 0 => 0o644,
             (None, NodeKind::Folder) => 0o555,
+            (None, NodeKind::Link) => 0o777,
             _ => 0o444,
         }
     }
