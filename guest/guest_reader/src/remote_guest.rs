@@ -177,7 +177,8 @@ impl Guest for RemoteGuest {
 
     fn is_over(&self) -> bool {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.conversation.is_over()
+        // What was open in a process that ended is not open in the one that followed.
+        running.restarts > 0 || running.conversation.is_over()
     }
 }
 

@@ -74,6 +74,7 @@ impl FakeGuest {
         let facts = DisksFacts {
             volumes: vec![volume("1", Content::Ext), locked, part],
             notes: vec![vec!["a note".to_owned()]],
+            ..DisksFacts::default()
         };
         let about = About {
             content: Content::Ext,

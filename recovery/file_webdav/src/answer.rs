@@ -71,7 +71,7 @@ fn with_body(status: StatusCode, body: Body) -> Answer {
         // Whatever a browser is given, nothing in it runs, and nothing of it tells the path.
         (
             CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+            "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-downloads",
         ),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),

@@ -9,10 +9,14 @@ mod find_all;
 mod get;
 mod list;
 mod listing;
+mod mount;
+mod network_drive;
 mod open_point;
+mod serve;
 mod time_bounds;
 mod tree;
 mod versions;
+mod view_args;
 mod volume_secrets;
 mod volumes;
 
@@ -42,6 +46,10 @@ pub(crate) enum FilesCommand {
     Cat(cat::CatArgs),
     /// Take a whole volume out as an image
     Export(export::ExportArgs),
+    /// Show restore points as folders of this machine (Linux)
+    Mount(mount::MountArgs),
+    /// Serve restore points as folders to programs of this machine
+    Serve(serve::ServeArgs),
 }
 
 pub(crate) fn run(invocation: &Invocation, command: &FilesCommand) -> Result<ExitCode, CliError> {
@@ -55,5 +63,7 @@ pub(crate) fn run(invocation: &Invocation, command: &FilesCommand) -> Result<Exi
         FilesCommand::Get(args) => get::run(invocation, args),
         FilesCommand::Cat(args) => cat::run(invocation, args),
         FilesCommand::Export(args) => export::run(invocation, args),
+        FilesCommand::Mount(args) => mount::run(invocation, args),
+        FilesCommand::Serve(args) => serve::run(invocation, args),
     }
 }

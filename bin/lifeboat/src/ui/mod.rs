@@ -43,7 +43,7 @@ pub(crate) enum ProgressMode {
 }
 
 /// What the person asked of the output.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ui {
     json: bool,
     plain: bool,

@@ -116,9 +116,11 @@ const COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// These have tests of their own.
-const TESTED_ELSEWHERE: [&str; 11] = [
+const TESTED_ELSEWHERE: [&str; 13] = [
     "demo",
     "files cat",
+    "files mount",
+    "files serve",
     "host switches",
     "point serve",
     "repo copy",

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::sandbox::{Sandbox, json_lines};
 
 /// Fills a folder with what file systems differ in.
-fn fill(folder: &Path) {
+pub(crate) fn fill(folder: &Path) {
     fs::create_dir_all(folder.join("docs/deep/er")).unwrap();
     fs::write(folder.join("hello.txt"), "hello recovery\n").unwrap();
     fs::write(folder.join("empty"), "").unwrap();
@@ -36,7 +36,7 @@ fn fill(folder: &Path) {
 }
 
 /// Gives everything below a folder a time of whole seconds: `mkfs.ext4 -d` keeps no more.
-fn keep_whole_seconds(folder: &Path) {
+pub(crate) fn keep_whole_seconds(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_symlink() {
@@ -51,28 +51,33 @@ fn keep_whole_seconds(folder: &Path) {
     }
 }
 
-/// Backs up a disk that is one ext4 volume with these files.
-fn backed_up(sandbox: &Sandbox) -> bool {
-    if !have_tool("mkfs.ext4", &["-V"]) {
-        return false;
-    }
-    let tree = sandbox.path("tree");
-    fill(&tree);
+/// Makes the disk of the VM `FILES`: one ext4 volume with what is in a folder.
+pub(crate) fn image_of(sandbox: &Sandbox, tree: &Path) {
     let image = sandbox.path("host/FILES.raw");
     let made = Command::new("mkfs.ext4")
         .args(["-q", "-F", "-L", "data", "-d"])
-        .arg(&tree)
+        .arg(tree)
         .arg(&image)
         .arg("32M")
         .status()
         .unwrap();
     assert!(made.success());
+}
+
+/// Backs up a disk that is one ext4 volume with these files.
+pub(crate) fn backed_up(sandbox: &Sandbox) -> bool {
+    if !have_tool("mkfs.ext4", &["-V"]) {
+        return false;
+    }
+    let tree = sandbox.path("tree");
+    fill(&tree);
+    image_of(sandbox, &tree);
     assert_eq!(sandbox.back_up_all()["outcome"], "success");
     true
 }
 
 /// Compares two folders: names, kinds, contents, modes and times.
-fn assert_same(one: &Path, other: &Path) {
+pub(crate) fn assert_same(one: &Path, other: &Path) {
     let names = |folder: &Path| {
         let entries = fs::read_dir(folder)
             .unwrap()

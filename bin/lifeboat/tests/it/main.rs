@@ -22,6 +22,10 @@ mod files_of_checkpoints;
 #[cfg(unix)]
 mod files_compare;
 mod files_of_checkpoints;
+#[cfg(target_os = "linux")]
+mod files_mount;
+#[cfg(unix)]
+mod files_webdav;
 mod independent_reader;
 mod keys;
 mod on_s3;

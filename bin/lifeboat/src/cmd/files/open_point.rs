@@ -19,7 +19,7 @@ use crate::ui::Ui;
 use super::volume_secrets::SecretArgs;
 
 /// How a point's guest is looked at; all commands over files have these options.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct GuestArgs {
     /// As it was at this checkpoint: its name, its id or the beginning of that; only where the point holds all checkpoints
     #[arg(long, value_name = "ID|NAME")]
@@ -87,6 +87,11 @@ impl OpenPoint {
 
     pub(super) fn guest(&self) -> &dyn Guest {
         &*self.guest
+    }
+
+    /// Returns the guest, and what its own systems say of its volumes.
+    pub(super) fn into_parts(self) -> (Box<dyn Guest>, OwnNames) {
+        (self.guest, self.names)
     }
 
     pub(super) fn tree(&self) -> Tree<'_> {

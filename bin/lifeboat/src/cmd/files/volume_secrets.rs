@@ -12,7 +12,7 @@ use crate::secret_file;
 use crate::ui::Ui;
 
 /// Files that hold secrets: what is in them is tried on each encrypted volume that it may fit.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct SecretArgs {
     /// A file whose first line is a password of encrypted volumes (BitLocker, LUKS); may be repeated
     #[arg(long, value_name = "FILE")]
