@@ -56,6 +56,7 @@ fn volume(name: &str, content: Content) -> VolumeFacts {
         label: "da\u{7}ta".to_owned(),
         uuid: String::new(),
         used_by: Vec::new(),
+        encryption: None,
         obstacle: None,
     }
 }
@@ -113,6 +114,10 @@ impl Guest for FakeGuest {
             0 => Ok(&self.system),
             _ => Err(FileError::new(FileErrorKind::Unreadable, "it is locked")),
         }
+    }
+
+    fn used_bytes(&self, _: u32) -> Result<Option<u64>, FileError> {
+        Ok(None)
     }
 
     fn system(&self, _: u32) -> Result<SystemFacts, FileError> {

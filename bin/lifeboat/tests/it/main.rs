@@ -24,6 +24,7 @@ mod files_compare;
 mod files_of_checkpoints;
 #[cfg(target_os = "linux")]
 mod files_mount;
+mod files_of_checkpoints;
 #[cfg(unix)]
 mod files_webdav;
 mod independent_reader;
