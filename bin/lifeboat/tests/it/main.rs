@@ -17,11 +17,10 @@ mod exit_codes;
 #[cfg(unix)]
 mod files;
 #[cfg(unix)]
-mod files_export;
-mod files_of_checkpoints;
-#[cfg(unix)]
 mod files_compare;
 mod files_of_checkpoints;
+#[cfg(unix)]
+mod files_export;
 #[cfg(target_os = "linux")]
 mod files_mount;
 mod files_of_checkpoints;
