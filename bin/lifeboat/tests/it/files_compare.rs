@@ -235,13 +235,11 @@ fn files_that_lie_elsewhere_are_compared_by_their_bytes() {
 
 #[test]
 fn an_ntfs_volume_is_compared_likewise() {
-    if !have_tool("mkfs.ntfs", &["--version"]) || !have_tool("ntfscp", &["--version"]) {
+    if !have_tool("ntfscp", &["--version"]) {
         return;
     }
     let sandbox = Sandbox::with_repository();
-    let image = sandbox.text("host/WIN.raw");
-    fs::File::create(&image).unwrap().set_len(24 << 20).unwrap();
-    run("mkfs.ntfs", &["-q", "-F", "-s", "512", "-L", "win", &image]);
+    let Some(image) = ntfs(&sandbox) else { return };
     let copy = |name: &str, bytes: &[u8]| {
         let file = sandbox.text("new-file");
         fs::write(&file, bytes).unwrap();
@@ -534,4 +532,125 @@ fn of_two_partitions_the_one_that_changed_is_compared() {
     let churn = sandbox.ok(&["point", "churn", "BOTH@latest~1", "--json"]);
     let churn = records(&churn, "churn");
     assert_eq!(churn[0]["what"], "/2/kernel.img", "{churn:?}");
+}
+
+/// An NTFS volume of 24 MiB that is a whole disk; `None` where none can be made here.
+fn ntfs(sandbox: &Sandbox) -> Option<String> {
+    if !have_tool("mkfs.ntfs", &["--version"]) {
+        return None;
+    }
+    let image = sandbox.text("host/WIN.raw");
+    fs::File::create(&image).unwrap().set_len(24 << 20).unwrap();
+    run("mkfs.ntfs", &["-q", "-F", "-s", "512", "-L", "win", &image]);
+    Some(image)
+}
+
+/// Marks an NTFS volume as one to be checked: flags of VOLUME_INFORMATION in record 3.
+fn mark_dirty(image: &str) {
+    let mut bytes = fs::read(image).unwrap();
+    let cluster = usize::from(bytes[13]) * 512;
+    let table = usize::try_from(u64::from_le_bytes(bytes[0x30..0x38].try_into().unwrap())).unwrap();
+    let record = table * cluster + 3 * 1024;
+    let number = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let mut attribute = record + number(record + 0x14);
+    while number(attribute) != 0x70 {
+        attribute += number(attribute + 4);
+    }
+    let flags = attribute + number(attribute + 0x14) + 10;
+    bytes[flags] |= 1;
+    fs::write(image, bytes).unwrap();
+}
+
+#[test]
+fn a_volume_that_may_be_older_is_told_by_every_command() {
+    let sandbox = Sandbox::with_repository();
+    let Some(image) = ntfs(&sandbox) else { return };
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    let quiet = sandbox.run(&["files", "ls", "WIN@latest:/1"]);
+    assert!(quiet.stderr.is_empty(), "{quiet:?}");
+    mark_dirty(&image);
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    for args in [
+        &["files", "ls", "WIN@latest:/1"][..],
+        &["files", "tree", "WIN@latest:/1"],
+        &["files", "find", "*", "WIN@latest"],
+        &["files", "find", "*", "--all-points"],
+        &["files", "diff", "WIN@latest~1", "WIN@latest"],
+    ] {
+        let output = sandbox.run(args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("may be older than what its guest wrote last"),
+            "{args:?}: {said}"
+        );
+    }
+}
+
+/// A volume that is mounted by `ntfs-3g`, until it is dropped.
+struct Mounted(String);
+
+impl Mounted {
+    fn new(sandbox: &Sandbox, image: &str) -> Option<Self> {
+        let folder = sandbox.text("mounted");
+        fs::create_dir_all(&folder).unwrap();
+        let options = ["-o", "streams_interface=windows", image, &folder];
+        let output = Command::new("ntfs-3g").args(options).output();
+        if !output.is_ok_and(|output| output.status.success()) {
+            eprintln!("skipped: ntfs-3g cannot mount here");
+            return None;
+        }
+        Some(Self(folder))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn what_windows_programs_do_to_files_is_told() {
+    let sandbox = Sandbox::with_repository();
+    let Some(image) = ntfs(&sandbox) else { return };
+    let Some(mounted) = Mounted::new(&sandbox, &image) else {
+        return;
+    };
+    let at = |name: &str| format!("{}/{name}", sandbox.text("mounted"));
+    fs::create_dir(at("docs")).unwrap();
+    for name in [
+        "docs/stays.bin",
+        "docs/goes.bin",
+        "docs/renamed.bin",
+        "docs/marked.bin",
+    ] {
+        fs::write(at(name), noise(name, 100_000)).unwrap();
+    }
+    fs::write(at("docs/marked.bin:zone"), "internet").unwrap();
+    fs::write(at("now a folder"), "a file").unwrap();
+    drop(mounted);
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    let Some(mounted) = Mounted::new(&sandbox, &image) else {
+        return;
+    };
+    fs::remove_file(at("docs/goes.bin")).unwrap();
+    fs::rename(at("docs/renamed.bin"), at("docs/Renamed.bin")).unwrap();
+    fs::write(at("docs/marked.bin:zone"), "intranet").unwrap();
+    fs::remove_file(at("now a folder")).unwrap();
+    fs::create_dir(at("now a folder")).unwrap();
+    fs::write(at("now a folder/file"), "in it").unwrap();
+    drop(mounted);
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    assert_diff_is_true(&sandbox, "WIN");
+    let found = diff(&sandbox, &["WIN@latest~1", "WIN@latest"]);
+    let expected = [
+        ("removed", "docs/goes.bin"),
+        ("removed", "docs/renamed.bin"),
+        ("added", "docs/Renamed.bin"),
+        ("changed", "docs/marked.bin"),
+        ("removed", "now a folder"),
+        ("added", "now a folder/file"),
+    ];
+    let expected = expected.map(|(change, name)| (change.to_owned(), name.to_owned()));
+    assert_eq!(found, BTreeSet::from(expected));
 }

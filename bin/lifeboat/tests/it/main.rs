@@ -18,6 +18,9 @@ mod exit_codes;
 mod files;
 #[cfg(unix)]
 mod files_compare;
+#[cfg(unix)]
+mod files_export;
+mod files_of_checkpoints;
 mod files_of_checkpoints;
 #[cfg(unix)]
 mod files_export;
