@@ -20,10 +20,6 @@ mod files;
 mod files_compare;
 #[cfg(unix)]
 mod files_export;
-mod files_of_checkpoints;
-mod files_of_checkpoints;
-#[cfg(unix)]
-mod files_export;
 #[cfg(target_os = "linux")]
 mod files_mount;
 mod files_of_checkpoints;
