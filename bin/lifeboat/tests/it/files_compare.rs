@@ -355,6 +355,10 @@ fn the_versions_of_a_file_are_told_apart_over_all_points() {
         .map(|it| (it["points"].as_u64().unwrap(), it["size"].as_u64().unwrap()))
         .collect();
     assert_eq!(figures, [(1, 19), (3, 6)], "{found:?}");
+    // Of six points two have the same disks, and one of them is not looked into.
+    let walked = sandbox.run(&["files", "find", "plan.*", "--all-points"]);
+    let said = String::from_utf8(walked.stderr).unwrap();
+    assert!(said.contains("5 volumes walked"), "{said}");
     let error = sandbox.fails(
         2,
         &["files", "find", "plan.*", "--vm", "EXTT", "--all-points"],
@@ -653,4 +657,45 @@ fn what_windows_programs_do_to_files_is_told() {
     ];
     let expected = expected.map(|(change, name)| (change.to_owned(), name.to_owned()));
     assert_eq!(found, BTreeSet::from(expected));
+}
+
+#[test]
+fn what_changed_outside_of_files_is_told_for_what_it_is() {
+    let sandbox = Sandbox::with_repository();
+    let mut swap = vec![0; 1 << 20];
+    swap[4086..4096].copy_from_slice(b"SWAPSPACE2");
+    let disk = |swap: &[u8], between: u8| {
+        let mut disk = partitioned(&[swap, &noise("what is this", 1 << 20)]);
+        // Between the partitions.
+        disk[(2 << 20) + 5] = between;
+        sandbox.raw("SWAP.raw", &disk);
+        assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    };
+    disk(&swap, 1);
+    let error = sandbox.fails(2, &["point", "churn", "SWAP@latest"]);
+    assert!(
+        error.contains("no restore point before this one"),
+        "{error}"
+    );
+    swap[1 << 19..].copy_from_slice(&noise("swapped out", 1 << 19));
+    disk(&swap, 2);
+    let churn = records(
+        &sandbox.ok(&["point", "churn", "SWAP@latest", "--json"]),
+        "churn",
+    );
+    let rows: Vec<(&str, u64, &Value)> = churn
+        .iter()
+        .map(|row| {
+            let bytes = row["changed_bytes"].as_u64().unwrap();
+            (row["kind"].as_str().unwrap(), bytes, &row["skip"])
+        })
+        .collect();
+    let swap_skip = Value::from("swap");
+    assert_eq!(
+        rows,
+        [
+            ("swap", 1 << 19, &swap_skip),
+            ("outside", 64 << 10, &Value::Null)
+        ]
+    );
 }
