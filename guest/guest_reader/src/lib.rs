@@ -30,7 +30,9 @@
 //!
 //! # Systems
 //!
-//! Linux: seccomp and resource limits, in [`confine`]; the process ends with the program.
+//! Linux: seccomp and resource limits, in [`confine`]; the process ends with the program. Windows: a
+//! job with limits, no privileges and low integrity, which is less (`reader_sandbox`). Elsewhere
+//! [`LocalGuest`] reads in the program itself.
 
 #![forbid(unsafe_code)]
 

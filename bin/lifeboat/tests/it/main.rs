@@ -25,6 +25,8 @@ mod files_mount;
 mod files_of_checkpoints;
 #[cfg(unix)]
 mod files_webdav;
+#[cfg(unix)]
+mod files_reader;
 mod independent_reader;
 mod keys;
 mod on_s3;

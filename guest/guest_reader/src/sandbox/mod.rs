@@ -12,7 +12,7 @@ use std::process::{Child, Command};
 pub const MEMORY_MAX_BYTES: u64 = 2 << 30;
 
 /// Whether [`confine`] can confine on this system.
-pub const CAN_CONFINE: bool = cfg!(target_os = "linux");
+pub const CAN_CONFINE: bool = cfg!(any(target_os = "linux", windows));
 
 /// Standard input and output without their buffers: messages are written whole.
 #[derive(Debug)]
@@ -47,11 +47,13 @@ impl StandardPipes {
     }
 }
 
-/// Takes from this process, for good, whatever reading from one pipe and writing to the other does
-/// not need: files, network, other processes, memory beyond [`MEMORY_MAX_BYTES`]. Whoever tries it
-/// all the same is ended by the system. It ends with the thread that started it.
+/// Takes from this process, for good, what reading from one pipe and writing to the other does not
+/// need. Called once, before anything of a guest is read and while there is one thread.
 ///
-/// Called once, before anything of a guest is read and while there is one thread.
+/// On Linux that is everything else: files, network, other processes, memory beyond
+/// [`MEMORY_MAX_BYTES`]; whoever tries it all the same is ended by the system, and so is this process
+/// when the thread that started it ends. On Windows it is writing to what is its user's; memory and
+/// other processes are taken by the job that the program puts it in (`reader_sandbox` says what stays).
 ///
 /// # Errors
 ///
@@ -59,32 +61,60 @@ impl StandardPipes {
 pub fn confine(pipes: &StandardPipes) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     return linux::confine(pipes, MEMORY_MAX_BYTES);
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    {
+        let _ = pipes;
+        // The generator of hash maps' seeds is opened while that is allowed.
+        let _ = std::hash::RandomState::new();
+        reader_sandbox::lower_own_rights()
+    }
+    #[cfg(not(any(target_os = "linux", windows)))]
     {
         let _ = pipes;
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 }
 
-/// Does what has to be done before a reading process is started.
+/// Does what has to be done before a reading process is started, whose environment is empty.
 pub(crate) fn prepare(command: &mut Command) {
     // Ctrl-C is for the program, which ends its reader when it has heard.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    {
+        /// `CREATE_NO_WINDOW`: a console of its own, which nobody sees.
+        const NO_WINDOW: u32 = 0x0800_0000;
+        std::os::windows::process::CommandExt::creation_flags(command, NO_WINDOW);
+        // Without it Windows' own libraries are not found.
+        if let Some(folder) = std::env::var_os("SystemRoot") {
+            command.env("SystemRoot", folder);
+        }
+    }
+    #[cfg(not(any(unix, windows)))]
     let _ = command;
 }
 
 /// What the program holds a reading process in, from outside.
-pub(crate) struct Enclosure;
+pub(crate) struct Enclosure {
+    #[cfg(windows)]
+    _job: reader_sandbox::Job,
+}
 
 impl Enclosure {
     /// Puts a process into it.
+    #[cfg(windows)]
+    pub(crate) fn around(child: &Child) -> io::Result<Self> {
+        let _job = reader_sandbox::Job::around(child, MEMORY_MAX_BYTES)?;
+        Ok(Self { _job })
+    }
+
+    /// There is none: the process takes everything from itself.
+    #[cfg(not(windows))]
     #[expect(
         clippy::unnecessary_wraps,
         reason = "systems that have such a thing can fail"
     )]
     pub(crate) fn around(_child: &Child) -> io::Result<Self> {
-        Ok(Self)
+        Ok(Self {})
     }
 }
