@@ -234,6 +234,40 @@ fn files_that_lie_elsewhere_are_compared_by_their_bytes() {
 }
 
 #[test]
+fn holes_are_not_compared_byte_by_byte() {
+    let sandbox = Sandbox::with_repository();
+    let Some(ext) = Ext::new(&sandbox) else {
+        return;
+    };
+    let tree = sandbox.path("tree");
+    // It would take hours to read.
+    let sparse = |word: &[u8], end: &[u8]| {
+        let file = fs::File::create(tree.join("sparse")).unwrap();
+        file.set_len(1 << 40).unwrap();
+        file.write_all_at(word, 0).unwrap();
+        file.write_all_at(end, 1 << 39).unwrap();
+        fs::remove_file(&ext.image).unwrap();
+        let tree = tree.to_str().unwrap();
+        run("mkfs.ext4", &["-q", "-F", "-d", tree, &ext.image, "32M"]);
+        ext.back_up();
+    };
+    sparse(b"word", b"end");
+    fs::write(tree.join("a-new-one"), noise("front", 200_000)).unwrap();
+    sparse(b"word", b"end");
+    let found = diff(&sandbox, &["EXT@latest~1", "EXT@latest"]);
+    assert!(
+        !found.contains(&("changed".to_owned(), "sparse".to_owned())),
+        "{found:?}"
+    );
+    sparse(b"word", b"END");
+    let found = diff(&sandbox, &["EXT@latest~1", "EXT@latest"]);
+    assert!(
+        found.contains(&("changed".to_owned(), "sparse".to_owned())),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn an_ntfs_volume_is_compared_likewise() {
     if !have_tool("ntfscp", &["--version"]) {
         return;

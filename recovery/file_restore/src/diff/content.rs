@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use block_io::ByteRanges;
 use guest_files::{
     FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem, Node, NodeKind,
-    State,
+    Owner, State,
 };
 use volume_map::Content;
 
@@ -17,6 +18,8 @@ const EXTENTS_MAX: usize = 32 << 10;
 const INSIDE_MAX_BYTES: u64 = 1 << 20;
 /// By how much a changed range of a file is widened: what is compressed together is no longer.
 const PACKED_MAX_BYTES: u64 = 128 << 10;
+/// `FILE_ATTRIBUTE_REPARSE_POINT`.
+const REPARSE_POINT: u32 = 0x400;
 const BUFFER_BYTES: usize = 1 << 20;
 /// All of a file, however long it is.
 const ALL: Range<u64> = 0..u64::MAX;
@@ -121,16 +124,9 @@ impl VolumePair<'_> {
         stream: Option<&FileName>,
         reading: Reading,
     ) -> Result<Sameness, FileError> {
-        let VolumeChanges::Ranges(changed) = &self.changes else {
-            if reading == Reading::WhatChanged {
-                return Ok(Sameness::Unknown);
-            }
-            let (old, new) = (
-                self.old.open(old.id, stream)?,
-                self.new.open(new.id, stream)?,
-            );
-            return same_bytes(&*old, &*new, &[ALL]);
-        };
+        if self.changes == VolumeChanges::Unknown && reading == Reading::WhatChanged {
+            return Ok(Sameness::Unknown);
+        }
         let (old_file, new_file) = (
             self.old.open(old.id, stream)?,
             self.new.open(new.id, stream)?,
@@ -138,43 +134,51 @@ impl VolumePair<'_> {
         if old_file.size_bytes() != new_file.size_bytes() {
             return Ok(Sameness::Differs);
         }
-        let (places, before) = (
-            new_file.extents(EXTENTS_MAX)?,
+        let (before, places) = (
             old_file.extents(EXTENTS_MAX)?,
+            new_file.extents(EXTENTS_MAX)?,
         );
-        if places != before || places.len() >= EXTENTS_MAX {
-            return same_bytes(&*old_file, &*new_file, &[ALL]);
+        if before.is_empty() && places.is_empty() && new_file.size_bytes() > INSIDE_MAX_BYTES {
+            return Ok(Sameness::Same);
         }
-        if places.is_empty() {
-            if new_file.size_bytes() > INSIDE_MAX_BYTES {
-                return Ok(Sameness::Same);
-            }
-            return same_bytes(&*old_file, &*new_file, &[ALL]);
+        let compare = |ranges: &[Range<u64>]| same_bytes(&*old_file, &*new_file, ranges);
+        let is_plain = is_plain(old, &before) && is_plain(new, &places);
+        let whole = || match is_plain && !(before.is_empty() || places.is_empty()) {
+            // What neither has a place for is a hole in both.
+            true => widened(before.iter().chain(&places).map(in_file)),
+            false => vec![ALL],
+        };
+        let VolumeChanges::Ranges(changed) = &self.changes else {
+            return compare(&whole());
+        };
+        if places != before || places.is_empty() || places.len() >= EXTENTS_MAX {
+            return compare(&whole());
         }
-        let mut touched = Vec::new();
-        for place in &places {
-            let on_volume =
-                place.volume_offset..place.volume_offset.saturating_add(place.len_bytes);
-            touched.extend(changed.within(on_volume).map(|range| {
-                let at = |offset: u64| {
-                    place
-                        .file_offset
-                        .saturating_add(offset.saturating_sub(place.volume_offset))
-                };
-                at(range.start)..at(range.end)
-            }));
-        }
+        let touched: Vec<Range<u64>> = places
+            .iter()
+            .flat_map(|place| {
+                let end = place.volume_offset.saturating_add(place.len_bytes);
+                let touched = changed.within(place.volume_offset..end);
+                touched.map(|range| {
+                    let at = |offset: u64| {
+                        let within = offset.saturating_sub(place.volume_offset);
+                        place.file_offset.saturating_add(within)
+                    };
+                    at(range.start)..at(range.end)
+                })
+            })
+            .collect();
         if !touched.is_empty() {
-            let ranges = match is_plain(&places, new_file.size_bytes()) {
-                true => widened(&touched),
+            let ranges = match is_plain {
+                true => widened(touched.into_iter()),
                 false => vec![ALL],
             };
-            if same_bytes(&*old_file, &*new_file, &ranges)? == Sameness::Differs {
+            if compare(&ranges)? == Sameness::Differs {
                 return Ok(Sameness::Differs);
             }
         }
         if self.may_be_in_journal(old, new) {
-            return same_bytes(&*old_file, &*new_file, &[ALL]);
+            return compare(&whole());
         }
         Ok(Sameness::Same)
     }
@@ -193,24 +197,29 @@ impl VolumePair<'_> {
 }
 
 /// Returns whether bytes of the volume stand for the bytes of the file at the same distance, or at
-/// most a packed piece away.
-fn is_plain(places: &[FileExtent], size_bytes: u64) -> bool {
+/// most a packed piece away, and what has no place is a hole. Of what Windows compressed by itself
+/// that is not so: its content is a reparse point's.
+fn is_plain(node: &Node, places: &[FileExtent]) -> bool {
+    let is_reparse_point =
+        matches!(node.owner, Owner::Windows { attributes } if attributes & REPARSE_POINT != 0);
     let ascending = places.windows(2).all(|pair| match pair {
         [one, next] => one.file_offset < next.file_offset,
         _ => true,
     });
-    let end = places
-        .last()
-        .map_or(0, |last| last.file_offset.saturating_add(last.len_bytes));
-    ascending && end >= size_bytes
+    ascending && !is_reparse_point && places.len() < EXTENTS_MAX
+}
+
+/// Returns what of a file lies in a place.
+fn in_file(place: &FileExtent) -> Range<u64> {
+    place.file_offset..place.file_offset.saturating_add(place.len_bytes)
 }
 
 /// Widens ranges by what may be packed together, and joins them.
-fn widened(touched: &[Range<u64>]) -> Vec<Range<u64>> {
-    let wide = touched.iter().map(|range| {
+fn widened(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let wide = ranges.map(|range| {
         range.start.saturating_sub(PACKED_MAX_BYTES)..range.end.saturating_add(PACKED_MAX_BYTES)
     });
-    wide.collect::<block_io::ByteRanges>().iter().collect()
+    wide.collect::<ByteRanges>().iter().collect()
 }
 
 /// Compares ranges of two contents, as far as these go.
