@@ -16,7 +16,7 @@ pub struct UnlockError {
 /// What sort of failure this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnlockErrorKind {
-    /// No slot opens with this password or key file.
+    /// No slot or protector opens with this password, recovery key or key file.
     WrongKey,
     /// The volume is made in a way that is not known here.
     Unsupported,
