@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use disk_model::independent_tools::have_tool;
+use disk_model::independent_tools::{have_tool, skip};
 use serde_json::Value;
 
 use crate::sandbox::{Sandbox, files, json_lines, noise};
@@ -634,7 +634,7 @@ impl Mounted {
         let options = ["-o", "streams_interface=windows", image, &folder];
         let output = Command::new("ntfs-3g").args(options).output();
         if !output.is_ok_and(|output| output.status.success()) {
-            eprintln!("skipped: ntfs-3g cannot mount here");
+            skip("ntfs-3g cannot mount here");
             return None;
         }
         Some(Self(folder))

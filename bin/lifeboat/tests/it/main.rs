@@ -24,9 +24,9 @@ mod files_export;
 mod files_mount;
 mod files_of_checkpoints;
 #[cfg(unix)]
-mod files_webdav;
-#[cfg(unix)]
 mod files_reader;
+#[cfg(unix)]
+mod files_webdav;
 mod independent_reader;
 mod keys;
 mod on_s3;
