@@ -33,6 +33,12 @@ impl OpenPoints {
         self.points.iter().map(|(point, _)| point)
     }
 
+    /// Returns what is known of a point without opening it.
+    pub(crate) fn about(&self, point: u32) -> Option<&ViewPoint> {
+        let number = usize::try_from(point).ok()?;
+        self.points.get(number).map(|(point, _)| point)
+    }
+
     /// Returns a point, opened if it is not.
     ///
     /// # Errors

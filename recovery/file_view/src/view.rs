@@ -135,15 +135,14 @@ impl FileView {
                 node,
             } => (point, volume, Some(node)),
             _ => {
-                let entries = self.list(folder)?;
-                let is_same = |entry: &&ViewEntry| entry.name == name;
-                let is_like = |entry: &&ViewEntry| {
-                    let own = entry.name.as_bytes();
-                    own.eq_ignore_ascii_case(name.as_bytes())
+                return match folder.0 {
+                    Place::Top => among(&self.top, &name),
+                    Place::Vm(vm) if name.as_bytes() == LATEST.as_bytes() => {
+                        Ok(ViewNode(Place::Latest(vm)))
+                    }
+                    Place::Vm(vm) => among(&self.vm(vm)?.points, &name),
+                    _ => among(&self.list(folder)?, &name),
                 };
-                let mut all = entries.iter();
-                let found = all.find(is_same).or_else(|| entries.iter().find(is_like));
-                return found.map(|entry| entry.node).ok_or_else(not_found);
             }
         };
         let is_text = node.is_none() && name.as_bytes() == VOLUME_TEXT.as_bytes();
@@ -220,11 +219,7 @@ impl FileView {
         let time = match place {
             Place::Vm(vm) | Place::Latest(vm) => self.vm(vm)?.newest,
             _ => match place.point() {
-                Some(point) => {
-                    let number = usize::try_from(point).unwrap_or(usize::MAX);
-                    let mut points = self.points.all();
-                    points.nth(number).ok_or_else(not_found)?.time()
-                }
+                Some(point) => self.points.about(point).ok_or_else(not_found)?.time(),
                 None => self.newest,
             },
         };
@@ -508,6 +503,18 @@ fn inside(point: u32, volume: u32, entries: Vec<(FileName, NodeId)>) -> Vec<View
             node: place(node),
         })
         .collect()
+}
+
+/// Finds an entry that the view makes up; in any case where there is none in this one, since Windows
+/// asks so.
+fn among(entries: &[ViewEntry], name: &FileName) -> Result<ViewNode, ViewError> {
+    let is_like = |entry: &&ViewEntry| {
+        let own = entry.name.as_bytes();
+        own.eq_ignore_ascii_case(name.as_bytes())
+    };
+    let exact = entries.iter().find(|entry| entry.name == *name);
+    let found = exact.or_else(|| entries.iter().find(is_like));
+    found.map(|entry| entry.node).ok_or_else(not_found)
 }
 
 fn entry(name: &str, place: Place) -> Option<ViewEntry> {
