@@ -8,6 +8,8 @@ use guest_files::{NodeKind, Owner, Time};
 
 /// `FILE_ATTRIBUTE_READONLY`.
 const READ_ONLY: u32 = 1;
+/// About 35,000 years: more than any file system of a guest can say.
+const SECONDS_MAX: u64 = 1 << 40;
 /// A page: what programs read at once anyway.
 const BLOCK_BYTES: u32 = 4096;
 
@@ -90,7 +92,11 @@ pub(crate) fn kind(kind: NodeKind) -> FileType {
     }
 }
 
+/// Returns a moment; that of 1970 for what a guest cannot mean, and others cannot reckon with.
 fn moment(time: Time) -> SystemTime {
+    if time.seconds.unsigned_abs() > SECONDS_MAX {
+        return UNIX_EPOCH;
+    }
     let seconds = Duration::from_secs(time.seconds.unsigned_abs());
     let moment = if time.seconds < 0 {
         UNIX_EPOCH.checked_sub(seconds)
