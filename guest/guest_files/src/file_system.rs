@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 use volume_map::Content;
 
-use crate::{Attribute, FileError, FileName, Link, Node, NodeId, Stream};
+use crate::{
+    Attribute, Details, FileError, FileErrorKind, FileName, Link, Node, NodeId, NodeKind, Stream,
+};
 
 /// What is known of an open file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +118,56 @@ pub trait GuestFileSystem: Send + Sync {
     fn security_descriptor(&self, _node: NodeId) -> Result<Option<Vec<u8>>, FileError> {
         Ok(None)
     }
+
+    /// Does what [`GuestFileSystem::node`] does for several nodes at once, in their order: where the
+    /// file system is read in another process that takes one question, not many.
+    fn nodes(&self, ids: &[NodeId]) -> Vec<Result<Node, FileError>> {
+        ids.iter().map(|id| self.node(*id)).collect()
+    }
+
+    /// Reads what is said of several nodes at once, in their order, and the content of files that
+    /// have at most `content_max` bytes. An error is of anything that could not be read of a node;
+    /// asked for one by one, the rest may be had.
+    fn details(
+        &self,
+        nodes: &[(NodeId, NodeKind)],
+        content_max: u64,
+    ) -> Vec<Result<Details, FileError>> {
+        let details = |(id, kind): &(NodeId, NodeKind)| {
+            Ok(Details {
+                link: match kind {
+                    NodeKind::Link => Some(self.link(*id)?),
+                    _ => None,
+                },
+                attributes: self.attributes(*id)?,
+                streams: self.streams(*id)?,
+                security_descriptor: self.security_descriptor(*id)?,
+                content: match kind {
+                    NodeKind::File => short_content(&*self.open(*id, None)?, content_max)?,
+                    _ => None,
+                },
+            })
+        };
+        nodes.iter().map(details).collect()
+    }
+}
+
+/// Reads all of a file that has at most `max_bytes`.
+fn short_content(file: &dyn GuestFile, max_bytes: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let size_bytes = file.size_bytes();
+    let Some(len) = usize::try_from(size_bytes)
+        .ok()
+        .filter(|_| size_bytes <= max_bytes)
+    else {
+        return Ok(None);
+    };
+    let mut content = vec![0; len];
+    let read = if len == 0 { 0 } else { file.read_at(0, &mut content)? };
+    if read < len {
+        let what = format!("the file ends after {read} of {len} bytes");
+        return Err(FileError::new(FileErrorKind::Corrupt, what));
+    }
+    Ok(Some(content))
 }
 
 /// The content of a file, or of a named stream.

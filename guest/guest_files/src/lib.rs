@@ -51,5 +51,7 @@ pub use btrfs::{DeviceOf, device_of};
 pub use error::{FileError, FileErrorKind};
 pub use file_name::FileName;
 pub use file_system::{About, FileExtent, GuestFile, GuestFileSystem, State, Visit};
-pub use node::{Attribute, Link, LinkKind, Node, NodeId, NodeKind, Owner, Stream, Time, Times};
+pub use node::{
+    Attribute, Details, Link, LinkKind, Node, NodeId, NodeKind, Owner, Stream, Time, Times,
+};
 pub use open::{OpenOptions, open_file_system, open_file_system_over};

@@ -121,3 +121,19 @@ pub struct Attribute {
     /// Its value.
     pub value: Vec<u8>,
 }
+
+/// What is said of a node besides [`Node`], and its content where that is short: all that taking a
+/// small file out needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// Where it leads, if it is a link.
+    pub link: Option<Link>,
+    /// Its extended attributes.
+    pub attributes: Vec<Attribute>,
+    /// Its named streams.
+    pub streams: Vec<Stream>,
+    /// Its security descriptor.
+    pub security_descriptor: Option<Vec<u8>>,
+    /// All of its content, if it is a file that is not longer than was asked for.
+    pub content: Option<Vec<u8>>,
+}

@@ -5,7 +5,8 @@
 
 use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, ExtentKind};
 use guest_files::{
-    About, Attribute, FileError, FileErrorKind, FileExtent, FileName, Link, Node, NodeId, Stream,
+    About, Attribute, Details, FileError, FileErrorKind, FileExtent, FileName, Link, Node, NodeId,
+    NodeKind, Stream,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,10 @@ impl Request {
                 question: Question::ReadFile { len_bytes, .. },
                 ..
             } => usize::try_from(*len_bytes).unwrap_or(usize::MAX),
+            Self::Files {
+                question: Question::Details { .. },
+                ..
+            } => crate::frame::BYTES_MAX,
             _ => 0,
         }
     }
@@ -95,6 +100,14 @@ pub(crate) enum Question {
     Streams(NodeId),
     Attributes(NodeId),
     SecurityDescriptor(NodeId),
+    /// What several nodes are, one answer for each.
+    Nodes(Vec<NodeId>),
+    /// All that is said of several nodes, and the content of short files, which comes behind the
+    /// answer. As many are answered as fit, at least one.
+    Details {
+        nodes: Vec<(NodeId, NodeKind)>,
+        content_max: u32,
+    },
 }
 
 /// What the reader answers.
@@ -124,6 +137,66 @@ pub(crate) enum Answer {
     Streams(Vec<Stream>),
     Attributes(Vec<Attribute>),
     SecurityDescriptor(Option<Vec<u8>>),
+    Nodes(Vec<Result<Node, Failure>>),
+    Details(Vec<Result<DetailsFacts, Failure>>),
+}
+
+/// [`Details`] on their way: contents stand behind the message, one behind the other.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DetailsFacts {
+    link: Option<Link>,
+    attributes: Vec<Attribute>,
+    streams: Vec<Stream>,
+    security_descriptor: Option<Vec<u8>>,
+    content_bytes: Option<u32>,
+}
+
+impl DetailsFacts {
+    /// Returns about how much of a message they take, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let link = self.link.as_ref().map_or(0, |link| link.target.len());
+        let attributes = self.attributes.iter();
+        let attributes = attributes.map(|one| 16 + one.name.len() + one.value.len());
+        let streams = self.streams.iter();
+        let streams = streams.map(|stream| 32 + stream.name.as_bytes().len());
+        let descriptor = self.security_descriptor.as_ref().map_or(0, Vec::len);
+        64 + link + attributes.sum::<usize>() + streams.sum::<usize>() + descriptor
+    }
+
+    /// Puts contents behind each other.
+    pub(crate) fn pack(details: Details, bytes: &mut Vec<u8>) -> Self {
+        let content_bytes = details.content.map(|content| {
+            bytes.extend_from_slice(&content);
+            // A short file's, so it fits.
+            u32::try_from(content.len()).unwrap_or(u32::MAX)
+        });
+        Self {
+            link: details.link,
+            attributes: details.attributes,
+            streams: details.streams,
+            security_descriptor: details.security_descriptor,
+            content_bytes,
+        }
+    }
+
+    /// Takes the content from the front of `bytes`; `None` where it is not there.
+    pub(crate) fn unpack(self, bytes: &mut &[u8]) -> Option<Details> {
+        let content = match self.content_bytes {
+            Some(len) => {
+                let (content, behind) = bytes.split_at_checked(usize::try_from(len).ok()?)?;
+                *bytes = behind;
+                Some(content.to_vec())
+            }
+            None => None,
+        };
+        Some(Details {
+            link: self.link,
+            attributes: self.attributes,
+            streams: self.streams,
+            security_descriptor: self.security_descriptor,
+            content,
+        })
+    }
 }
 
 /// What comes from the reader.

@@ -6,18 +6,28 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use block_io::BlockDevice;
-use guest_files::{FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, NodeId};
+use guest_files::{
+    FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, NodeId, NodeKind,
+};
 use zeroize::Zeroizing;
 
 use crate::frame;
 use crate::guest::{EXTENTS_MAX, Guest as _, LocalGuest};
-use crate::message::{Answer, DiskFacts, FromReader, Question, Request, ToReader};
+use crate::message::{Answer, DetailsFacts, DiskFacts, FromReader, Question, Request, ToReader};
 use crate::pipe_disk::PipeDisk;
 use crate::secrets::Secrets;
 use crate::{StandardPipes, confine};
 
 /// Entries of a folder that go out together.
 const ENTRIES_AT_ONCE: usize = 256;
+/// Longest content that comes with details.
+const SHORT_CONTENT_MAX: u64 = 128 << 10;
+/// Details are enough for an answer from so many bytes on, of content or besides.
+const DETAILS_MAX_BYTES: usize = 1 << 20;
+/// The same of content: one more still fits.
+const CONTENTS_MAX_BYTES: usize = frame::BYTES_MAX - (128 << 10);
+/// What an error is taken to weigh.
+const ERROR_WEIGHT: usize = 1 << 10;
 /// Most files that the program has open at once.
 const OPEN_FILES_MAX: usize = 1024;
 
@@ -217,6 +227,13 @@ impl<'a> Service<'a> {
             Question::SecurityDescriptor(id) => {
                 Answer::SecurityDescriptor(system.security_descriptor(id)?)
             }
+            Question::Nodes(ids) => {
+                let nodes = system.nodes(&ids).into_iter();
+                Answer::Nodes(nodes.map(|node| node.map_err(Into::into)).collect())
+            }
+            Question::Details { nodes, content_max } => {
+                self.details(system, &nodes, u64::from(content_max))
+            }
         })
     }
 
@@ -269,6 +286,29 @@ impl<'a> Service<'a> {
         }
         read?;
         Ok(Answer::Read)
+    }
+
+    /// Answers for as many nodes as fit.
+    fn details(
+        &mut self,
+        system: &dyn GuestFileSystem,
+        nodes: &[(NodeId, NodeKind)],
+        content_max: u64,
+    ) -> Answer {
+        let content_max = content_max.min(SHORT_CONTENT_MAX);
+        let mut answers = Vec::new();
+        let mut weight = 0;
+        for node in nodes.chunks(1) {
+            for details in system.details(node, content_max) {
+                let facts = details.map(|details| DetailsFacts::pack(details, &mut self.bytes));
+                weight += facts.as_ref().map_or(ERROR_WEIGHT, DetailsFacts::weight);
+                answers.push(facts.map_err(Into::into));
+            }
+            if weight > DETAILS_MAX_BYTES || self.bytes.len() > CONTENTS_MAX_BYTES {
+                break;
+            }
+        }
+        Answer::Details(answers)
     }
 
     /// Hands a folder over in parts; the program says after each whether it wants the next.

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use block_io::{BlockDevice, Extent};
 use guest_files::{
-    About, Attribute, FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem,
-    Link, Node, NodeId, Stream, Visit,
+    About, Attribute, Details, FileError, FileErrorKind, FileExtent, FileName, GuestFile,
+    GuestFileSystem, Link, Node, NodeId, NodeKind, Stream, Visit,
 };
 
 use crate::frame::BYTES_MAX;
 use crate::guest::{DisksFacts, EXTENTS_MAX, Guest, SystemFacts};
-use crate::message::{Answer, Question, Request};
+use crate::message::{Answer, DetailsFacts, Question, Request};
 use crate::reader_process::Conversation;
 use crate::remote_volume::RemoteVolume;
 use crate::secrets::Secrets;
@@ -306,6 +306,68 @@ impl GuestFileSystem for RemoteFileSystem {
             _ => None,
         })
     }
+
+    fn nodes(&self, ids: &[NodeId]) -> Vec<Result<Node, FileError>> {
+        let mut nodes = Vec::with_capacity(ids.len());
+        for part in ids.chunks(NODES_AT_ONCE) {
+            let answers = self.ask(Question::Nodes(part.to_vec()), |answer| match answer {
+                Answer::Nodes(answers) if answers.len() == part.len() => Some(answers),
+                _ => None,
+            });
+            match answers {
+                Ok(answers) => nodes.extend(answers.into_iter().map(|node| Ok(node?))),
+                Err(error) => nodes.extend(part.iter().map(|_| Err(again(&error)))),
+            }
+        }
+        nodes
+    }
+
+    fn details(
+        &self,
+        nodes: &[(NodeId, NodeKind)],
+        content_max: u64,
+    ) -> Vec<Result<Details, FileError>> {
+        let mut details = Vec::with_capacity(nodes.len());
+        let mut bytes = Vec::new();
+        while let Some(rest) = nodes.get(details.len()..).filter(|rest| !rest.is_empty()) {
+            let part = rest.get(..NODES_AT_ONCE).unwrap_or(rest);
+            let request = self.request(Question::Details {
+                nodes: part.to_vec(),
+                content_max: u32::try_from(content_max).unwrap_or(u32::MAX),
+            });
+            let is_some_of = |answer| match answer {
+                Answer::Details(answers) => {
+                    (1..=part.len()).contains(&answers.len()).then_some(answers)
+                }
+                _ => None,
+            };
+            let conversation = &self.conversation;
+            let answers = conversation.ask_for(request, &mut bytes, &mut |_| false, is_some_of);
+            match answers {
+                Ok(answers) => {
+                    let mut contents = bytes.as_slice();
+                    let unpacked = answers.into_iter().map(|facts| {
+                        let unpacked = facts?.unpack(&mut contents);
+                        unpacked.ok_or_else(|| {
+                            let what = "the content that was announced did not come";
+                            FileError::new(FileErrorKind::Unreadable, what)
+                        })
+                    });
+                    details.extend(unpacked);
+                }
+                Err(error) => details.extend(part.iter().map(|_| Err(again(&error)))),
+            }
+        }
+        details
+    }
+}
+
+/// Nodes that are asked for with one question.
+const NODES_AT_ONCE: usize = 256;
+
+/// Says the same once more, of another node.
+fn again(error: &FileError) -> FileError {
+    FileError::new(error.kind(), error.to_string())
 }
 
 struct RemoteFile<'a> {

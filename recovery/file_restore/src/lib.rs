@@ -17,14 +17,18 @@
 //!
 //! # Bounds
 //!
-//! A tree is walked folder by folder with a stack of its own; a folder that appears twice (which no
-//! sound file system has) is entered once. Content goes through one buffer.
+//! A tree is walked folder by folder with a stack of its own, of a bounded number of entries that
+//! share what leads to them; a folder that appears twice (which no sound file system has) is entered
+//! once. A thread walks ahead of what is written by two batches of entries, of about a megabyte each;
+//! a long file's content is three pieces of a megabyte at any time.
 //!
 //! # What a guest cannot do
 //!
 //! Names are checked twice: by `guest_files`, which knows no slash and no `..`, and by the target for
 //! what its own system does not allow. Links are made, never followed. What exists is not written
-//! over unless that was asked for.
+//! over unless that was asked for, and no two files of a run come to one place. Owners, set-id bits
+//! and the attributes that a kernel goes by (`security.*`, `trusted.*`) come to a folder of this
+//! machine only where they were asked for, and a file has them, and its name, only when it is whole.
 
 #![forbid(unsafe_code)]
 
@@ -32,6 +36,8 @@ mod changed_disk;
 mod churn;
 mod diff;
 mod file_filter;
+mod content;
+mod look_ahead;
 mod name_pattern;
 mod point_guest;
 mod point_path;
@@ -52,7 +58,10 @@ pub use name_pattern::NamePattern;
 pub use point_guest::{OwnNames, open_disks, own_names};
 pub use point_path::{GuestPath, PathError, PointPath, VolumeName};
 pub use take_out::{TakeOutObserver, TakeOutReport, take_out};
-pub use target::{FileTarget, FolderTarget, Kept, TarTarget, TargetError, ZipTarget};
-pub use tree::{Found, Tree, TreeError};
 pub use versions::{History, Version};
+pub use target::{
+    ArchiveFile, ArchiveOut, FileTarget, FolderOptions, FolderTarget, Kept, Lost, TarTarget,
+    TargetError, ToStream, ZipTarget, ZstdOut,
+};
+pub use tree::{Found, Tree, TreeError, outermost};
 pub use walk::{Entry, Walk, WalkItem};

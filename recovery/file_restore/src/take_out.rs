@@ -1,15 +1,27 @@
-//! Taking files out: from a tree into a target.
+//! Taking files out: from a guest's file systems into a target.
+//!
+//! ```text
+//!   walk ─► details, many nodes at a time, in a thread ─► two batches wait ─► target
+//!   content of a long file, a piece at a time, in a thread ─► three pieces wait ─► target
+//! ```
+//!
+//! While the target writes, what comes next is read. What waits is bounded: batches by the bytes of
+//! short files in them, pieces by their number.
 
 use std::collections::HashMap;
 
 use guest_files::{
-    Attribute, FileError, FileName, GuestFile, GuestFileSystem, Link, Node, NodeId, NodeKind,
-    Stream,
+    Attribute, Details, FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, Link, Node,
+    NodeId, NodeKind, Stream,
 };
 use serde::Serialize;
 
-use crate::target::{FileTarget, Kept, TargetError};
-use crate::{Found, Walk, WalkItem};
+use crate::content::Pieces;
+use crate::look_ahead::{Batches, Item};
+use crate::target::{FileTarget, FolderPlace, Kept, Lost, Places, TargetError};
+use crate::{Found, Tree};
+
+pub use crate::content::Source;
 
 /// Longest extended attribute of Linux, in bytes: a named stream may come as one.
 const ATTRIBUTE_MAX_BYTES: usize = 64 << 10;
@@ -17,7 +29,7 @@ const ATTRIBUTE_MAX_BYTES: usize = 64 << 10;
 const PROBLEMS_MAX: usize = 1000;
 
 /// Hears how far it is.
-pub trait TakeOutObserver {
+pub trait TakeOutObserver: Sync {
     /// So many more bytes of content were written.
     fn advanced(&self, bytes: u64);
     /// A file, folder or link is there.
@@ -39,8 +51,8 @@ pub struct TakeOutReport {
     pub bytes: u64,
     /// What could not be read or written: its path, and why. The rest was taken out.
     pub failed: Vec<(String, String)>,
-    /// What the target cannot hold: the path of the first, what it is, and of how many.
-    pub lost: Vec<(String, String, u64)>,
+    /// What the target cannot hold.
+    pub lost: Lost,
     /// How many more failed than are listed.
     pub more_failed: u64,
     /// Whether the person stopped it.
@@ -53,15 +65,6 @@ impl TakeOutReport {
             self.failed.push((shown(path), why.to_string()));
         } else {
             self.more_failed += 1;
-        }
-    }
-
-    fn lose(&mut self, path: &[FileName], kept: Kept) {
-        for what in kept.lost {
-            match self.lost.iter_mut().find(|(_, known, _)| *known == what) {
-                Some((_, _, count)) => *count += 1,
-                None => self.lost.push((shown(path), what, 1)),
-            }
         }
     }
 }
@@ -81,64 +84,156 @@ pub struct About {
     pub security_descriptor: Option<Vec<u8>>,
 }
 
-/// Takes `found` out into `target`, a folder with all that is in it: `/1/var/log` comes out as `log/…`, and
-/// a volume's top folder as what is in it.
+/// Takes what was found out into `target`, folders with all that is in them: `/1/var/log` comes out as
+/// `log/…`, what a pattern found with the names from the pattern on, a volume's top folder as what
+/// is in it.
 ///
-/// What cannot be read is reported and passed over; what the target cannot write ends it.
+/// What cannot be read is reported and passed over, and so is what would come to a place that
+/// something else of this run has. What the target cannot write ends it. However it ends, files that
+/// are under their names are whole, and an archive that is not finished is gone.
 ///
 /// # Errors
 ///
 /// Those of the target.
 pub fn take_out(
-    system: &dyn GuestFileSystem,
-    found: &Found,
-    target: &mut dyn FileTarget,
+    tree: &Tree<'_>,
+    found: &[Found],
+    mut target: Box<dyn FileTarget + '_>,
     observer: &dyn TakeOutObserver,
 ) -> Result<TakeOutReport, TargetError> {
     let mut run = Run {
-        system,
-        target,
+        target: &mut *target,
         observer,
         report: TakeOutReport::default(),
+        places: Places::default(),
         several_names: HashMap::new(),
+        way: None,
     };
-    match run.all(found) {
-        Err(error) if error.is_cancelled() => run.report.cancelled = true,
-        other => other?,
+    let taken = found.iter().try_for_each(|found| run.found(tree, found));
+    let mut report = run.report;
+    match taken {
+        Ok(()) => report.lost.merge(target.finish()?),
+        Err(error) => {
+            report.lost.merge(target.abandon());
+            if !error.is_cancelled() {
+                return Err(error);
+            }
+            report.cancelled = true;
+        }
     }
-    Ok(run.report)
+    Ok(report)
 }
 
 struct Run<'a> {
-    system: &'a dyn GuestFileSystem,
     target: &'a mut dyn FileTarget,
     observer: &'a dyn TakeOutObserver,
     report: TakeOutReport,
-    /// Where a file with several names was written first.
-    several_names: HashMap<NodeId, Vec<FileName>>,
+    places: Places,
+    /// Where a file with several names was written first; the number is its volume's.
+    several_names: HashMap<(u32, NodeId), Vec<FileName>>,
+    /// The folder that the last of what was found lies in, and its volume.
+    way: Option<(u32, Vec<FileName>)>,
+}
+
+/// Something that is taken out.
+struct Thing<'a> {
+    system: &'a dyn GuestFileSystem,
+    volume: u32,
+    path: &'a [FileName],
+    node: &'a Node,
+    /// What is known of it already.
+    details: Option<Details>,
 }
 
 impl Run<'_> {
-    fn all(&mut self, found: &Found) -> Result<(), TargetError> {
-        let base: Vec<FileName> = found.path.last().cloned().into_iter().collect();
-        if !base.is_empty() || found.node.kind != NodeKind::Folder {
-            self.one(&base, &found.node)?;
+    fn found(&mut self, tree: &Tree<'_>, found: &Found) -> Result<(), TargetError> {
+        let base = found.kept_path();
+        let system = match tree.file_system(found.volume) {
+            Ok(system) => system,
+            Err(error) => {
+                self.report.fail(base, &error);
+                return Ok(());
+            }
+        };
+        self.folders_on_the_way(system, found)?;
+        let is_top = base.is_empty() && found.node.kind == NodeKind::Folder;
+        let thing = |path, node, details| Thing {
+            system,
+            volume: found.volume,
+            path,
+            node,
+            details,
+        };
+        if !is_top {
+            self.one(thing(base, &found.node, None))?;
         }
-        for item in Walk::new(self.system, &found.node) {
-            if self.observer.cancelled() {
+        if found.node.kind != NodeKind::Folder {
+            return Ok(());
+        }
+        let observer = self.observer;
+        Batches::over(system, &found.node, observer, |item| {
+            if observer.cancelled() {
                 return Err(TargetError::cancelled());
             }
             let below = |path: Vec<FileName>| base.iter().cloned().chain(path).collect::<Vec<_>>();
             match item {
-                WalkItem::Entry(entry) => self.one(&below(entry.path), &entry.node)?,
-                WalkItem::Failed { path, error } => self.report.fail(&below(path), &error),
+                Item::Entry(entry, details) => {
+                    self.one(thing(&below(entry.path), &entry.node, details))?;
+                }
+                Item::Failed { path, error } => self.report.fail(&below(path), &error),
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes the folders that lie between a target and what a pattern found.
+    fn folders_on_the_way(
+        &mut self,
+        system: &dyn GuestFileSystem,
+        found: &Found,
+    ) -> Result<(), TargetError> {
+        let Some((_, way)) = found.path.split_last() else {
+            return Ok(());
+        };
+        let is_made = |(volume, made): &(u32, Vec<FileName>)| {
+            *volume == found.volume && made.starts_with(way)
+        };
+        if way.len() <= found.left_behind || self.way.as_ref().is_some_and(is_made) {
+            return Ok(());
+        }
+        let mut id = system.root();
+        for (at, name) in way.iter().enumerate() {
+            let node = system.find(id, name).and_then(|found| {
+                let missing = || FileError::new(FileErrorKind::NotFound, "it is not found again");
+                system.node(found.ok_or_else(missing)?)
+            });
+            let path = way.get(found.left_behind..=at).unwrap_or_default();
+            match node {
+                Ok(node) => {
+                    id = node.id;
+                    if !path.is_empty() {
+                        self.one(Thing {
+                            system,
+                            volume: found.volume,
+                            path,
+                            node: &node,
+                            details: None,
+                        })?;
+                    }
+                }
+                Err(error) => {
+                    self.report.fail(path, &error);
+                    return Ok(());
+                }
             }
         }
+        self.way = Some((found.volume, way.to_vec()));
         Ok(())
     }
 
-    fn one(&mut self, path: &[FileName], node: &Node) -> Result<(), TargetError> {
-        match self.try_one(path, node) {
+    fn one(&mut self, thing: Thing<'_>) -> Result<(), TargetError> {
+        let path = thing.path;
+        match self.try_one(thing) {
             Ok(()) => self.observer.finished(path),
             Err(Trouble::Source(error)) => self.report.fail(path, &error),
             Err(Trouble::Target(error)) if error.is_of_one_file() => self.report.fail(path, &error),
@@ -147,112 +242,182 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn try_one(&mut self, path: &[FileName], node: &Node) -> Result<(), Trouble> {
-        match node.kind {
-            NodeKind::Folder => {
-                let mut kept = Kept::all();
-                let about = self.about(node, &mut kept)?;
-                self.report.lose(path, kept);
-                let kept = self.target.folder(path, node, &about)?;
-                self.report.lose(path, kept);
-                self.report.folders += 1;
-                self.streams(path, node)
-            }
-            NodeKind::Link => {
-                let link: Link = self.system.link(node.id)?;
-                let mut kept = Kept::all();
-                let about = self.about(node, &mut kept)?;
-                self.report.lose(path, kept);
-                let kept = self.target.link(path, node, &link, &about)?;
-                self.report.lose(path, kept);
-                self.report.links += 1;
-                Ok(())
-            }
-            NodeKind::File => self.file(path, node),
-            NodeKind::Other => {
-                let kept = Kept::without("devices, pipes and sockets");
-                self.report.lose(path, kept);
-                Ok(())
-            }
+    fn try_one(&mut self, thing: Thing<'_>) -> Result<(), Trouble> {
+        if thing.node.kind == NodeKind::Other {
+            let kept = Kept::without("devices, pipes, sockets and the like");
+            self.report.lost.add(thing.path, kept);
+            return Ok(());
+        }
+        if !self.take_place(&thing)? {
+            return Ok(());
+        }
+        match thing.node.kind {
+            NodeKind::Folder => self.folder(thing),
+            NodeKind::Link => self.link(thing),
+            _ => self.file(thing),
         }
     }
 
-    fn file(&mut self, path: &[FileName], node: &Node) -> Result<(), Trouble> {
-        if let Some(first) = self.several_names.get(&node.id)
-            && self.target.same_file(path, first)?
+    /// Returns whether there is anything to do; a folder may be there already.
+    fn take_place(&mut self, thing: &Thing<'_>) -> Result<bool, TargetError> {
+        let place = self.target.place_key(thing.path);
+        let taken = || {
+            TargetError::of_file(
+                "something else of this run has the same place: take them out into different folders",
+            )
+        };
+        if thing.node.kind != NodeKind::Folder {
+            return self.places.file(&place).then_some(true).ok_or_else(taken);
+        }
+        match self.places.folder(&place, thing.volume, thing.node.id) {
+            FolderPlace::New => Ok(true),
+            FolderPlace::Same => Ok(false),
+            FolderPlace::Taken => Err(taken()),
+        }
+    }
+
+    fn folder(&mut self, thing: Thing<'_>) -> Result<(), Trouble> {
+        let (about, streams) = self.about(&thing)?;
+        let kept = self.target.folder(thing.path, thing.node, &about)?;
+        self.report.lost.add(thing.path, kept);
+        self.report.folders += 1;
+        self.streams(&thing, &streams)
+    }
+
+    fn link(&mut self, thing: Thing<'_>) -> Result<(), Trouble> {
+        let known = thing.details.as_ref();
+        let link: Link = match known.and_then(|details| details.link.clone()) {
+            Some(link) => link,
+            None => thing.system.link(thing.node.id)?,
+        };
+        let (about, _) = self.about(&thing)?;
+        let kept = self.target.link(thing.path, thing.node, &link, &about)?;
+        self.report.lost.add(thing.path, kept);
+        self.report.links += 1;
+        Ok(())
+    }
+
+    fn file(&mut self, mut thing: Thing<'_>) -> Result<(), Trouble> {
+        let file = (thing.volume, thing.node.id);
+        if let Some(first) = self.several_names.get(&file)
+            && self.target.same_file(thing.path, first)?
         {
             self.report.files += 1;
             return Ok(());
         }
-        let content = self.system.open(node.id, None)?;
-        let mut kept = Kept::all();
-        let about = self.about(node, &mut kept)?;
-        self.report.lose(path, kept);
-        let mut source = Source::new(&*content, self.observer);
-        let kept = self.target.file(path, node, &about, &mut source)?;
-        if let Some(error) = source.failed {
-            return Err(Trouble::Source(error));
-        }
-        self.report.bytes += source.read;
-        self.report.lose(path, kept);
+        let (about, streams) = self.about(&thing)?;
+        let known = thing.details.as_mut();
+        let whole = known.and_then(|details| details.content.take());
+        let (target, path, node) = (&mut *self.target, thing.path, thing.node);
+        let mut write = |source: &mut Source<'_>| target.file(path, node, &about, source);
+        let (kept, read) = match whole {
+            Some(content) => Source::of_bytes(&content, self.observer, &mut write)?,
+            None => {
+                let content = thing.system.open(thing.node.id, None)?;
+                self.content(&*content, &mut write)?
+            }
+        };
+        self.report.bytes += read;
+        self.report.lost.add(thing.path, kept);
         self.report.files += 1;
-        if node.links > 1 {
-            self.several_names.insert(node.id, path.to_vec());
+        if thing.node.links > 1 {
+            self.several_names.insert(file, thing.path.to_vec());
         }
-        self.streams(path, node)
+        self.streams(&thing, &streams)
     }
 
-    fn about(&self, node: &Node, kept: &mut Kept) -> Result<About, FileError> {
-        let mut attributes = self.system.attributes(node.id)?;
+    /// Has content written; returns what was kept, and how many bytes it was.
+    fn content(
+        &self,
+        content: &dyn GuestFile,
+        write: &mut dyn FnMut(&mut Source<'_>) -> Result<Kept, TargetError>,
+    ) -> Result<(Kept, u64), Trouble> {
+        let (kept, read, failed) = Pieces::of(content, self.observer, write);
+        match (failed, kept) {
+            // The target says something else of the same thing.
+            (Some(error), Err(told)) if told.is_of_one_file() => Err(Trouble::Source(error)),
+            (Some(error), Ok(_)) => Err(Trouble::Source(error)),
+            (_, kept) => Ok((kept?, read)),
+        }
+    }
+
+    /// Returns what is said of a file, and its streams.
+    fn about(&mut self, thing: &Thing<'_>) -> Result<(About, Vec<Stream>), FileError> {
+        let (system, id) = (thing.system, thing.node.id);
+        let (mut attributes, streams, security_descriptor) = match &thing.details {
+            Some(known) => (
+                known.attributes.clone(),
+                known.streams.clone(),
+                known.security_descriptor.clone(),
+            ),
+            None => (
+                system.attributes(id)?,
+                system.streams(id)?,
+                system.security_descriptor(id)?,
+            ),
+        };
         if !self.target.holds_streams() {
-            for stream in self.system.streams(node.id)? {
-                match self.short_stream(node, &stream)? {
+            let mut kept = Kept::all();
+            for stream in &streams {
+                match short_stream(thing, stream)? {
                     Some(attribute) => attributes.push(attribute),
                     None => kept.lose("long named streams"),
                 }
             }
+            self.report.lost.add(thing.path, kept);
         }
-        Ok(About {
+        let about = About {
             attributes,
-            security_descriptor: self.system.security_descriptor(node.id)?,
-        })
-    }
-
-    /// Reads a named stream as an extended attribute, where it is short enough to be one.
-    fn short_stream(&self, node: &Node, stream: &Stream) -> Result<Option<Attribute>, FileError> {
-        let len = usize::try_from(stream.size_bytes).ok();
-        let Some(len) = len.filter(|len| *len <= ATTRIBUTE_MAX_BYTES) else {
-            return Ok(None);
+            security_descriptor,
         };
-        let mut value = vec![0; len];
-        let content = self.system.open(node.id, Some(&stream.name))?;
-        let read = content.read_at(0, &mut value)?;
-        value.truncate(read);
-        let name = [b"user.", stream.name.as_bytes()].concat();
-        Ok(Some(Attribute { name, value }))
+        Ok((about, streams))
     }
 
-    fn streams(&mut self, path: &[FileName], node: &Node) -> Result<(), Trouble> {
+    fn streams(&mut self, thing: &Thing<'_>, streams: &[Stream]) -> Result<(), Trouble> {
         if !self.target.holds_streams() {
             return Ok(());
         }
-        for stream in self.system.streams(node.id)? {
-            let content = self.system.open(node.id, Some(&stream.name))?;
-            let mut source = Source::new(&*content, self.observer);
-            let kept = self.target.stream(path, node, &stream, &mut source)?;
-            if let Some(error) = source.failed {
-                return Err(Trouble::Source(
-                    error.of(format_args!("stream {}", stream.name)),
-                ));
+        for stream in streams {
+            let named = |error: FileError| error.of(format_args!("stream {}", stream.name));
+            let content = thing.system.open(thing.node.id, Some(&stream.name));
+            let content = content.map_err(named)?;
+            let (target, path, node) = (&mut *self.target, thing.path, thing.node);
+            let mut write = |source: &mut Source<'_>| target.stream(path, node, stream, source);
+            let (kept, read, failed) = Pieces::of(&*content, self.observer, &mut write);
+            if let Some(error) = failed {
+                return Err(Trouble::Source(named(error)));
             }
-            self.report.bytes += source.read;
-            self.report.lose(path, kept);
+            self.report.bytes += read;
+            self.report.lost.add(thing.path, kept?);
         }
         Ok(())
     }
 }
 
-enum Trouble {
+/// Reads a named stream as an extended attribute, where it is short enough to be one.
+fn short_stream(thing: &Thing<'_>, stream: &Stream) -> Result<Option<Attribute>, FileError> {
+    let len = usize::try_from(stream.size_bytes).ok();
+    let Some(len) = len.filter(|len| *len <= ATTRIBUTE_MAX_BYTES) else {
+        return Ok(None);
+    };
+    let named = |error: FileError| error.of(format_args!("stream {}", stream.name));
+    let content = thing.system.open(thing.node.id, Some(&stream.name));
+    let content = content.map_err(named)?;
+    let mut value = vec![0; len];
+    let mut done = 0;
+    while let Some(rest) = value.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        let read = content.read_at(done as u64, rest).map_err(named)?;
+        if read == 0 {
+            let what = format!("it ends after {done} of {len} bytes");
+            return Err(named(FileError::new(FileErrorKind::Corrupt, what)));
+        }
+        done += read;
+    }
+    let name = [b"user.", stream.name.as_bytes()].concat();
+    Ok(Some(Attribute { name, value }))
+}
+
+pub(crate) enum Trouble {
     Source(FileError),
     Target(TargetError),
 }
@@ -266,52 +431,5 @@ impl From<FileError> for Trouble {
 impl From<TargetError> for Trouble {
     fn from(error: TargetError) -> Self {
         Self::Target(error)
-    }
-}
-
-/// A file's content as a target reads it: from front to back.
-pub struct Source<'a> {
-    content: &'a dyn GuestFile,
-    observer: &'a dyn TakeOutObserver,
-    at: u64,
-    read: u64,
-    failed: Option<FileError>,
-}
-
-impl<'a> Source<'a> {
-    fn new(content: &'a dyn GuestFile, observer: &'a dyn TakeOutObserver) -> Self {
-        Self {
-            content,
-            observer,
-            at: 0,
-            read: 0,
-            failed: None,
-        }
-    }
-
-    /// Returns how long the content is, in bytes.
-    pub fn size_bytes(&self) -> u64 {
-        self.content.size_bytes()
-    }
-
-    /// Fills as much of `buf` as there is; 0 at the end. After an error, which the caller of the
-    /// target is told, it is at its end.
-    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, TargetError> {
-        if self.observer.cancelled() {
-            return Err(TargetError::cancelled());
-        }
-        match self.content.read_at(self.at, buf) {
-            Ok(read) => {
-                self.at += read as u64;
-                self.read += read as u64;
-                self.observer.advanced(read as u64);
-                Ok(read)
-            }
-            Err(error) => {
-                let what = error.to_string();
-                self.failed = Some(error);
-                Err(TargetError::of_source(what))
-            }
-        }
     }
 }

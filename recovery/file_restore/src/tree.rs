@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use guest_files::{FileError, FileName, GuestFileSystem, Node, NodeKind};
+use guest_files::{FileError, FileName, GuestFileSystem, Node, NodeId, NodeKind};
 use guest_reader::{Guest, VolumeFacts};
 
-use crate::{GuestPath, NamePattern, VolumeName};
+use crate::name_pattern::is_pattern;
+use crate::{GuestPath, NamePattern, VolumeName, Walk, WalkItem};
 
 /// A guest's files.
 pub struct Tree<'g> {
@@ -23,6 +24,36 @@ pub struct Found {
     pub path: Vec<FileName>,
     /// What it is.
     pub node: Node,
+    /// How many of the names are left behind when it is taken out: those before the first pattern,
+    /// so that what a pattern finds in several folders stays apart; of an exact path all but the
+    /// last.
+    pub left_behind: usize,
+}
+
+impl Found {
+    /// Returns the names that it has where it is taken out to.
+    pub fn kept_path(&self) -> &[FileName] {
+        self.path.get(self.left_behind..).unwrap_or_default()
+    }
+
+    /// Returns whether taking `self` out brings `other` to the same place.
+    fn brings(&self, other: &Self) -> bool {
+        let same = self.volume == other.volume && self.left_behind == other.left_behind;
+        let within = self.node.kind == NodeKind::Folder || self.path.len() == other.path.len();
+        same && within && other.path.starts_with(&self.path)
+    }
+}
+
+/// Leaves out what comes with something else of the list: `**` finds a folder, and all that is in it
+/// once more.
+pub fn outermost(mut found: Vec<Found>) -> Vec<Found> {
+    found.sort_by(|one, other| {
+        let place = |found: &Found| (found.volume, found.left_behind);
+        (place(one), &one.path).cmp(&(place(other), &other.path))
+    });
+    // What is in a folder stands behind it, before anything else does.
+    found.dedup_by(|later, kept| kept.brings(later));
+    found
 }
 
 /// Why a place was not found.
@@ -130,29 +161,67 @@ impl<'g> Tree<'g> {
             found.node = system.node(id)?;
             found.path.push(wanted);
         }
+        found.left_behind = found.path.len().saturating_sub(1);
         Ok(found)
     }
 
     /// Finds all files and folders whose path a pattern fits. `*`, `?` and `[…]` fit letters of one
-    /// name, `**` any number of folders. Without a pattern in it, a path is one place.
+    /// name, `**` any number of folders. A name that is there as it was written is meant, whatever
+    /// it has in it. Without a pattern in it, a path is one place.
     ///
     /// # Errors
     ///
-    /// `NotFound` where nothing fits, `Pattern`, and those of [`Tree::find`].
+    /// `NotFound` where nothing fits, `Pattern`, and those of [`Tree::find`]; `File` where a part of
+    /// what could fit cannot be read.
     pub fn matching(&self, place: &GuestPath) -> Result<Vec<Found>, TreeError> {
+        let mut failed = None;
+        let found = self.matching_with(place, &mut |path, error| {
+            failed.get_or_insert(error.of(path));
+        });
+        match failed {
+            Some(error) => Err(error.into()),
+            None => found,
+        }
+    }
+
+    /// Does what [`Tree::matching`] does, and goes on where something cannot be read: `failed` is
+    /// told the path of it, and why.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tree::matching`], but for what `failed` is told.
+    pub fn matching_with(
+        &self,
+        place: &GuestPath,
+        failed: &mut dyn FnMut(String, FileError),
+    ) -> Result<Vec<Found>, TreeError> {
         if !place.names.iter().any(|name| is_pattern(name)) {
             return self.find(place).map(|found| vec![found]);
         }
         let (volume, system) = self.system_of(place)?;
-        let mut reached = vec![self.top(volume, system)?];
+        let mut search = Search {
+            system,
+            volume_name: self.name(volume),
+            failures: 0,
+            failed,
+        };
+        let mut top = self.top(volume, system)?;
+        top.left_behind = usize::MAX;
+        let mut reached = vec![top];
         for name in &place.names {
-            reached = if name == "**" {
-                with_all_folders(system, reached)?
-            } else {
-                matching_entries(system, &reached, name)?
+            reached = match name.as_str() {
+                "**" => search.with_all_folders(reached),
+                name => search.entries(reached, name)?,
             };
         }
-        if reached.is_empty() {
+        reached.sort_by(|one, other| one.path.cmp(&other.path));
+        reached.dedup_by(|one, other| one.path == other.path);
+        for found in &mut reached {
+            // All names were there as they were written: it is one place.
+            let last = found.path.len().saturating_sub(1);
+            found.left_behind = found.left_behind.min(last);
+        }
+        if reached.is_empty() && search.failures == 0 {
             let what = format!(
                 "nothing in volume {} fits {}",
                 self.name(volume),
@@ -160,8 +229,6 @@ impl<'g> Tree<'g> {
             );
             return Err(TreeError::NotFound(what));
         }
-        reached.sort_by(|one, other| one.path.cmp(&other.path));
-        reached.dedup_by(|one, other| one.path == other.path);
         Ok(reached)
     }
 
@@ -179,6 +246,7 @@ impl<'g> Tree<'g> {
             volume,
             path: Vec::new(),
             node: system.node(system.root())?,
+            left_behind: 0,
         })
     }
 
@@ -192,68 +260,122 @@ impl<'g> Tree<'g> {
     }
 }
 
-/// Returns whether a name is a pattern.
-fn is_pattern(name: &str) -> bool {
-    name.contains(['*', '?', '['])
-}
-
 fn file_name(name: &str) -> Result<FileName, TreeError> {
     FileName::new(name.as_bytes())
         .ok_or_else(|| TreeError::NotFound(format!("no file is called {name:?}")))
 }
 
-fn matching_entries(
-    system: &dyn GuestFileSystem,
-    folders: &[Found],
-    name: &str,
-) -> Result<Vec<Found>, TreeError> {
-    let pattern = NamePattern::of(name, system.about().is_case_sensitive)?;
-    let mut found = Vec::new();
-    for folder in folders
-        .iter()
-        .filter(|found| found.node.kind == NodeKind::Folder)
-    {
-        for (name, id) in crate::walk::entries(system, folder.node.id)? {
-            if pattern.fits(&name) {
-                let mut path = folder.path.clone();
-                path.push(name);
-                found.push(Found {
-                    volume: folder.volume,
-                    path,
-                    node: system.node(id)?,
-                });
-            }
-        }
-    }
-    Ok(found)
+/// A search for what fits a path.
+struct Search<'a> {
+    system: &'a dyn GuestFileSystem,
+    volume_name: &'a str,
+    failures: u64,
+    failed: &'a mut dyn FnMut(String, FileError),
 }
 
-/// Returns the folders, and all folders under them.
-fn with_all_folders(
-    system: &dyn GuestFileSystem,
-    folders: Vec<Found>,
-) -> Result<Vec<Found>, TreeError> {
-    let mut all = Vec::new();
-    for folder in folders {
-        if folder.node.kind != NodeKind::Folder {
-            continue;
-        }
-        for item in crate::Walk::new(system, &folder.node) {
-            let crate::WalkItem::Entry(entry) = item else {
+impl Search<'_> {
+    /// Returns the entries of folders that a name fits.
+    fn entries(&mut self, folders: Vec<Found>, name: &str) -> Result<Vec<Found>, TreeError> {
+        let mut found = Vec::new();
+        for folder in folders {
+            if folder.node.kind != NodeKind::Folder {
                 continue;
-            };
-            if entry.node.kind == NodeKind::Folder {
-                let path = folder.path.iter().cloned().chain(entry.path).collect();
-                all.push(Found {
-                    volume: folder.volume,
-                    path,
-                    node: entry.node,
-                });
+            }
+            match self.entries_of(&folder, name)? {
+                Ok(entries) => found.extend(entries),
+                Err(error) => self.fail(&folder.path, error),
             }
         }
-        all.push(folder);
+        Ok(found)
     }
-    Ok(all)
+
+    fn entries_of(
+        &mut self,
+        folder: &Found,
+        name: &str,
+    ) -> Result<Result<Vec<Found>, FileError>, TreeError> {
+        let system = self.system;
+        let exact = match FileName::new(name.as_bytes()) {
+            Some(wanted) => system.find(folder.node.id, &wanted).map(|id| (wanted, id)),
+            None => return Ok(Ok(Vec::new())),
+        };
+        match exact {
+            Ok((wanted, Some(id))) => return Ok(Ok(self.entry(folder, wanted, id, false))),
+            Ok(_) if !is_pattern(name) => return Ok(Ok(Vec::new())),
+            Ok(_) => {}
+            Err(error) => return Ok(Err(error)),
+        }
+        let pattern = NamePattern::of(name, system.about().is_case_sensitive)?;
+        let entries = match crate::walk::entries(system, folder.node.id) {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Err(error)),
+        };
+        let fitting = entries.into_iter().filter(|(name, _)| pattern.fits(name));
+        let found = fitting.flat_map(|(name, id)| self.entry(folder, name, id, true));
+        Ok(Ok(found.collect()))
+    }
+
+    /// Returns an entry, if it can be told what it is.
+    fn entry(
+        &mut self,
+        folder: &Found,
+        name: FileName,
+        id: NodeId,
+        by_pattern: bool,
+    ) -> Vec<Found> {
+        let path: Vec<FileName> = folder.path.iter().cloned().chain([name]).collect();
+        match self.system.node(id) {
+            Ok(node) => vec![Found {
+                volume: folder.volume,
+                left_behind: if by_pattern {
+                    folder.left_behind.min(folder.path.len())
+                } else {
+                    folder.left_behind
+                },
+                path,
+                node,
+            }],
+            Err(error) => {
+                self.fail(&path, error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Returns the folders, and all folders under them.
+    fn with_all_folders(&mut self, folders: Vec<Found>) -> Vec<Found> {
+        let mut all = Vec::new();
+        for mut folder in folders {
+            if folder.node.kind != NodeKind::Folder {
+                continue;
+            }
+            folder.left_behind = folder.left_behind.min(folder.path.len());
+            for item in Walk::new(self.system, &folder.node) {
+                match item {
+                    WalkItem::Entry(entry) if entry.node.kind == NodeKind::Folder => {
+                        all.push(Found {
+                            path: folder.path.iter().cloned().chain(entry.path).collect(),
+                            node: entry.node,
+                            ..folder
+                        });
+                    }
+                    WalkItem::Entry(_) => {}
+                    WalkItem::Failed { path, error } => {
+                        let path: Vec<_> = folder.path.iter().cloned().chain(path).collect();
+                        self.fail(&path, error);
+                    }
+                }
+            }
+            all.push(folder);
+        }
+        all
+    }
+
+    fn fail(&mut self, path: &[FileName], error: FileError) {
+        self.failures += 1;
+        let path = crate::take_out::shown(path);
+        (self.failed)(format!("/{}/{path}", self.volume_name), error);
+    }
 }
 
 impl From<FileError> for TreeError {

@@ -2,11 +2,19 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use guest_files::{FileError, FileErrorKind, FileName, GuestFileSystem, Node, NodeId, NodeKind};
 
 /// Folders deeper than this are not entered: NTFS and Linux have no paths that long.
 const DEPTH_MAX: usize = 512;
+/// Most entries that wait for their turn. Two million are one folder's most, and a volume whose
+/// folders share their blocks could have any number of such folders inside each other.
+const WAITING_MAX: usize = 4 << 20;
+/// Most bytes of their names.
+const WAITING_NAMES_MAX_BYTES: usize = 512 << 20;
+/// Entries of one folder whose nodes are asked for at once.
+const NODES_AT_ONCE: usize = 128;
 
 /// Something in a folder.
 #[derive(Debug, Clone)]
@@ -36,9 +44,28 @@ pub enum WalkItem {
 pub struct Walk<'s> {
     system: &'s dyn GuestFileSystem,
     /// What is to come, the next last.
-    waiting: Vec<(Vec<FileName>, NodeId)>,
+    waiting: Vec<Waiting>,
+    /// Bytes of the names that wait.
+    waiting_name_bytes: usize,
+    waiting_max: usize,
     entered: HashSet<NodeId>,
     failed: Vec<WalkItem>,
+    depth: usize,
+}
+
+/// An entry that waits: what leads to it is shared with its neighbors.
+struct Waiting {
+    folder: Option<Arc<Folder>>,
+    name: FileName,
+    id: NodeId,
+    /// What it is, where that was asked already.
+    node: Option<Result<Node, FileError>>,
+}
+
+/// A folder on the way to what waits.
+struct Folder {
+    parent: Option<Arc<Folder>>,
+    name: FileName,
     depth: usize,
 }
 
@@ -58,27 +85,31 @@ impl<'s> Walk<'s> {
         let mut walk = Self {
             system,
             waiting: Vec::new(),
+            waiting_name_bytes: 0,
+            waiting_max: WAITING_MAX,
             entered: HashSet::new(),
             failed: Vec::new(),
             depth,
         };
         if folder.kind == NodeKind::Folder {
-            walk.enter(&[], folder.id);
+            walk.enter(None, folder.id);
         }
         walk
     }
 
-    fn enter(&mut self, path: &[FileName], folder: NodeId) {
-        if let Err(error) = self.try_to_enter(path, folder) {
-            self.failed.push(WalkItem::Failed {
-                path: path.to_vec(),
-                error,
-            });
+    fn enter(&mut self, way: Option<&Arc<Folder>>, folder: NodeId) {
+        if let Err(error) = self.try_to_enter(way, folder) {
+            let path = way.map(path_of).unwrap_or_default();
+            self.failed.push(WalkItem::Failed { path, error });
         }
     }
 
-    fn try_to_enter(&mut self, path: &[FileName], folder: NodeId) -> Result<(), FileError> {
-        if path.len() >= DEPTH_MAX {
+    fn try_to_enter(
+        &mut self,
+        way: Option<&Arc<Folder>>,
+        folder: NodeId,
+    ) -> Result<(), FileError> {
+        if way.is_some_and(|way| way.depth >= DEPTH_MAX) {
             let what = format!("folders are deeper than {DEPTH_MAX}");
             return Err(FileError::new(FileErrorKind::Corrupt, what));
         }
@@ -87,12 +118,44 @@ impl<'s> Walk<'s> {
             return Err(FileError::new(FileErrorKind::Corrupt, what));
         }
         let found = entries(self.system, folder)?;
-        let with_path = found.into_iter().rev().map(|(name, id)| {
-            let path = path.iter().cloned().chain([name]).collect();
-            (path, id)
+        let name_bytes = found.iter().map(|(name, _)| name.as_bytes().len());
+        let name_bytes = self.waiting_name_bytes + name_bytes.sum::<usize>();
+        let entries = self.waiting.len() + found.len();
+        if entries > self.waiting_max || name_bytes > WAITING_NAMES_MAX_BYTES {
+            let what = format!("more than {} entries wait in the folders above", self.waiting_max);
+            return Err(FileError::new(FileErrorKind::Unreadable, what));
+        }
+        self.waiting_name_bytes = name_bytes;
+        let found = found.into_iter().rev().map(|(name, id)| Waiting {
+            folder: way.cloned(),
+            name,
+            id,
+            node: None,
         });
-        self.waiting.extend(with_path);
+        self.waiting.extend(found);
         Ok(())
+    }
+
+    /// Asks what the next entries of one folder are, all at once: a question to another process
+    /// takes longer than its answer.
+    fn ask_ahead(&mut self) {
+        let Some(folder) = self.waiting.last().map(|next| next.folder.clone()) else {
+            return;
+        };
+        let is_neighbor = |next: &&mut Waiting| {
+            next.node.is_none()
+                && match (&next.folder, &folder) {
+                    (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+                    (None, None) => true,
+                    _ => false,
+                }
+        };
+        let neighbors = self.waiting.iter_mut().rev().take(NODES_AT_ONCE);
+        let mut asked: Vec<&mut Waiting> = neighbors.take_while(is_neighbor).collect();
+        let ids: Vec<NodeId> = asked.iter().map(|next| next.id).collect();
+        for (next, node) in asked.iter_mut().zip(self.system.nodes(&ids)) {
+            next.node = Some(node);
+        }
     }
 }
 
@@ -103,17 +166,40 @@ impl Iterator for Walk<'_> {
         if let Some(failed) = self.failed.pop() {
             return Some(failed);
         }
-        let (path, id) = self.waiting.pop()?;
-        match self.system.node(id) {
+        if self.waiting.last()?.node.is_none() {
+            self.ask_ahead();
+        }
+        let next = self.waiting.pop()?;
+        self.waiting_name_bytes -= next.name.as_bytes().len();
+        let id = next.id;
+        let node = next.node.unwrap_or_else(|| self.system.node(id));
+        let way = Arc::new(Folder {
+            depth: next.folder.as_ref().map_or(0, |folder| folder.depth) + 1,
+            parent: next.folder,
+            name: next.name,
+        });
+        let path = path_of(&way);
+        match node {
             Ok(node) => {
                 if node.kind == NodeKind::Folder && path.len() < self.depth {
-                    self.enter(&path, id);
+                    self.enter(Some(&way), id);
                 }
                 Some(WalkItem::Entry(Entry { path, node }))
             }
             Err(error) => Some(WalkItem::Failed { path, error }),
         }
     }
+}
+
+fn path_of(folder: &Arc<Folder>) -> Vec<FileName> {
+    let mut path = Vec::with_capacity(folder.depth);
+    let mut at = Some(folder);
+    while let Some(folder) = at {
+        path.push(folder.name.clone());
+        at = folder.parent.as_ref();
+    }
+    path.reverse();
+    path
 }
 
 /// Returns what is in a folder, by name.

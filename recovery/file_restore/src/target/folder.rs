@@ -1,112 +1,154 @@
 //! Files taken out into a folder of this machine.
 
-use std::fs::{self, File, FileTimes, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use guest_files::{FileName, Link, LinkKind, Node, Owner, Stream, Time};
+use guest_files::{FileName, Link, LinkKind, Node, Stream};
 
+use super::kept_about::{keep_all, keep_of_link, keep_times};
 use super::local_name::local_name;
-use super::{FileTarget, Kept, TargetError};
+use super::new_file::{NewFile, Unpublished};
+use super::{FileTarget, Kept, Lost, TargetError, joined};
 use crate::take_out::{About, Source};
 
-/// Bytes that are read and written at once.
-const BUFFER_BYTES: usize = 1 << 20;
 /// A run of zeros this long, and aligned to it, is left out: a hole.
 const HOLE_BYTES: usize = 64 << 10;
 /// The same, as seeking has it.
 const HOLE_SEEK: i64 = 64 << 10;
+/// Most bytes of folders' attributes that are kept until the end.
+const ATTRIBUTES_MAX_BYTES: usize = 64 << 20;
 
-/// A folder of this machine. What exists is not written over.
+/// How files are written into a folder.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FolderOptions {
+    /// Files that exist are replaced, each when the new one is whole.
+    pub overwrite: bool,
+    /// Files are given to the owners that they have in the guest, with set-id bits and with the
+    /// attributes that this machine's kernel goes by. Otherwise they are this user's.
+    pub owners: bool,
+}
+
+/// A folder of this machine.
 pub struct FolderTarget {
     root: PathBuf,
-    overwrite: bool,
-    buffer: Vec<u8>,
-    /// Folders, whose times are set last: each file that is written into one changes them.
-    folders: Vec<(PathBuf, Node)>,
+    options: FolderOptions,
+    /// Folders that were made here, and what they get at the end: each file that is written into one
+    /// changes its times, and a list of rights would be handed down to what is put in.
+    folders: Vec<(PathBuf, Vec<FileName>, Node, About)>,
+    attribute_bytes: usize,
+    /// The folder that was written into last, and where it is.
+    parent: Option<(Vec<FileName>, PathBuf)>,
+    finished: bool,
 }
 
 impl FolderTarget {
-    /// Writes under `root`, which is made where it does not exist. With `overwrite` a file that is
-    /// there is replaced.
+    /// Writes under `root`, which is made where it does not exist.
     ///
     /// # Errors
     ///
     /// Those of the system.
-    pub fn new(root: &Path, overwrite: bool) -> Result<Self, TargetError> {
-        fs::create_dir_all(root).map_err(|error| TargetError::io(root.display(), &error))?;
+    pub fn new(root: &Path, options: FolderOptions) -> Result<Self, TargetError> {
+        fs::create_dir_all(root).map_err(|error| TargetError::io(root.display(), error))?;
         Ok(Self {
             root: root.to_owned(),
-            overwrite,
-            buffer: vec![0; BUFFER_BYTES],
+            options,
             folders: Vec::new(),
+            attribute_bytes: 0,
+            parent: None,
+            finished: false,
         })
     }
 
-    /// Returns where a path lies here. Its folders have to be folders, not links to some: a guest
-    /// could name a link and a folder alike for a system that does not tell case apart.
-    fn place(&self, path: &[FileName], kept: &mut Kept) -> Result<PathBuf, TargetError> {
-        let mut place = self.root.clone();
-        for (at, name) in path.iter().enumerate() {
-            if at > 0 {
+    /// Returns where a path lies here.
+    fn place(&mut self, path: &[FileName], kept: &mut Kept) -> Result<PathBuf, TargetError> {
+        let Some((last, folders)) = path.split_last() else {
+            return Ok(self.root.clone());
+        };
+        let (name, is_other) = local_name(last);
+        if is_other {
+            kept.lose("names that this system does not allow (they are written with %)");
+        }
+        Ok(self.parent(folders)?.join(name))
+    }
+
+    /// Returns where a folder lies here. It and those above have to be folders, not links to some: a
+    /// guest could name a link and a folder alike for a system that does not tell case apart.
+    fn parent(&mut self, path: &[FileName]) -> Result<&Path, TargetError> {
+        if self.parent.as_ref().is_none_or(|(known, _)| known != path) {
+            let mut place = self.root.clone();
+            for name in path {
+                place.push(local_name(name).0);
                 let about = fs::symlink_metadata(&place);
                 if !about.is_ok_and(|about| about.is_dir()) {
                     let what = format!("{} is no folder here", place.display());
                     return Err(TargetError::of_file(what));
                 }
             }
-            let (name, is_other) = local_name(name);
-            place.push(&name);
-            if is_other && at + 1 == path.len() {
-                kept.lose("names that this system does not allow (they are written with %)");
-            }
+            self.parent = Some((path.to_vec(), place));
         }
-        Ok(place)
+        Ok(self.parent.as_ref().map_or(&self.root, |(_, place)| place))
     }
 
-    fn make_file(&self, place: &Path) -> Result<File, TargetError> {
-        if self.overwrite {
-            match fs::symlink_metadata(place) {
-                Ok(about) if about.is_dir() => {
-                    let what = format!("{} is a folder here", place.display());
-                    return Err(TargetError::of_file(what));
-                }
-                // A link is replaced, never followed.
-                Ok(_) => fs::remove_file(place).map_err(|error| of_place(place, &error))?,
-                Err(_) => {}
-            }
+    /// Looks whether a file may be written there, before all of it is read.
+    fn check_free(&self, place: &Path) -> Result<(), TargetError> {
+        match fs::symlink_metadata(place) {
+            Ok(there) if self.options.overwrite && !there.is_dir() => Ok(()),
+            Ok(_) => Err(of_place(place, io::ErrorKind::AlreadyExists.into())),
+            Err(_) => Ok(()),
         }
-        let made = OpenOptions::new().write(true).create_new(true).open(place);
-        made.map_err(|error| of_place(place, &error))
     }
 
-    /// Writes content, with holes where there are long runs of zeros.
-    fn fill(
-        &mut self,
-        file: &mut File,
-        place: &Path,
-        content: &mut Source<'_>,
-    ) -> Result<(), TargetError> {
-        let mut len_bytes = 0;
-        loop {
-            let read = content.read(&mut self.buffer)?;
-            if read == 0 {
-                break;
+    fn finish_folders(&mut self) -> Lost {
+        self.finished = true;
+        let mut lost = Lost::default();
+        // The deepest first, so that none is changed after its times were set.
+        while let Some((place, path, node, about)) = self.folders.pop() {
+            let mut kept = Kept::all();
+            match open_folder(&place) {
+                Ok(folder) => keep_all(&folder, &node, &about, self.options.owners, &mut kept),
+                Err(_) => kept.lose("permissions and times of folders"),
             }
-            len_bytes += read as u64;
-            let part = self.buffer.get(..read).unwrap_or(&[]);
-            for piece in part.chunks(HOLE_BYTES) {
-                let written = if piece.len() == HOLE_BYTES && block_io::is_zero(piece) {
-                    file.seek(SeekFrom::Current(HOLE_SEEK)).map(drop)
-                } else {
-                    file.write_all(piece)
-                };
-                written.map_err(|error| TargetError::io(place.display(), &error))?;
-            }
+            lost.add(&path, kept);
         }
-        file.set_len(len_bytes)
-            .map_err(|error| TargetError::io(place.display(), &error))
+        lost
+    }
+}
+
+/// Writes content, with holes where there are long runs of zeros.
+fn fill(file: &mut File, place: &Path, content: &mut Source<'_>) -> Result<(), TargetError> {
+    let failed = |error| of_place(place, error);
+    let mut len_bytes = 0;
+    let mut ends_with_hole = false;
+    loop {
+        let mut rest = content.piece()?;
+        if rest.is_empty() {
+            break;
+        }
+        len_bytes += rest.len() as u64;
+        while !rest.is_empty() {
+            let (data, behind) = rest.split_at_checked(data_len(rest)).unwrap_or((rest, &[]));
+            file.write_all(data).map_err(failed)?;
+            let hole = behind.get(HOLE_BYTES..);
+            if hole.is_some() {
+                file.seek(SeekFrom::Current(HOLE_SEEK)).map_err(failed)?;
+            }
+            ends_with_hole = hole.is_some();
+            rest = hole.unwrap_or_default();
+        }
+    }
+    if ends_with_hole {
+        file.set_len(len_bytes).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Returns how many bytes come before the first hole.
+fn data_len(bytes: &[u8]) -> usize {
+    let mut pieces = bytes.chunks_exact(HOLE_BYTES);
+    match pieces.position(block_io::is_zero) {
+        Some(data) => data * HOLE_BYTES,
+        None => bytes.len(),
     }
 }
 
@@ -119,18 +161,31 @@ impl FileTarget for FolderTarget {
     ) -> Result<Kept, TargetError> {
         let mut kept = Kept::all();
         let place = self.place(path, &mut kept)?;
-        match fs::create_dir(&place) {
-            Ok(()) => {}
+        match make_private_folder(&place) {
+            Ok(()) => {
+                let attributes = about.attributes.iter();
+                let bytes: usize = attributes
+                    .map(|attribute| attribute.name.len() + attribute.value.len())
+                    .sum();
+                self.attribute_bytes += bytes;
+                let about = if self.attribute_bytes <= ATTRIBUTES_MAX_BYTES {
+                    about.clone()
+                } else {
+                    kept.lose("attributes of folders (there are too many)");
+                    About::default()
+                };
+                let made = (place, path.to_vec(), node.clone(), about);
+                self.folders.push(made);
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // One that was there before stays as it is.
                 let there = fs::symlink_metadata(&place);
                 if !there.is_ok_and(|there| there.is_dir()) {
-                    return Err(of_place(&place, &error));
+                    return Err(of_place(&place, error));
                 }
             }
-            Err(error) => return Err(of_place(&place, &error)),
+            Err(error) => return Err(of_place(&place, error)),
         }
-        keep_about(&place, about, &mut kept);
-        self.folders.push((place, node.clone()));
         Ok(kept)
     }
 
@@ -143,16 +198,12 @@ impl FileTarget for FolderTarget {
     ) -> Result<Kept, TargetError> {
         let mut kept = Kept::all();
         let place = self.place(path, &mut kept)?;
-        let mut file = self.make_file(&place)?;
-        if let Err(error) = self.fill(&mut file, &place, content) {
-            // Half a file would look like the file.
-            drop(file);
-            let _ = fs::remove_file(&place);
-            return Err(error);
-        }
-        keep_about(&place, about, &mut kept);
-        keep_owner(&place, node, &mut kept);
-        keep_times(&file, node, &mut kept);
+        self.check_free(&place)?;
+        let mut new = NewFile::beside(&place).map_err(|error| of_place(&place, error))?;
+        fill(&mut new.file, &place, content)?;
+        keep_all(&new.file, node, about, self.options.owners, &mut kept);
+        new.publish(&place, self.options.overwrite)
+            .map_err(|error| of_place(&place, error))?;
         Ok(kept)
     }
 
@@ -174,8 +225,9 @@ impl FileTarget for FolderTarget {
         with_stream.push(":");
         with_stream.push(name);
         let with_stream = PathBuf::from(with_stream);
-        let mut file = self.make_file(&with_stream)?;
-        self.fill(&mut file, &with_stream, content)?;
+        let made = File::create_new(&with_stream);
+        let mut file = made.map_err(|error| of_place(&with_stream, error))?;
+        fill(&mut file, &with_stream, content)?;
         // Writing it changed the times of the file that it belongs to.
         keep_times(&file, node, &mut kept);
         Ok(kept)
@@ -186,41 +238,70 @@ impl FileTarget for FolderTarget {
         path: &[FileName],
         node: &Node,
         link: &Link,
-        _about: &About,
+        about: &About,
     ) -> Result<Kept, TargetError> {
         let mut kept = Kept::all();
         let place = self.place(path, &mut kept)?;
-        make_link(&place, link).map_err(|error| of_place(&place, &error))?;
+        self.check_free(&place)?;
+        let new = Unpublished::symbolic(&place, |place| make_link(place, link));
+        let new = new.map_err(|error| of_place(&place, error))?;
         if link.kind == LinkKind::Junction {
             kept.lose("junctions (they are symbolic links here)");
         }
-        keep_owner(&place, node, &mut kept);
+        keep_of_link(new.path(), node, about, self.options.owners, &mut kept);
+        new.publish(&place, self.options.overwrite)
+            .map_err(|error| of_place(&place, error))?;
         Ok(kept)
     }
 
     fn same_file(&mut self, path: &[FileName], first: &[FileName]) -> Result<bool, TargetError> {
         let mut kept = Kept::all();
-        let (place, first) = (self.place(path, &mut kept)?, self.place(first, &mut kept)?);
+        let first = self.place(first, &mut kept)?;
+        let place = self.place(path, &mut kept)?;
+        self.check_free(&place)?;
         // Some file systems have no second names: then it is written again.
-        Ok(fs::hard_link(first, place).is_ok())
+        let Ok(new) = Unpublished::link(&first, &place) else {
+            return Ok(false);
+        };
+        new.publish(&place, self.options.overwrite)
+            .map_err(|error| of_place(&place, error))?;
+        Ok(true)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), TargetError> {
-        // The deepest first, so that none is changed after its times were set.
-        while let Some((place, node)) = self.folders.pop() {
-            let mut kept = Kept::all();
-            keep_owner(&place, &node, &mut kept);
-            if let Ok(folder) = open_folder(&place) {
-                keep_times(&folder, &node, &mut kept);
-            }
+    fn place_key(&self, path: &[FileName]) -> Vec<u8> {
+        if !cfg!(windows) {
+            return joined(path);
         }
-        block_io::flush_folder(&self.root).map_err(|error| {
-            TargetError::io(self.root.display(), &io::Error::other(error.to_string()))
-        })
+        // Windows tells no case apart.
+        let names = path.iter().map(|name| {
+            let name = local_name(name).0;
+            name.to_string_lossy().to_lowercase()
+        });
+        names.collect::<Vec<_>>().join("/").into_bytes()
+    }
+
+    fn finish(&mut self) -> Result<Lost, TargetError> {
+        let lost = self.finish_folders();
+        block_io::flush_folder(&self.root)
+            .map_err(|error| TargetError::io(self.root.display(), error))?;
+        Ok(lost)
+    }
+
+    fn abandon(&mut self) -> Lost {
+        self.finish_folders()
     }
 }
 
-fn of_place(place: &Path, error: &io::Error) -> TargetError {
+impl Drop for FolderTarget {
+    fn drop(&mut self) {
+        // However it ended: nobody but this user could read the folders otherwise.
+        if !self.finished {
+            self.finish_folders();
+        }
+    }
+}
+
+fn of_place(place: &Path, error: io::Error) -> TargetError {
     match error.kind() {
         io::ErrorKind::StorageFull
         | io::ErrorKind::ReadOnlyFilesystem
@@ -233,33 +314,12 @@ fn of_place(place: &Path, error: &io::Error) -> TargetError {
     }
 }
 
-fn keep_times(file: &File, node: &Node, kept: &mut Kept) {
-    let mut times = FileTimes::new();
-    if let Some(modified) = node.times.modified.and_then(system_time) {
-        times = times.set_modified(modified);
-    }
-    if let Some(accessed) = node.times.accessed.and_then(system_time) {
-        times = times.set_accessed(accessed);
-    }
-    #[cfg(windows)]
-    if let Some(created) = node.times.created.and_then(system_time) {
-        use std::os::windows::fs::FileTimesExt as _;
-        times = times.set_created(created);
-    }
-    if file.set_times(times).is_err() {
-        kept.lose("times");
-    }
-}
-
-fn system_time(time: Time) -> Option<SystemTime> {
-    let nanoseconds = Duration::from_nanos(u64::from(time.nanoseconds));
-    let seconds = Duration::from_secs(time.seconds.unsigned_abs());
-    let whole = if time.seconds < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(seconds)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(seconds)
-    };
-    whole?.checked_add(nanoseconds)
+/// Makes a folder that nobody but this user may look into until it is finished.
+fn make_private_folder(place: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(place)
 }
 
 #[cfg(unix)]
@@ -272,7 +332,7 @@ fn open_folder(place: &Path) -> io::Result<File> {
     use std::os::windows::fs::OpenOptionsExt as _;
     /// FILE_FLAG_BACKUP_SEMANTICS: without it a folder cannot be opened.
     const BACKUP_SEMANTICS: u32 = 0x0200_0000;
-    OpenOptions::new()
+    fs::OpenOptions::new()
         .write(true)
         .custom_flags(BACKUP_SEMANTICS)
         .open(place)
@@ -289,59 +349,4 @@ fn make_link(place: &Path, link: &Link) -> io::Result<()> {
     let target = String::from_utf8_lossy(&link.target).into_owned();
     // What it leads to need not exist, so which of the two it is cannot be told.
     std::os::windows::fs::symlink_file(target, place)
-}
-
-/// Gives a file its owner, where this user may, and its permissions.
-#[cfg(unix)]
-fn keep_owner(place: &Path, node: &Node, kept: &mut Kept) {
-    use std::os::unix::fs::{PermissionsExt as _, lchown};
-    match node.owner {
-        Owner::Unix { user, group, mode } => {
-            if lchown(place, Some(user), Some(group)).is_err() {
-                kept.lose("owners (only root gives files away)");
-            }
-            let is_link = node.kind == guest_files::NodeKind::Link;
-            let permissions = fs::Permissions::from_mode(u32::from(mode));
-            if !is_link && fs::set_permissions(place, permissions).is_err() {
-                kept.lose("permissions");
-            }
-        }
-        Owner::Windows { .. } => {}
-    }
-}
-
-#[cfg(windows)]
-fn keep_owner(_place: &Path, node: &Node, kept: &mut Kept) {
-    match node.owner {
-        Owner::Unix { .. } => kept.lose("owners and permissions of Linux"),
-        Owner::Windows { .. } => {}
-    }
-}
-
-/// Gives a file what is said of it besides.
-fn keep_about(place: &Path, about: &About, kept: &mut Kept) {
-    for attribute in &about.attributes {
-        if !keep_attribute(place, &attribute.name, &attribute.value) {
-            kept.lose(format!(
-                "the attribute {}",
-                String::from_utf8_lossy(&attribute.name)
-            ));
-        }
-    }
-    if let Some(descriptor) = &about.security_descriptor {
-        // NTFS of Linux takes it by this name, and nothing else does.
-        if !keep_attribute(place, b"system.ntfs_acl", descriptor) {
-            kept.lose("access control lists of Windows");
-        }
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn keep_attribute(place: &Path, name: &[u8], value: &[u8]) -> bool {
-    rustix::fs::lsetxattr(place, name, value, rustix::fs::XattrFlags::empty()).is_ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn keep_attribute(_place: &Path, _name: &[u8], _value: &[u8]) -> bool {
-    false
 }

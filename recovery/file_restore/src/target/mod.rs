@@ -1,17 +1,25 @@
 //! Where files are taken out to.
 
+mod archive_file;
 mod error;
 mod folder;
+mod kept_about;
 mod local_name;
+mod lost;
+mod new_file;
 mod tar_archive;
 mod zip_archive;
 
-use guest_files::{FileName, Link, Node, Stream};
+use std::hash::{BuildHasher as _, RandomState};
+
+use guest_files::{FileName, Link, Node, NodeId, Stream};
 
 use crate::take_out::{About, Source};
 
+pub use archive_file::{ArchiveFile, ArchiveOut, ToStream, ZstdOut};
 pub use error::TargetError;
-pub use folder::FolderTarget;
+pub use folder::{FolderOptions, FolderTarget};
+pub use lost::{Kept, Lost};
 pub use tar_archive::TarTarget;
 pub use zip_archive::ZipTarget;
 
@@ -65,31 +73,72 @@ pub trait FileTarget {
     /// written again.
     fn same_file(&mut self, path: &[FileName], first: &[FileName]) -> Result<bool, TargetError>;
 
-    /// Ends it: what has to be written last, and everything durable.
-    fn finish(self: Box<Self>) -> Result<(), TargetError>;
-}
-
-/// What of a file the target could not hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// What was lost, each as a few words: "owner", "the stream Zone.Identifier".
-    pub lost: Vec<String>,
-}
-
-impl Kept {
-    /// Everything was kept.
-    pub fn all() -> Self {
-        Self::default()
+    /// Returns what two paths have in common that would be one place here.
+    fn place_key(&self, path: &[FileName]) -> Vec<u8> {
+        joined(path)
     }
 
-    /// All but this was kept.
-    pub fn without(what: impl Into<String>) -> Self {
-        Self {
-            lost: vec![what.into()],
+    /// Ends it: what has to be written last, and everything durable. Only then an archive has its
+    /// name. Returns what could not be kept.
+    fn finish(&mut self) -> Result<Lost, TargetError>;
+
+    /// Ends it where it cannot be finished: files and folders that are whole stay, an archive goes.
+    fn abandon(&mut self) -> Lost {
+        Lost::default()
+    }
+}
+
+/// Which places were written in this run, so that none is written twice: a guest's two files with
+/// names that are one here, or two files of one name out of different folders.
+#[derive(Default)]
+pub(crate) struct Places {
+    hashers: [RandomState; 2],
+    files: std::collections::HashSet<u128>,
+    folders: std::collections::HashMap<u128, (u32, NodeId)>,
+}
+
+/// What a folder's place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FolderPlace {
+    /// Nothing is there of this run.
+    New,
+    /// This very folder is there.
+    Same,
+    /// Something else is there.
+    Taken,
+}
+
+impl Places {
+    /// The keys of the hashes are random, so no guest can make two places look like one.
+    fn hash(&self, place: &[u8]) -> u128 {
+        let [high, low] = &self.hashers;
+        u128::from(high.hash_one(place)) << 64 | u128::from(low.hash_one(place))
+    }
+
+    /// Takes a place for a file; `false` where there is something of this run.
+    pub(crate) fn file(&mut self, place: &[u8]) -> bool {
+        let hash = self.hash(place);
+        !self.folders.contains_key(&hash) && self.files.insert(hash)
+    }
+
+    /// Takes a place for a folder.
+    pub(crate) fn folder(&mut self, place: &[u8], volume: u32, id: NodeId) -> FolderPlace {
+        let hash = self.hash(place);
+        if self.files.contains(&hash) {
+            return FolderPlace::Taken;
+        }
+        match self.folders.insert(hash, (volume, id)) {
+            None => FolderPlace::New,
+            Some(there) if there == (volume, id) => FolderPlace::Same,
+            Some(there) => {
+                self.folders.insert(hash, there);
+                FolderPlace::Taken
+            }
         }
     }
+}
 
-    pub(crate) fn lose(&mut self, what: impl Into<String>) {
-        self.lost.push(what.into());
-    }
+pub(crate) fn joined(path: &[FileName]) -> Vec<u8> {
+    let names: Vec<&[u8]> = path.iter().map(FileName::as_bytes).collect();
+    names.join(&b'/')
 }

@@ -2,29 +2,42 @@
 //!
 //! Names and times are in the pax headers as they are; extended attributes are `SCHILY.xattr.…`, as
 //! GNU tar, bsdtar and star have them: POSIX ACLs among them, streams of NTFS as `user.…`, security
-//! descriptors as `system.ntfs_acl`, the names that NTFS has on Linux.
+//! descriptors as `system.ntfs_acl`, the names that NTFS has on Linux. Owners, set-id bits and all
+//! attributes are in it: who unpacks it decides what becomes of them.
 
-use std::io::{self, Read, Write};
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::rc::Rc;
 
 use guest_files::{FileName, Link, Node, Owner, Time};
 use tar::{Builder, EntryType, Header};
 
-use super::{FileTarget, Kept, TargetError};
+use super::archive_file::{ArchiveOut, Gate};
+use super::{FileTarget, Kept, Lost, TargetError, joined};
 use crate::take_out::{About, Source};
 
 /// A tar archive that is written to a stream.
-pub struct TarTarget<W: Write> {
-    archive: Builder<W>,
+pub struct TarTarget<W: ArchiveOut> {
+    /// There until it is ended.
+    archive: Option<Builder<Gate<W>>>,
+    is_shut: Rc<Cell<bool>>,
 }
 
 type Records = Vec<(String, Vec<u8>)>;
 
-impl<W: Write> TarTarget<W> {
+impl<W: ArchiveOut> TarTarget<W> {
     /// Begins an archive.
     pub fn new(out: W) -> Self {
+        let (gate, is_shut) = Gate::new(out);
         Self {
-            archive: Builder::new(out),
+            archive: Some(Builder::new(gate)),
+            is_shut,
         }
+    }
+
+    fn archive(&mut self) -> io::Result<&mut Builder<Gate<W>>> {
+        let ended = || io::Error::other("it was ended before");
+        self.archive.as_mut().ok_or_else(ended)
     }
 
     fn append(
@@ -50,16 +63,18 @@ impl<W: Write> TarTarget<W> {
         let pairs = records
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_slice()));
-        let written = self.archive.append_pax_extensions(pairs);
-        let written = written.and_then(|()| self.archive.append(&header, content));
-        written.map_err(|error| TargetError::io("the archive cannot be written", &error))
+        let written = self.archive().and_then(|archive| {
+            archive.append_pax_extensions(pairs)?;
+            archive.append(&header, content)
+        });
+        written.map_err(failed)
     }
 }
 
 /// Sizes from here on do not fit into the header's eleven octal digits.
 const SIZE_MAX_USTAR: u64 = 1 << 33;
 
-impl<W: Write> FileTarget for TarTarget<W> {
+impl<W: ArchiveOut> FileTarget for TarTarget<W> {
     fn folder(
         &mut self,
         path: &[FileName],
@@ -87,16 +102,19 @@ impl<W: Write> FileTarget for TarTarget<W> {
     ) -> Result<Kept, TargetError> {
         let records = records(node, about);
         let size_bytes = content.size_bytes();
-        let mut filled = Filled::new(content, size_bytes);
-        self.append(
+        let mut filled = Filled::new(content);
+        let written = self.append(
             path,
             node,
             EntryType::Regular,
             records,
             &mut filled,
             size_bytes,
-        )?;
-        filled.failed.map_or(Ok(Kept::all()), Err)
+        );
+        match filled.failed {
+            Some(stopped) if stopped.is_cancelled() => Err(stopped),
+            failed => written.and(failed.map_or(Ok(Kept::all()), Err)),
+        }
     }
 
     fn link(
@@ -122,22 +140,36 @@ impl<W: Write> FileTarget for TarTarget<W> {
         header.set_cksum();
         let target = joined(first);
         let records = [("path", name.as_slice()), ("linkpath", target.as_slice())];
-        let written = self.archive.append_pax_extensions(records);
-        written
-            .and_then(|()| self.archive.append(&header, io::empty()))
-            .map_err(|error| TargetError::io("the archive cannot be written", &error))?;
+        let written = self.archive().and_then(|archive| {
+            archive.append_pax_extensions(records)?;
+            archive.append(&header, io::empty())
+        });
+        written.map_err(failed)?;
         Ok(true)
     }
 
-    fn finish(self: Box<Self>) -> Result<(), TargetError> {
-        let ended = self.archive.into_inner().and_then(|mut out| out.flush());
-        ended.map_err(|error| TargetError::io("the archive cannot be ended", &error))
+    fn finish(&mut self) -> Result<Lost, TargetError> {
+        if let Some(archive) = self.archive.take() {
+            archive.into_inner().map_err(failed)?.out.end()?;
+        }
+        Ok(Lost::default())
+    }
+
+    fn abandon(&mut self) -> Lost {
+        self.is_shut.set(true);
+        self.archive = None;
+        Lost::default()
     }
 }
 
-fn joined(path: &[FileName]) -> Vec<u8> {
-    let names: Vec<&[u8]> = path.iter().map(FileName::as_bytes).collect();
-    names.join(&b'/')
+impl<W: ArchiveOut> Drop for TarTarget<W> {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+fn failed(error: io::Error) -> TargetError {
+    TargetError::io("the archive cannot be written", error)
 }
 
 /// Puts into the header what fits of the name: who reads pax headers has it whole.
@@ -188,6 +220,8 @@ fn records(node: &Node, about: &About) -> Records {
     }
     for attribute in &about.attributes {
         let name = String::from_utf8_lossy(&attribute.name);
+        // As GNU tar has it: a key ends with the first equals sign.
+        let name = name.replace('%', "%25").replace('=', "%3D");
         records.push((format!("SCHILY.xattr.{name}"), attribute.value.clone()));
     }
     if let Some(descriptor) = &about.security_descriptor {
@@ -211,17 +245,18 @@ fn decimal(time: Time) -> Vec<u8> {
 }
 
 /// Content of exactly the length that the header says: what cannot be read is zeros, and is told.
-struct Filled<'a, 'b> {
+pub(super) struct Filled<'a, 'b> {
     content: &'a mut Source<'b>,
     rest: u64,
-    failed: Option<TargetError>,
+    /// Why it could not be read from some place on, or was stopped.
+    pub(super) failed: Option<TargetError>,
 }
 
 impl<'a, 'b> Filled<'a, 'b> {
-    fn new(content: &'a mut Source<'b>, size_bytes: u64) -> Self {
+    pub(super) fn new(content: &'a mut Source<'b>) -> Self {
         Self {
+            rest: content.size_bytes(),
             content,
-            rest: size_bytes,
             failed: None,
         }
     }
@@ -229,9 +264,8 @@ impl<'a, 'b> Filled<'a, 'b> {
 
 impl Read for Filled<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.rest)
-            .unwrap_or(usize::MAX)
-            .min(buf.len());
+        let most = usize::try_from(self.rest).unwrap_or(usize::MAX);
+        let most = most.min(buf.len());
         let Some(buf) = buf.get_mut(..most).filter(|buf| !buf.is_empty()) else {
             return Ok(0);
         };
@@ -241,18 +275,22 @@ impl Read for Filled<'_, '_> {
         };
         let read = match read {
             Ok(read) if read > 0 => read,
-            Ok(_) => {
-                buf.fill(0);
-                buf.len()
-            }
-            Err(error) if error.is_cancelled() => return Err(io::Error::other(error)),
+            Ok(_) => zeros(buf),
             Err(error) => {
+                let is_cancelled = error.is_cancelled();
                 self.failed = Some(error);
-                buf.fill(0);
-                buf.len()
+                if is_cancelled {
+                    return Err(io::Error::other("stopped"));
+                }
+                zeros(buf)
             }
         };
         self.rest -= read as u64;
         Ok(read)
     }
+}
+
+fn zeros(buf: &mut [u8]) -> usize {
+    buf.fill(0);
+    buf.len()
 }

@@ -1,34 +1,51 @@
 //! Files taken out as a zip archive: what every desktop opens.
 
-use std::io::{self, Write};
+use std::cell::Cell;
+use std::io::{self, Read as _, Write as _};
+use std::rc::Rc;
 
 use guest_files::{FileName, Link, Node, Owner, Time};
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::{FileTarget, Kept, TargetError};
+use super::archive_file::{ArchiveOut, Gate};
+use super::local_name::windows_name;
+use super::tar_archive::Filled;
+use super::{FileTarget, Kept, Lost, TargetError};
 use crate::take_out::{About, Source};
 
 /// Bytes that are compressed at once.
 const BUFFER_BYTES: usize = 256 << 10;
+/// Files from here on get sizes of eight bytes. Compressed, what does not compress is a little
+/// longer than it was, and has to fit into four bytes as well.
+const LARGE_BYTES: u64 = 0xF000_0000;
 
 /// A zip archive that is written to a stream.
-pub struct ZipTarget<W: Write> {
-    archive: ZipWriter<StreamWriter<W>>,
+pub struct ZipTarget<W: ArchiveOut> {
+    /// There until it is ended.
+    archive: Option<ZipWriter<StreamWriter<Gate<W>>>>,
+    is_shut: Rc<Cell<bool>>,
     buffer: Vec<u8>,
 }
 
-impl<W: Write> ZipTarget<W> {
+impl<W: ArchiveOut> ZipTarget<W> {
     /// Begins an archive.
     pub fn new(out: W) -> Self {
+        let (gate, is_shut) = Gate::new(out);
         Self {
-            archive: ZipWriter::new_stream(out),
+            archive: Some(ZipWriter::new_stream(gate)),
+            is_shut,
             buffer: vec![0; BUFFER_BYTES],
         }
     }
+
+    fn archive(&mut self) -> Result<&mut ZipWriter<StreamWriter<Gate<W>>>, TargetError> {
+        let ended = || failed(io::Error::other("it was ended before"));
+        self.archive.as_mut().ok_or_else(ended)
+    }
 }
 
-impl<W: Write> FileTarget for ZipTarget<W> {
+impl<W: ArchiveOut> FileTarget for ZipTarget<W> {
     fn folder(
         &mut self,
         path: &[FileName],
@@ -37,8 +54,8 @@ impl<W: Write> FileTarget for ZipTarget<W> {
     ) -> Result<Kept, TargetError> {
         let mut kept = lost(about);
         let name = name(path, &mut kept);
-        let made = self.archive.add_directory(name, options(node, 0o755));
-        made.map_err(|error| failed(&error.into()))?;
+        let made = self.archive()?.add_directory(name, options(node, 0o755));
+        made.map_err(|error| failed(error.into()))?;
         Ok(kept)
     }
 
@@ -51,21 +68,30 @@ impl<W: Write> FileTarget for ZipTarget<W> {
     ) -> Result<Kept, TargetError> {
         let mut kept = lost(about);
         let name = name(path, &mut kept);
-        // Whether it is longer than 4 GiB has to be said before.
-        let large = content.size_bytes() >= u64::from(u32::MAX);
+        // Whether it is long has to be said before.
+        let large = content.size_bytes() >= LARGE_BYTES;
         let options = options(node, 0o644).large_file(large);
-        let begun = self.archive.start_file(name, options);
-        begun.map_err(|error| failed(&error.into()))?;
-        loop {
-            let read = content.read(&mut self.buffer)?;
-            let part = self.buffer.get(..read).unwrap_or(&[]);
+        let begun = self.archive()?.start_file(name, options);
+        begun.map_err(|error| failed(error.into()))?;
+        // A member that ends early would have a checksum that says it is whole.
+        let mut filled = Filled::new(content);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let written = loop {
+            let part = match filled.read(&mut buffer) {
+                Ok(read) => buffer.get(..read).unwrap_or(&[]),
+                // It was stopped, as `filled` says.
+                Err(_) => break Ok(()),
+            };
             if part.is_empty() {
-                return Ok(kept);
+                break Ok(());
             }
-            self.archive
-                .write_all(part)
-                .map_err(|error| failed(&error))?;
-        }
+            if let Err(error) = self.archive()?.write_all(part) {
+                break Err(failed(error));
+            }
+        };
+        self.buffer = buffer;
+        written?;
+        filled.failed.map_or(Ok(kept), Err)
     }
 
     fn link(
@@ -78,8 +104,10 @@ impl<W: Write> FileTarget for ZipTarget<W> {
         let mut kept = lost(about);
         let name = name(path, &mut kept);
         let target = String::from_utf8_lossy(&link.target);
-        let made = self.archive.add_symlink(name, target, options(node, 0o777));
-        made.map_err(|error| failed(&error.into()))?;
+        let made = self
+            .archive()?
+            .add_symlink(name, target, options(node, 0o777));
+        made.map_err(|error| failed(error.into()))?;
         Ok(kept)
     }
 
@@ -87,29 +115,49 @@ impl<W: Write> FileTarget for ZipTarget<W> {
         Ok(false)
     }
 
-    fn finish(self: Box<Self>) -> Result<(), TargetError> {
-        let ended = self.archive.finish().map_err(io::Error::from);
-        let mut out = ended.map_err(|error| failed(&error))?.into_inner();
-        out.flush().map_err(|error| failed(&error))
+    fn place_key(&self, path: &[FileName]) -> Vec<u8> {
+        name(path, &mut Kept::all()).into_bytes()
+    }
+
+    fn finish(&mut self) -> Result<Lost, TargetError> {
+        if let Some(archive) = self.archive.take() {
+            let ended = archive.finish().map_err(|error| failed(error.into()))?;
+            ended.into_inner().out.end()?;
+        }
+        Ok(Lost::default())
+    }
+
+    fn abandon(&mut self) -> Lost {
+        self.is_shut.set(true);
+        self.archive = None;
+        Lost::default()
     }
 }
 
-fn failed(error: &io::Error) -> TargetError {
+impl<W: ArchiveOut> Drop for ZipTarget<W> {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+fn failed(error: io::Error) -> TargetError {
     TargetError::io("the archive cannot be written", error)
 }
 
-/// Names in a zip are text.
+/// Names in a zip are text, divided by slashes; many programs take a backslash for one too, and
+/// unpack on Windows.
 fn name(path: &[FileName], kept: &mut Kept) -> String {
+    let mut is_other = false;
     let names: Vec<_> = path
         .iter()
-        .map(|name| String::from_utf8_lossy(name.as_bytes()))
+        .map(|name| {
+            let text = windows_name(&String::from_utf8_lossy(name.as_bytes()));
+            is_other |= text.as_bytes() != name.as_bytes();
+            text
+        })
         .collect();
-    if path
-        .iter()
-        .zip(&names)
-        .any(|(name, text)| name.as_bytes() != text.as_bytes())
-    {
-        kept.lose("names that are no text");
+    if is_other {
+        kept.lose("names that Windows does not allow (they are written with %)");
     }
     names.join("/")
 }
