@@ -13,6 +13,7 @@ mod bounds;
 mod changed;
 mod collection;
 mod contender;
+mod files;
 mod floor;
 mod image;
 mod lifeboat;
@@ -49,6 +50,9 @@ pub(crate) struct Options {
     /// Measure the same change on a disk of 4 GiB and on one of 256 GiB instead.
     #[arg(long)]
     tracked: bool,
+    /// Measure files out of a backup against the same volume mounted instead (needs ntfs-3g).
+    #[arg(long)]
+    files: bool,
     /// Leave the repositories in the work folder.
     #[arg(long)]
     keep: bool,
@@ -62,6 +66,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool, String> {
     create_folder(&work)?;
     if options.tracked {
         return tracked::run(&lifeboat::build_program(root)?, &work);
+    }
+    if options.files {
+        return files::run(&lifeboat::build_program(root)?, &work);
     }
     let image = Image::prepare(&work, if options.quick { 8 } else { 1 })?;
     if options.install_peers {

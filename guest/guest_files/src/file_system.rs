@@ -162,7 +162,11 @@ fn short_content(file: &dyn GuestFile, max_bytes: u64) -> Result<Option<Vec<u8>>
         return Ok(None);
     };
     let mut content = vec![0; len];
-    let read = if len == 0 { 0 } else { file.read_at(0, &mut content)? };
+    let read = if len == 0 {
+        0
+    } else {
+        file.read_at(0, &mut content)?
+    };
     if read < len {
         let what = format!("the file ends after {read} of {len} bytes");
         return Err(FileError::new(FileErrorKind::Corrupt, what));

@@ -39,6 +39,7 @@
 mod frame;
 mod guest;
 mod joined;
+mod kept_blocks;
 mod message;
 mod pipe_disk;
 mod reader;
@@ -53,6 +54,7 @@ mod watch;
 
 pub use guest::{DisksFacts, Guest, LocalGuest, SystemFacts, VolumeFacts};
 pub use reader::{serve, serve_confined};
+pub use reader_process::Traffic;
 pub use remote_guest::{ReaderStart, RemoteGuest};
 pub use sandbox::{CAN_CONFINE, MEMORY_MAX_BYTES, StandardPipes, confine};
 pub use secrets::{SecretKind, Secrets, SecretsTooLong};

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::frame;
 use crate::guest::{EXTENTS_MAX, Guest as _, LocalGuest};
+use crate::kept_blocks::KeptBlocks;
 use crate::message::{Answer, DetailsFacts, DiskFacts, FromReader, Question, Request, ToReader};
 use crate::pipe_disk::PipeDisk;
 use crate::secrets::Secrets;
@@ -91,7 +92,8 @@ pub fn serve(from: impl Read + Send + 'static, to: impl Write + Send + 'static) 
 }
 
 fn disk(pipes: &Arc<Mutex<Pipes>>, number: u32, facts: DiskFacts) -> Arc<dyn BlockDevice> {
-    Arc::new(PipeDisk::new(Arc::clone(pipes), number, facts))
+    let disk = PipeDisk::new(Arc::clone(pipes), number, facts);
+    Arc::new(KeptBlocks::new(disk))
 }
 
 /// Returns the next request; `None` once the program has hung up.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use block_io::BlockDevice;
@@ -20,6 +21,25 @@ pub(crate) struct Conversation {
     disks: Vec<Arc<dyn BlockDevice>>,
     interrupted: Interrupted,
     state: Mutex<State>,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    questions: AtomicU64,
+    disk_reads: AtomicU64,
+    disk_bytes: AtomicU64,
+}
+
+/// What passed between the program and its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// Questions of the program.
+    pub questions: u64,
+    /// Questions of the reader for bytes of disks.
+    pub disk_reads: u64,
+    /// These bytes.
+    pub disk_bytes: u64,
 }
 
 struct State {
@@ -83,6 +103,17 @@ impl Conversation {
             disks,
             interrupted,
             state: Mutex::new(state),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Returns what has passed so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Traffic {
+            questions: count(&self.counts.questions),
+            disk_reads: count(&self.counts.disk_reads),
+            disk_bytes: count(&self.counts.disk_bytes),
         }
     }
 
@@ -178,6 +209,7 @@ impl Conversation {
         } = asked;
         let mut wants_more = true;
         let bytes_max = request.answer_bytes_max();
+        self.counts.questions.fetch_add(1, Ordering::Relaxed);
         frame::write(&mut *state.to, &ToReader::Request(request), sent)?;
         loop {
             match state.next(bytes)? {
@@ -247,6 +279,11 @@ impl Conversation {
             )));
         }
         bytes.resize(len, 0);
+        self.counts.disk_reads.fetch_add(1, Ordering::Relaxed);
+        let len_bytes = u64::from(len_bytes);
+        self.counts
+            .disk_bytes
+            .fetch_add(len_bytes, Ordering::Relaxed);
         Ok(disk.read_at(offset, bytes))
     }
 }

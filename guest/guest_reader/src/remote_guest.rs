@@ -1,5 +1,6 @@
 //! A guest that another process reads.
 
+use std::io::{Read, Write};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -12,7 +13,7 @@ use guest_files::{
 use crate::frame::BYTES_MAX;
 use crate::guest::{DisksFacts, EXTENTS_MAX, Guest, SystemFacts};
 use crate::message::{Answer, DetailsFacts, Question, Request};
-use crate::reader_process::Conversation;
+use crate::reader_process::{Conversation, Traffic};
 use crate::remote_volume::RemoteVolume;
 use crate::secrets::Secrets;
 use crate::watch::Interrupted;
@@ -62,6 +63,31 @@ impl RemoteGuest {
         let conversation =
             Conversation::start((start.command)(), disks.clone(), start.interrupted)?;
         Self::of(conversation, start, disks, secrets)
+    }
+
+    /// Asks who runs [`crate::serve`] at the other end of these pipes, in whatever process that is.
+    /// None follows it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RemoteGuest::start`].
+    pub fn over(
+        from: impl Read + Send + 'static,
+        to: impl Write + Send + 'static,
+        disks: Vec<Arc<dyn BlockDevice>>,
+    ) -> Result<Self, FileError> {
+        let start = ReaderStart {
+            command: Box::new(|| Command::new("")),
+            interrupted: || false,
+        };
+        let conversation = Conversation::over(from, to, None, disks.clone(), start.interrupted);
+        Self::of(conversation, start, disks, Secrets::default())
+    }
+
+    /// Returns what has passed between the program and its reader since that was started.
+    pub fn traffic(&self) -> Traffic {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.conversation.traffic()
     }
 
     fn of(

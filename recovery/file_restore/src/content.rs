@@ -88,6 +88,9 @@ impl<'a> Source<'a> {
             return Ok(&[]);
         }
         if let Err(error) = self.next_piece() {
+            if self.observer.cancelled() {
+                return Err(TargetError::cancelled());
+            }
             let what = error.to_string();
             self.failed = Some(error);
             return Err(TargetError::of_file(what));
@@ -156,7 +159,10 @@ fn read_piece(
     piece.resize(len, 0);
     let read = content.read_at(at, &mut piece)?;
     if read == 0 {
-        let what = format!("the file ends after {at} of {} bytes", at.saturating_add(rest));
+        let what = format!(
+            "the file ends after {at} of {} bytes",
+            at.saturating_add(rest)
+        );
         return Err(FileError::new(FileErrorKind::Corrupt, what));
     }
     piece.truncate(read);
@@ -213,6 +219,98 @@ fn read_ahead(
         let has_failed = piece.is_err();
         if full.send(piece).is_err() || has_failed {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guest_files::{FileExtent, FileName};
+
+    use super::*;
+
+    /// Content that says one length and has another.
+    struct Liar {
+        says: u64,
+        has: u64,
+    }
+
+    impl GuestFile for Liar {
+        fn size_bytes(&self) -> u64 {
+            self.says
+        }
+        fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
+            let rest = self.has.saturating_sub(offset);
+            let len = usize::try_from(rest).unwrap().min(buf.len());
+            for (at, byte) in (offset..).zip(&mut buf[..len]) {
+                *byte = (at / 1000).to_le_bytes()[0];
+            }
+            Ok(len)
+        }
+        fn extents(&self, _: usize) -> Result<Vec<FileExtent>, FileError> {
+            Ok(Vec::new())
+        }
+    }
+
+    struct Quiet;
+
+    impl TakeOutObserver for Quiet {
+        fn advanced(&self, _: u64) {}
+        fn finished(&self, _: &[FileName]) {}
+        fn cancelled(&self) -> bool {
+            false
+        }
+    }
+
+    fn taken(says: u64, has: u64, by_reading: bool) -> (Vec<u8>, Option<FileError>) {
+        let mut all = Vec::new();
+        let liar = Liar { says, has };
+        let (_, read, failed) = Pieces::of(&liar, &Quiet, &mut |source| {
+            let mut part = [0; 777];
+            loop {
+                let read = if by_reading {
+                    let read = source.read(&mut part)?;
+                    all.extend(&part[..read]);
+                    read
+                } else {
+                    let piece = source.piece()?;
+                    all.extend(piece);
+                    piece.len()
+                };
+                if read == 0 {
+                    return Ok(Kept::all());
+                }
+            }
+        });
+        assert_eq!(read, all.len() as u64);
+        (all, failed)
+    }
+
+    #[test]
+    fn content_is_whole_and_in_order_however_it_is_read() {
+        for len in [0, 1, 1000, (1 << 20) + 1, (5 << 20) + 3] {
+            for by_reading in [false, true] {
+                let (all, failed) = taken(len, len, by_reading);
+                assert!(failed.is_none());
+                let mut wanted = vec![0; usize::try_from(len).unwrap()];
+                Liar {
+                    says: len,
+                    has: len,
+                }
+                .read_at(0, &mut wanted)
+                .unwrap();
+                assert!(all == wanted, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn content_that_ends_early_is_an_error() {
+        for (says, has) in [(1, 0), (1000, 999), (3 << 20, (2 << 20) + 5)] {
+            let (all, failed) = taken(says, has, false);
+            assert_eq!(all.len() as u64, has);
+            let error = failed.expect("it came out as if it were whole");
+            assert_eq!(error.kind(), FileErrorKind::Corrupt);
         }
     }
 }

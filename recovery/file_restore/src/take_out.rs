@@ -16,7 +16,7 @@ use guest_files::{
 };
 use serde::Serialize;
 
-use crate::content::Pieces;
+use crate::content::{Pieces, Write};
 use crate::look_ahead::{Batches, Item};
 use crate::target::{FileTarget, FolderPlace, Kept, Lost, Places, TargetError};
 use crate::{Found, Tree};
@@ -157,15 +157,15 @@ impl Run<'_> {
         };
         self.folders_on_the_way(system, found)?;
         let is_top = base.is_empty() && found.node.kind == NodeKind::Folder;
-        let thing = |path, node, details| Thing {
-            system,
-            volume: found.volume,
-            path,
-            node,
-            details,
-        };
+        let volume = found.volume;
         if !is_top {
-            self.one(thing(base, &found.node, None))?;
+            self.one(Thing {
+                system,
+                volume,
+                path: base,
+                node: &found.node,
+                details: None,
+            })?;
         }
         if found.node.kind != NodeKind::Folder {
             return Ok(());
@@ -178,7 +178,13 @@ impl Run<'_> {
             let below = |path: Vec<FileName>| base.iter().cloned().chain(path).collect::<Vec<_>>();
             match item {
                 Item::Entry(entry, details) => {
-                    self.one(thing(&below(entry.path), &entry.node, details))?;
+                    self.one(Thing {
+                        system,
+                        volume,
+                        path: &below(entry.path),
+                        node: &entry.node,
+                        details,
+                    })?;
                 }
                 Item::Failed { path, error } => self.report.fail(&below(path), &error),
             }
@@ -235,6 +241,8 @@ impl Run<'_> {
         let path = thing.path;
         match self.try_one(thing) {
             Ok(()) => self.observer.finished(path),
+            // Who reads for us may have been stopped as well.
+            Err(_) if self.observer.cancelled() => return Err(TargetError::cancelled()),
             Err(Trouble::Source(error)) => self.report.fail(path, &error),
             Err(Trouble::Target(error)) if error.is_of_one_file() => self.report.fail(path, &error),
             Err(Trouble::Target(error)) => return Err(error),
@@ -314,7 +322,7 @@ impl Run<'_> {
             Some(content) => Source::of_bytes(&content, self.observer, &mut write)?,
             None => {
                 let content = thing.system.open(thing.node.id, None)?;
-                self.content(&*content, &mut write)?
+                content_of(&*content, self.observer, &mut write)?
             }
         };
         self.report.bytes += read;
@@ -324,21 +332,6 @@ impl Run<'_> {
             self.several_names.insert(file, thing.path.to_vec());
         }
         self.streams(&thing, &streams)
-    }
-
-    /// Has content written; returns what was kept, and how many bytes it was.
-    fn content(
-        &self,
-        content: &dyn GuestFile,
-        write: &mut dyn FnMut(&mut Source<'_>) -> Result<Kept, TargetError>,
-    ) -> Result<(Kept, u64), Trouble> {
-        let (kept, read, failed) = Pieces::of(content, self.observer, write);
-        match (failed, kept) {
-            // The target says something else of the same thing.
-            (Some(error), Err(told)) if told.is_of_one_file() => Err(Trouble::Source(error)),
-            (Some(error), Ok(_)) => Err(Trouble::Source(error)),
-            (_, kept) => Ok((kept?, read)),
-        }
     }
 
     /// Returns what is said of a file, and its streams.
@@ -391,6 +384,21 @@ impl Run<'_> {
             self.report.lost.add(thing.path, kept?);
         }
         Ok(())
+    }
+}
+
+/// Has content written; returns what was kept, and how many bytes it was.
+fn content_of(
+    content: &dyn GuestFile,
+    observer: &dyn TakeOutObserver,
+    write: &mut Write<'_>,
+) -> Result<(Kept, u64), Trouble> {
+    let (kept, read, failed) = Pieces::of(content, observer, write);
+    match (failed, kept) {
+        // The target says something else of the same thing.
+        (Some(error), Err(told)) if told.is_of_one_file() => Err(Trouble::Source(error)),
+        (Some(error), Ok(_)) => Err(Trouble::Source(error)),
+        (_, kept) => Ok((kept?, read)),
     }
 }
 

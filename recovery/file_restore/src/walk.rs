@@ -104,11 +104,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn try_to_enter(
-        &mut self,
-        way: Option<&Arc<Folder>>,
-        folder: NodeId,
-    ) -> Result<(), FileError> {
+    fn try_to_enter(&mut self, way: Option<&Arc<Folder>>, folder: NodeId) -> Result<(), FileError> {
         if way.is_some_and(|way| way.depth >= DEPTH_MAX) {
             let what = format!("folders are deeper than {DEPTH_MAX}");
             return Err(FileError::new(FileErrorKind::Corrupt, what));
@@ -122,7 +118,10 @@ impl<'s> Walk<'s> {
         let name_bytes = self.waiting_name_bytes + name_bytes.sum::<usize>();
         let entries = self.waiting.len() + found.len();
         if entries > self.waiting_max || name_bytes > WAITING_NAMES_MAX_BYTES {
-            let what = format!("more than {} entries wait in the folders above", self.waiting_max);
+            let what = format!(
+                "more than {} entries wait in the folders above",
+                self.waiting_max
+            );
             return Err(FileError::new(FileErrorKind::Unreadable, what));
         }
         self.waiting_name_bytes = name_bytes;
@@ -214,4 +213,122 @@ pub(crate) fn entries(
     })?;
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use guest_files::{About, GuestFile, Link, Owner, State, Times, Visit};
+    use volume_map::Content;
+
+    use super::*;
+
+    /// Folders without end: each has so many, whose ids follow from its own.
+    struct Endless {
+        about: About,
+        entries: u64,
+    }
+
+    impl Endless {
+        fn new(entries: u64) -> Self {
+            let about = About {
+                content: Content::Ext,
+                label: String::new(),
+                uuid: String::new(),
+                size_bytes: 0,
+                used_bytes: None,
+                state: State::Clean,
+                is_case_sensitive: true,
+            };
+            Self { about, entries }
+        }
+
+        fn top(&self) -> Node {
+            self.node(self.root()).unwrap()
+        }
+    }
+
+    fn id(number: u64) -> NodeId {
+        NodeId { tree: 0, number }
+    }
+
+    impl GuestFileSystem for Endless {
+        fn about(&self) -> &About {
+            &self.about
+        }
+        fn root(&self) -> NodeId {
+            id(1)
+        }
+        fn node(&self, id: NodeId) -> Result<Node, FileError> {
+            Ok(Node {
+                id,
+                kind: NodeKind::Folder,
+                size_bytes: 0,
+                links: 1,
+                times: Times::default(),
+                owner: Owner::Windows { attributes: 0 },
+            })
+        }
+        fn list(&self, folder: NodeId, visit: &mut Visit<'_>) -> Result<(), FileError> {
+            for at in 0..self.entries {
+                let name = FileName::new(format!("{at:0250}").as_bytes()).unwrap();
+                let number = folder.number.wrapping_mul(31).wrapping_add(at);
+                if visit(name, id(number)).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        }
+        fn find(&self, _: NodeId, _: &FileName) -> Result<Option<NodeId>, FileError> {
+            Ok(None)
+        }
+        fn open<'a>(
+            &'a self,
+            _: NodeId,
+            _: Option<&FileName>,
+        ) -> Result<Box<dyn GuestFile + 'a>, FileError> {
+            Err(FileError::new(FileErrorKind::WrongKind, "no file"))
+        }
+        fn link(&self, _: NodeId) -> Result<Link, FileError> {
+            Err(FileError::new(FileErrorKind::WrongKind, "no link"))
+        }
+    }
+
+    #[test]
+    fn what_leads_to_entries_that_wait_is_there_once() {
+        let system = Endless::new(100);
+        let mut walk = Walk::new(&system, &system.top());
+        assert_eq!(walk.by_ref().take(400).count(), 400);
+        // 400 levels of 100 entries: with a path each they would be two gigabytes.
+        assert_eq!(walk.waiting.len(), 401 * 100 - 400);
+        let folders: HashSet<_> = walk
+            .waiting
+            .iter()
+            .filter_map(|next| next.folder.as_ref().map(Arc::as_ptr))
+            .collect();
+        assert_eq!(folders.len(), 400);
+    }
+
+    #[test]
+    fn folders_are_entered_to_a_depth_and_while_there_is_room() {
+        let system = Endless::new(1);
+        let items: Vec<_> = Walk::new(&system, &system.top()).collect();
+        let entries = items
+            .iter()
+            .filter(|item| matches!(item, WalkItem::Entry(_)));
+        assert!(entries.count() <= DEPTH_MAX);
+        let Some(WalkItem::Failed { error, .. }) = items.last() else {
+            panic!("the walk ended without a word");
+        };
+        assert_eq!(error.kind(), FileErrorKind::Corrupt);
+
+        let system = Endless::new(50);
+        let mut walk = Walk::new(&system, &system.top());
+        walk.waiting_max = 1000;
+        let failed = walk.by_ref().take(100).find_map(|item| match item {
+            WalkItem::Failed { error, .. } => Some(error.kind()),
+            WalkItem::Entry(_) => None,
+        });
+        assert_eq!(failed, Some(FileErrorKind::Unreadable));
+        assert!(walk.waiting.len() <= 1000);
+    }
 }

@@ -91,6 +91,11 @@ impl Ui {
         self.verbose
     }
 
+    /// Returns whether objects for programs go to standard output, so that no content can.
+    pub(crate) fn has_stdout(&self) -> bool {
+        self.json || self.progress == ProgressMode::Json
+    }
+
     /// Writes a line of data for people.
     pub(crate) fn data(&self, line: impl AsRef<str>) {
         if !self.json {

@@ -27,6 +27,8 @@ mod files_of_checkpoints;
 mod files_reader;
 #[cfg(unix)]
 mod files_webdav;
+#[cfg(target_os = "linux")]
+mod files_get;
 mod independent_reader;
 mod keys;
 mod on_s3;

@@ -22,7 +22,13 @@ pub(super) fn keep_all(file: &File, node: &Node, about: &About, owners: bool, ke
 }
 
 /// Gives a symbolic link what such a thing can have.
-pub(super) fn keep_of_link(place: &Path, node: &Node, about: &About, owners: bool, kept: &mut Kept) {
+pub(super) fn keep_of_link(
+    place: &Path,
+    node: &Node,
+    about: &About,
+    owners: bool,
+    kept: &mut Kept,
+) {
     #[cfg(unix)]
     unix::keep_of_link(place, node, about, owners, kept);
     #[cfg(not(unix))]

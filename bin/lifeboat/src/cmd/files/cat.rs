@@ -1,13 +1,15 @@
 //! `lifeboat files cat`.
 
-use std::io::{Write as _, stdout};
+use std::io::{self, Write, stdout};
 
 use clap::Args;
-use guest_files::FileName;
+use guest_files::{FileError, FileErrorKind, FileName, GuestFile};
 
+use super::get::behind_of;
 use super::open_point::{GuestArgs, OpenPoint, failed, parse};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
+use crate::interrupt;
 use crate::invocation::Invocation;
 
 const BUFFER_BYTES: usize = 1 << 20;
@@ -28,6 +30,11 @@ pub(crate) struct CatArgs {
 }
 
 pub(super) fn run(invocation: &Invocation, args: &CatArgs) -> Result<ExitCode, CliError> {
+    if invocation.ui.has_stdout() {
+        let what = "with --json (or --progress json) standard output is for records";
+        let hint = "leave it out, or write the file with `files get -o DIR`";
+        return Err(CliError::usage(what).hint(hint));
+    }
     let path = parse(&args.path)?;
     let stream = args.stream.as_ref().map(|name| {
         FileName::new(name.as_bytes())
@@ -38,23 +45,44 @@ pub(super) fn run(invocation: &Invocation, args: &CatArgs) -> Result<ExitCode, C
     let tree = open.tree();
     let found = tree.find(&path.place).map_err(failed)?;
     let system = tree.file_system(found.volume).map_err(failed)?;
+    if let Some(why) = behind_of(system.about().state.clone()) {
+        let volume = tree.name(found.volume);
+        invocation.ui.warning(&format!("volume /{volume}: {why}"));
+    }
     let file = system.open(found.node.id, stream.as_ref());
     let file = file.map_err(|error| failed(error.into()))?;
-    let mut out = stdout().lock();
+    match write(&*file, &mut stdout().lock()) {
+        Ok(()) if interrupt::asked() => Ok(ExitCode::Cancelled),
+        Ok(()) => Ok(ExitCode::Success),
+        Err(Failed::File(error)) => Err(failed(error.into())),
+        // Whoever reads it had enough.
+        Err(Failed::Out(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(ExitCode::Success)
+        }
+        Err(Failed::Out(error)) => Err(CliError::io("standard output", error)),
+    }
+}
+
+enum Failed {
+    File(FileError),
+    Out(io::Error),
+}
+
+/// Writes a file from front to back, up to its length and no less.
+fn write(file: &dyn GuestFile, out: &mut dyn Write) -> Result<(), Failed> {
     let mut buffer = vec![0; BUFFER_BYTES];
+    let size_bytes = file.size_bytes();
     let mut at = 0;
-    loop {
-        let read = file.read_at(at, &mut buffer);
-        let read = read.map_err(|error| failed(error.into()))?;
+    while at < size_bytes && !interrupt::asked() {
+        let read = file.read_at(at, &mut buffer).map_err(Failed::File)?;
         let part = buffer.get(..read).unwrap_or(&[]);
         if part.is_empty() {
-            break;
+            let what = format!("the file ends after {at} of {size_bytes} bytes");
+            let error = FileError::new(FileErrorKind::Corrupt, what);
+            return Err(Failed::File(error));
         }
-        let written = out.write_all(part);
-        written.map_err(|error| CliError::io("standard output", error))?;
+        out.write_all(part).map_err(Failed::Out)?;
         at += read as u64;
     }
-    out.flush()
-        .map_err(|error| CliError::io("standard output", error))?;
-    Ok(ExitCode::Success)
+    out.flush().map_err(Failed::Out)
 }

@@ -1,16 +1,17 @@
 //! `lifeboat files get`.
 
-use std::fs::File;
-use std::io::{BufWriter, Write, stdout};
+use std::collections::BTreeSet;
+use std::io::stdout;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use file_restore::{
-    FileTarget, FolderTarget, TakeOutObserver, TakeOutReport, TarTarget, TargetError, ZipTarget,
-    take_out,
+    ArchiveFile, ArchiveOut, FileTarget, FolderOptions, FolderTarget, Found, PointPath,
+    TakeOutObserver, TakeOutReport, TarTarget, TargetError, ToStream, Tree, ZipTarget, ZstdOut,
+    outermost, take_out,
 };
-use guest_files::FileName;
-use serde_json::json;
+use guest_files::{FileName, State};
+use serde_json::{Value, json};
 
 use super::open_point::{GuestArgs, OpenPoint, failed, parse};
 use crate::cli_error::CliError;
@@ -25,7 +26,7 @@ const ZSTD_LEVEL: i32 = 3;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lifeboat files get SQL01@latest:/3/etc -o restored --repo /backup
-  lifeboat files get 'SQL01@latest:C:\\Users\\ann\\*.docx' -o . --repo /backup
+  lifeboat files get 'SQL01@latest:C:\\Users\\*\\Documents' -o . --repo /backup
   lifeboat files get SQL01@latest:/3/srv --format zip -o srv.zip --repo /backup
   lifeboat files get SQL01@latest:/3/srv --format tar.zst -o - --repo /backup")]
 pub(crate) struct GetArgs {
@@ -38,9 +39,12 @@ pub(crate) struct GetArgs {
     /// What to make; by default a folder
     #[arg(long, value_enum, default_value_t = Format::Folder)]
     format: Format,
-    /// Replace files that exist in the folder
+    /// Replace files that exist, each once the new one is whole
     #[arg(long)]
     overwrite: bool,
+    /// Give files in a folder the owners, set-id bits and security attributes that they have in the guest (as root); an archive always has them
+    #[arg(long)]
+    owners: bool,
     #[command(flatten)]
     guest: GuestArgs,
 }
@@ -72,74 +76,116 @@ pub(super) fn run(invocation: &Invocation, args: &GetArgs) -> Result<ExitCode, C
         return Err(CliError::usage("all files have to be of one restore point")
             .hint("run the command once for each point"));
     }
+    let to_stdout = args.output == Path::new("-");
+    if to_stdout && ui.has_stdout() {
+        let what = "with --json (or --progress json) standard output is for records";
+        return Err(CliError::usage(what).hint("write the archive to a file"));
+    }
     let open = OpenPoint::open(invocation, &first.point, &args.guest)?;
     let tree = open.tree();
-    let mut found = Vec::new();
-    for path in &paths {
-        found.extend(tree.matching(&path.place).map_err(failed)?);
-    }
-    let mut target = target(args)?;
+    let (found, unread) = find(ui, &tree, &paths)?;
+    let behind = behind(ui, &tree, &found);
+    let target = target(args, to_stdout)?;
     let progress = ui.progress("files", Some(&open.point.vm.name), 0);
     let observer = Observer {
         progress: &progress,
     };
-    let mut reports = Vec::new();
-    for found in &found {
-        let system = tree.file_system(found.volume).map_err(failed)?;
-        let report = take_out(system, found, &mut *target, &observer).map_err(target_failed)?;
-        let is_cancelled = report.cancelled;
-        reports.push(report);
-        if is_cancelled {
-            break;
-        }
-    }
-    target.finish().map_err(target_failed)?;
+    let report = take_out(&tree, &found, target, &observer).map_err(target_failed)?;
     progress.finish();
-    Ok(tell(ui, &open, args, &reports))
+    Ok(Told {
+        ui,
+        open: &open,
+        args,
+        unread,
+        behind,
+    }
+    .tell(&report))
 }
 
-fn target(args: &GetArgs) -> Result<Box<dyn FileTarget>, CliError> {
-    let to_stdout = args.output == Path::new("-");
+/// Returns what is taken out, and how much of what could fit a pattern could not be read.
+fn find(ui: &Ui, tree: &Tree<'_>, paths: &[PointPath]) -> Result<(Vec<Found>, u64), CliError> {
+    let mut unread = 0;
+    let mut found = Vec::new();
+    for path in paths {
+        let matching = tree.matching_with(&path.place, &mut |path, error| {
+            unread += 1;
+            let why = error.to_string();
+            ui.record("failed", json!({ "path": path, "why": why }));
+            ui.warning(&format!("{path}: {why}"));
+        });
+        found.extend(matching.map_err(failed)?);
+    }
+    Ok((outermost(found), unread))
+}
+
+/// Says of which volumes older files are shown than the guest wrote, and why.
+fn behind(ui: &Ui, tree: &Tree<'_>, found: &[Found]) -> Vec<Value> {
+    let volumes: BTreeSet<u32> = found.iter().map(|found| found.volume).collect();
+    let told = volumes.into_iter().filter_map(|volume| {
+        let system = tree.file_system(volume).ok()?;
+        let why = behind_of(system.about().state.clone())?;
+        let path = format!("/{}", tree.name(volume));
+        ui.warning(&format!("volume {path}: {why}"));
+        Some(json!({ "volume": path, "why": why }))
+    });
+    told.collect()
+}
+
+/// Returns why what is shown may be older than what was written last.
+pub(super) fn behind_of(state: State) -> Option<String> {
+    match state {
+        State::Behind(why) => Some(why),
+        State::Clean | State::Replayed => None,
+    }
+}
+
+fn target(args: &GetArgs, to_stdout: bool) -> Result<Box<dyn FileTarget>, CliError> {
     match args.format {
         Format::Folder if to_stdout => Err(CliError::usage(
             "a folder cannot be written to standard output",
         )
         .hint("add --format tar.zst, or write one file with `files cat`")),
-        Format::Folder => Ok(Box::new(
-            FolderTarget::new(&args.output, args.overwrite).map_err(target_failed)?,
-        )),
-        Format::Tar => Ok(Box::new(TarTarget::new(out(args, to_stdout)?))),
-        Format::TarZst => {
-            let encoder = zstd::Encoder::new(out(args, to_stdout)?, ZSTD_LEVEL);
-            let encoder = encoder.map_err(|error| CliError::io("the archive", error))?;
-            Ok(Box::new(TarTarget::new(encoder.auto_finish())))
+        Format::Folder => {
+            let options = FolderOptions {
+                overwrite: args.overwrite,
+                owners: args.owners,
+            };
+            let folder = FolderTarget::new(&args.output, options);
+            Ok(Box::new(folder.map_err(target_failed)?))
         }
-        Format::Zip => Ok(Box::new(ZipTarget::new(out(args, to_stdout)?))),
+        _ if to_stdout => archive(args.format, ToStream::new(stdout())),
+        _ => {
+            let file = ArchiveFile::create(&args.output, args.overwrite);
+            archive(args.format, file.map_err(target_failed)?)
+        }
     }
 }
 
-fn out(args: &GetArgs, to_stdout: bool) -> Result<Box<dyn Write>, CliError> {
-    if to_stdout {
-        return Ok(Box::new(BufWriter::new(stdout())));
-    }
-    let name = args.output.display().to_string();
-    let file = if args.overwrite {
-        File::create(&args.output)
-    } else {
-        File::create_new(&args.output)
-    };
-    let file = file.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            CliError::new(ExitCode::TargetExists, "exists", format!("{name} exists"))
-                .hint("name another file, or add --overwrite")
+fn archive<W: ArchiveOut + 'static>(
+    format: Format,
+    out: W,
+) -> Result<Box<dyn FileTarget>, CliError> {
+    Ok(match format {
+        Format::TarZst => {
+            let out = ZstdOut::new(out, ZSTD_LEVEL).map_err(target_failed)?;
+            Box::new(TarTarget::new(out))
         }
-        _ => CliError::io(&name, error),
-    })?;
-    Ok(Box::new(BufWriter::new(file)))
+        Format::Zip => Box::new(ZipTarget::new(out)),
+        Format::Tar | Format::Folder => Box::new(TarTarget::new(out)),
+    })
 }
 
 fn target_failed(error: TargetError) -> CliError {
-    CliError::new(ExitCode::Failed, "target", error.to_string())
+    let message = error.to_string();
+    if error.is_exists() {
+        return CliError::new(ExitCode::TargetExists, "exists", message)
+            .hint("name another file, or add --overwrite");
+    }
+    if error.is_full() {
+        return CliError::new(ExitCode::NoSpace, "no-space", message)
+            .hint("make room and run the command again; no file is there by half");
+    }
+    CliError::new(ExitCode::Failed, "target", message)
 }
 
 struct Observer<'a> {
@@ -158,45 +204,66 @@ impl TakeOutObserver for Observer<'_> {
     }
 }
 
-fn tell(ui: &Ui, open: &OpenPoint, args: &GetArgs, reports: &[TakeOutReport]) -> ExitCode {
-    let sum = |of: fn(&TakeOutReport) -> u64| reports.iter().map(of).sum::<u64>();
-    let files = sum(|report| report.files);
-    let bytes = sum(|report| report.bytes);
-    let unread = sum(|report| report.failed.len() as u64 + report.more_failed);
-    for (path, why) in reports.iter().flat_map(|report| &report.failed) {
-        ui.record("failed", json!({ "path": path, "why": why }));
-        ui.warning(&format!("{path}: {why}"));
-    }
-    for (path, what, number) in reports.iter().flat_map(|report| &report.lost) {
-        ui.record(
-            "lost",
-            json!({ "first": path, "what": what, "files": number }),
+/// What is told at the end, besides the report.
+struct Told<'a> {
+    ui: &'a Ui,
+    open: &'a OpenPoint,
+    args: &'a GetArgs,
+    /// How much could not be looked into for what a pattern fits.
+    unread: u64,
+    /// Volumes whose last state is not shown.
+    behind: Vec<Value>,
+}
+
+impl Told<'_> {
+    fn tell(self, report: &TakeOutReport) -> ExitCode {
+        let (ui, point) = (self.ui, &self.open.point);
+        let failed = report.failed.len() as u64 + report.more_failed + self.unread;
+        for (path, why) in &report.failed {
+            ui.record("failed", json!({ "path": path, "why": why }));
+            ui.warning(&format!("{path}: {why}"));
+        }
+        if report.more_failed > 0 {
+            let more = count(report.more_failed, "file");
+            ui.warning(&format!("{more} more failed"));
+        }
+        for (path, what, number) in &report.lost.sorts {
+            ui.record(
+                "lost",
+                json!({ "first": path, "what": what, "files": number }),
+            );
+            let of = count(*number, "file");
+            ui.warning(&format!("not kept for {of}, {path} first: {what}"));
+        }
+        let text = format!(
+            "took {} in {} out of {} {}, {}, to {}",
+            count(report.files, "file"),
+            count(report.folders, "folder"),
+            point.vm.name,
+            point.id,
+            size(report.bytes),
+            self.args.output.display()
         );
-        let of = count(*number, "file");
-        ui.warning(&format!("not kept for {of}, {path} first: {what}"));
-    }
-    let text = format!(
-        "took {} in {} out of {} {}, {}, to {}",
-        count(files, "file"),
-        count(sum(|report| report.folders), "folder"),
-        open.point.vm.name,
-        open.point.id,
-        size(bytes),
-        args.output.display()
-    );
-    // Standard output has the archive.
-    ui.message(text);
-    let (outcome, code) = if reports.iter().any(|report| report.cancelled) {
-        ("cancelled", ExitCode::Cancelled)
-    } else if unread > 0 {
-        ("partial", ExitCode::Partial)
-    } else {
-        ("success", ExitCode::Success)
-    };
-    if args.output != Path::new("-") {
-        let fields = json!({ "point": open.point.id, "path": args.output, "files": files,
-                             "bytes": bytes, "failed": unread });
+        // Standard output may have the archive.
+        ui.message(text);
+        let (outcome, code) = if report.cancelled {
+            ("cancelled", ExitCode::Cancelled)
+        } else if failed > 0 {
+            ("partial", ExitCode::Partial)
+        } else {
+            ("success", ExitCode::Success)
+        };
+        let fields = json!({
+            "point": point.id,
+            "path": self.args.output,
+            "files": report.files,
+            "folders": report.folders,
+            "links": report.links,
+            "bytes": report.bytes,
+            "failed": failed,
+            "behind": self.behind,
+        });
         ui.summary(outcome, code, fields);
+        code
     }
-    code
 }
