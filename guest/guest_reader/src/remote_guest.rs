@@ -12,7 +12,7 @@ use guest_files::{
 
 use crate::frame::BYTES_MAX;
 use crate::guest::{DisksFacts, EXTENTS_MAX, Guest, SystemFacts};
-use crate::message::{Answer, DetailsFacts, Question, Request};
+use crate::message::{Answer, Question, Request};
 use crate::reader_process::{Conversation, Traffic};
 use crate::remote_volume::RemoteVolume;
 use crate::secrets::Secrets;

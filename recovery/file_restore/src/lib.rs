@@ -36,6 +36,7 @@ mod changed_disk;
 mod churn;
 mod diff;
 mod file_filter;
+mod ahead_disk;
 mod content;
 mod look_ahead;
 mod name_pattern;

@@ -10,6 +10,8 @@ use repository::{Repository, RestorePoint};
 use vm_restore::{RestoreError, disk_count, open_disk};
 use volume_map::{Content, Origin};
 
+use crate::ahead_disk::AheadDisk;
+
 /// Opens all disks of a point, as they were when it was made or at a checkpoint of it.
 ///
 /// # Errors
@@ -22,7 +24,10 @@ pub fn open_disks(
 ) -> Result<Vec<Arc<dyn BlockDevice>>, RestoreError> {
     let disks = u32::try_from(disk_count(point)).unwrap_or(u32::MAX);
     let opened = (0..disks).map(|number| open_disk(repository, point, number, checkpoint));
-    opened.map(|disk| disk.map(|disk| disk.device)).collect()
+    let ahead = |device| Arc::new(AheadDisk::new(device)) as Arc<dyn BlockDevice>;
+    opened
+        .map(|disk| disk.map(|disk| ahead(disk.device)))
+        .collect()
 }
 
 /// What a guest's own systems say of its volumes.
