@@ -32,12 +32,12 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead_disk;
 mod changed_disk;
 mod churn;
+mod content;
 mod diff;
 mod file_filter;
-mod ahead_disk;
-mod content;
 mod look_ahead;
 mod name_pattern;
 mod point_guest;
@@ -59,10 +59,10 @@ pub use name_pattern::NamePattern;
 pub use point_guest::{OwnNames, open_disks, own_names};
 pub use point_path::{GuestPath, PathError, PointPath, VolumeName};
 pub use take_out::{TakeOutObserver, TakeOutReport, take_out};
-pub use versions::{History, Version};
 pub use target::{
     ArchiveFile, ArchiveOut, FileTarget, FolderOptions, FolderTarget, Kept, Lost, TarTarget,
     TargetError, ToStream, ZipTarget, ZstdOut,
 };
 pub use tree::{Found, Tree, TreeError, outermost};
+pub use versions::{History, Version};
 pub use walk::{Entry, Walk, WalkItem};

@@ -21,7 +21,7 @@ use crate::look_ahead::{Batches, Item};
 use crate::target::{FileTarget, FolderPlace, Kept, Lost, Places, TargetError};
 use crate::{Found, Tree};
 
-pub use crate::content::Source;
+pub(crate) use crate::content::Source;
 
 /// Longest extended attribute of Linux, in bytes: a named stream may come as one.
 const ATTRIBUTE_MAX_BYTES: usize = 64 << 10;

@@ -30,6 +30,7 @@ mod files_webdav;
 #[cfg(target_os = "linux")]
 mod files_get;
 mod files_of_checkpoints;
+mod files_of_checkpoints;
 mod independent_reader;
 mod keys;
 mod on_s3;
