@@ -21,16 +21,16 @@ mod files_compare;
 #[cfg(unix)]
 mod files_export;
 #[cfg(target_os = "linux")]
+mod files_get;
+#[cfg(target_os = "linux")]
 mod files_mount;
+mod files_of_checkpoints;
+mod files_of_checkpoints;
 mod files_of_checkpoints;
 #[cfg(unix)]
 mod files_reader;
 #[cfg(unix)]
 mod files_webdav;
-#[cfg(target_os = "linux")]
-mod files_get;
-mod files_of_checkpoints;
-mod files_of_checkpoints;
 mod independent_reader;
 mod keys;
 mod on_s3;
