@@ -13,6 +13,9 @@ use crate::secrets::Secrets;
 use crate::watch::{Interrupted, Watched};
 use crate::{DisksFacts, frame, sandbox, starter};
 
+/// How often the reader may ask for something after the person asked to stop.
+const SAID_MAX_INTERRUPTED: u32 = 4096;
+
 /// Called with each part of a folder's list; returns whether to go on.
 pub(crate) type Part<'a> = dyn FnMut(Vec<(FileName, NodeId)>) -> bool + 'a;
 
@@ -208,6 +211,7 @@ impl Conversation {
             part,
         } = asked;
         let mut wants_more = true;
+        let mut said_since_interrupted = 0_u32;
         let bytes_max = request.answer_bytes_max();
         self.counts.questions.fetch_add(1, Ordering::Relaxed);
         frame::write(&mut *state.to, &ToReader::Request(request), sent)?;
@@ -247,8 +251,12 @@ impl Conversation {
                     frame::write(&mut *state.to, &ToReader::GoOn(wants_more), &[])?;
                 }
             }
-            if (self.interrupted)() {
-                return Err(io::Error::other("the program was asked to stop"));
+            // What is asked at that moment may end in order.
+            said_since_interrupted += u32::from((self.interrupted)());
+            if said_since_interrupted > SAID_MAX_INTERRUPTED {
+                return Err(io::Error::other(
+                    "it did not come to an end when the program was asked to stop",
+                ));
             }
         }
     }

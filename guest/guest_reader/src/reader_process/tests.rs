@@ -148,7 +148,7 @@ fn a_reader_that_reads_for_ever_ends_when_the_person_asks() {
     let conversation = Conversation::over(endless, sink(), None, disks, || true);
     let answer = conversation.ask(Request::Open { volume: 0 }, |_| Some(()));
     let error = answer.unwrap_err().to_string();
-    assert!(error.contains("asked to stop"), "{error}");
+    assert!(error.contains("did not come to an end"), "{error}");
 }
 
 #[cfg(unix)]
