@@ -138,3 +138,6 @@ fn is_named(facts: &VolumeFacts, device: &FstabDevice) -> bool {
         FstabDevice::Path(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
