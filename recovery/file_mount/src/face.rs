@@ -30,6 +30,10 @@ const READ_AHEAD_BYTES: u32 = 1 << 20;
 /// Most problems that are told; who walks through a damaged tree meets thousands.
 const TOLD_MAX: usize = 100;
 
+/// Shows an entry, with the number of the next one; the folder itself and the one above come without
+/// a node. Returns whether there is no room for it.
+type Show<'a> = dyn FnMut(u64, &OsStr, Option<(ViewNode, Option<ViewFacts>)>) -> bool + 'a;
+
 /// A view as the kernel asks it.
 pub(crate) struct Face {
     view: Arc<FileView>,
@@ -68,7 +72,7 @@ impl Face {
             match self.problems.fetch_add(1, Ordering::Relaxed) {
                 before if before < TOLD_MAX => (self.told)(&error.to_string()),
                 TOLD_MAX => {
-                    (self.told)("there is more that cannot be read; it is not told any more")
+                    (self.told)("there is more that cannot be read; it is not told any more");
                 }
                 _ => {}
             }
@@ -115,7 +119,7 @@ impl Face {
         folder: INodeNo,
         handle: FileHandle,
         offset: u64,
-        show: &mut dyn FnMut(u64, &OsStr, Option<(ViewNode, Option<ViewFacts>)>) -> bool,
+        show: &mut Show<'_>,
     ) -> Result<(), Errno> {
         self.node(folder)?;
         let entries = self.folders.get(handle.0).ok_or(Errno::EBADF)?;
