@@ -2,7 +2,7 @@
 
 use crate::cluster_chain::Place;
 use crate::volume::Volume;
-use crate::{FileError, FileErrorKind, FileExtent, GuestFile};
+use crate::{Coding, FileError, FileErrorKind, FileExtent, GuestFile};
 
 /// Where clusters are on a volume.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,7 @@ impl ClusterArea {
                 file_offset,
                 volume_offset: self.place(place.first),
                 len_bytes,
+                coding: Coding::Plain,
             };
             file_offset += len_bytes;
             extent
@@ -96,6 +97,19 @@ impl GuestFile for ClusterFile<'_> {
     }
 
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
-        Ok(self.extents.iter().copied().take(max).collect())
+        self.extents_from(0, max)
+    }
+
+    fn extents_from(&self, from: u64, max: usize) -> Result<Vec<FileExtent>, FileError> {
+        let end = self.size_bytes.min(self.valid_bytes);
+        let written = self.extents.iter().filter_map(|extent| {
+            let left = end.saturating_sub(extent.file_offset);
+            let len_bytes = extent.len_bytes.min(left);
+            (len_bytes > 0 && extent.file_offset >= from).then_some(FileExtent {
+                len_bytes,
+                ..*extent
+            })
+        });
+        Ok(written.take(max).collect())
     }
 }

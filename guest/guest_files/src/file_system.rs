@@ -187,13 +187,27 @@ pub trait GuestFile: Send + Sync {
     /// `Corrupt`, `Unreadable`, `Disk`.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError>;
 
-    /// Says where its bytes lie on the volume, in order, at most `max` places; holes have none. A
-    /// file whose bytes lie inside the metadata has no places.
+    /// Says where its bytes lie on the volume, in order, at most `max` places; holes have none, and what
+    /// was never written. Bytes that lie inside the metadata as they are have none either; they are the
+    /// file's first.
     ///
     /// # Errors
     ///
     /// Those of [`GuestFile::read_at`].
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError>;
+
+    /// Says where the bytes from `from` on lie, as [`GuestFile::extents`] does: with the end of the last
+    /// place, or the byte behind the begin of one that is not plain, the list goes on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`GuestFile::read_at`].
+    fn extents_from(&self, from: u64, max: usize) -> Result<Vec<FileExtent>, FileError> {
+        let mut places = self.extents(usize::MAX)?;
+        places.retain(|place| place.file_offset >= from);
+        places.truncate(max);
+        Ok(places)
+    }
 }
 
 /// A part of a file, and where it lies.
@@ -203,6 +217,31 @@ pub struct FileExtent {
     pub file_offset: u64,
     /// Where on the volume, in bytes.
     pub volume_offset: u64,
-    /// How many bytes of the volume; fewer than of the file where it is compressed.
+    /// How many bytes of the volume; none where they lie inside the metadata or on another volume, and
+    /// [`Coding`] says so.
     pub len_bytes: u64,
+    /// How they stand for the bytes of the file.
+    pub coding: Coding,
+}
+
+/// How bytes of a volume stand for those of a file. Two places that are equal, over bytes that are
+/// equal, read the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Coding {
+    /// As they are, each for one.
+    Plain,
+    /// Compressed, in pieces of at most [`Coding::PACKED_MAX_BYTES`].
+    Packed {
+        /// How many bytes of the file are taken from what they unpack to.
+        file_bytes: u64,
+        /// How far into that these begin.
+        skip_bytes: u64,
+    },
+    /// Which bytes of the file they stand for is not known without reading all of it.
+    Opaque,
+}
+
+impl Coding {
+    /// Most bytes of a file that are compressed together.
+    pub const PACKED_MAX_BYTES: u64 = 1 << 20;
 }

@@ -50,7 +50,7 @@ mod xfs;
 pub use btrfs::{DeviceOf, device_of};
 pub use error::{FileError, FileErrorKind};
 pub use file_name::FileName;
-pub use file_system::{About, FileExtent, GuestFile, GuestFileSystem, State, Visit};
+pub use file_system::{About, Coding, FileExtent, GuestFile, GuestFileSystem, State, Visit};
 pub use node::{
     Attribute, Details, Link, LinkKind, Node, NodeId, NodeKind, Owner, Stream, Time, Times,
 };

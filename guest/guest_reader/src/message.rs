@@ -93,6 +93,7 @@ pub(crate) enum Question {
     },
     Extents {
         file: u64,
+        from: u64,
         max: u32,
     },
     CloseFile(u64),

@@ -215,9 +215,10 @@ impl<'a> Service<'a> {
                 offset,
                 len_bytes,
             } => self.read(file, offset, len_bytes)?,
-            Question::Extents { file, max } => {
+            Question::Extents { file, from, max } => {
                 let max = usize::try_from(max).unwrap_or(usize::MAX);
-                Answer::Extents(self.file(file)?.extents(max.min(EXTENTS_MAX))?)
+                let max = max.min(EXTENTS_MAX);
+                Answer::Extents(self.file(file)?.extents_from(from, max)?)
             }
             Question::CloseFile(file) => {
                 self.files.remove(&file);

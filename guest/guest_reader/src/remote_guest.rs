@@ -443,8 +443,13 @@ impl GuestFile for RemoteFile<'_> {
     }
 
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
+        self.extents_from(0, max)
+    }
+
+    fn extents_from(&self, from: u64, max: usize) -> Result<Vec<FileExtent>, FileError> {
         let question = Question::Extents {
             file: self.file,
+            from,
             max: u32::try_from(max).unwrap_or(u32::MAX),
         };
         self.system.ask(question, |answer| match answer {

@@ -1,21 +1,28 @@
 //! Which files the changed bytes of a volume belong to.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashSet};
 use std::ops::Range;
 
 use block_io::ByteRanges;
-use guest_files::{FileError, FileName, GuestFileSystem, NodeId, NodeKind};
+use guest_files::{
+    Coding, FileError, FileExtent, FileName, GuestFile, GuestFileSystem, NodeId, NodeKind,
+};
 
 use crate::{Walk, WalkItem};
 
-/// Most extents of one file that are asked for; what lies in the others counts as no file's.
+/// Most extents that are asked for at once.
 const EXTENTS_MAX: usize = 32 << 10;
+/// Most times that one file is asked: what lies in more than 2^25 pieces counts as no file's.
+const PAGES_MAX: usize = 1 << 10;
+/// Most pieces of what was given away that are remembered; a byte in another may be given away twice.
+const CLAIMED_MAX: usize = 1 << 20;
 
 /// A file with what of it changed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChurnedFile {
-    /// How many bytes changed, in whole chunks of the repository.
+    /// How many bytes changed in its content, in whole chunks of the repository; its named streams are
+    /// not in it.
     pub changed_bytes: u64,
     /// Its size in bytes.
     pub size_bytes: u64,
@@ -39,11 +46,13 @@ pub struct VolumeChurn {
 }
 
 impl VolumeChurn {
-    /// Returns how many bytes changed in no file: the file system's own, and what is free.
+    /// Returns how many bytes changed in no file: the file system's own, and what is free. Named streams
+    /// are in it too, what was allocated and never written, and what lies in files that cannot be read
+    /// ([`VolumeChurn::unreadable`]) or in more pieces than are asked for.
     pub fn other_bytes(&self) -> u64 {
-        let files: u64 = self.files.iter().map(|file| file.changed_bytes).sum();
+        let files = self.files.iter().map(|file| file.changed_bytes);
         self.changed_bytes
-            .saturating_sub(files)
+            .saturating_sub(files.fold(0, u64::saturating_add))
             .saturating_sub(self.more_bytes)
     }
 }
@@ -91,17 +100,18 @@ pub fn volume_churn(
         if node.links > 1 && !seen.insert(node.id) {
             continue;
         }
-        let extents = system
-            .open(node.id, None)
-            .and_then(|file| file.extents(EXTENTS_MAX));
-        let Ok(extents) = extents else {
-            churn.unreadable += 1;
-            continue;
-        };
-        let ranges = extents.iter().map(|extent| {
-            extent.volume_offset..extent.volume_offset.saturating_add(extent.len_bytes)
+        let mut changed_bytes = 0_u64;
+        let claimed = system.open(node.id, None).and_then(|file| {
+            each_extent(&*file, &mut |extent| {
+                let end = extent.volume_offset.saturating_add(extent.len_bytes);
+                let bytes = claims.claim(extent.volume_offset..end);
+                changed_bytes = changed_bytes.saturating_add(bytes);
+                !cancelled()
+            })
         });
-        let changed_bytes = ranges.map(|range| claims.claim(range)).sum();
+        if claimed.is_err() {
+            churn.unreadable += 1;
+        }
         if changed_bytes == 0 {
             continue;
         }
@@ -114,7 +124,7 @@ pub fn volume_churn(
             && let Some(Reverse(smallest)) = largest.pop()
         {
             churn.more_files += 1;
-            churn.more_bytes += smallest.changed_bytes;
+            churn.more_bytes = churn.more_bytes.saturating_add(smallest.changed_bytes);
         }
     }
     let mut files: Vec<ChurnedFile> = largest.into_iter().map(|Reverse(file)| file).collect();
@@ -125,31 +135,67 @@ pub fn volume_churn(
     Ok(churn)
 }
 
+/// Goes through the places of a file as long as `visit` says so.
+fn each_extent(
+    file: &dyn GuestFile,
+    visit: &mut dyn FnMut(&FileExtent) -> bool,
+) -> Result<(), FileError> {
+    let mut from = 0_u64;
+    for _ in 0..PAGES_MAX {
+        let places = file.extents_from(from, EXTENTS_MAX)?;
+        let goes_on = places.iter().all(&mut *visit);
+        let last = places.last().filter(|_| places.len() >= EXTENTS_MAX);
+        let Some(last) = last.filter(|_| goes_on) else {
+            return Ok(());
+        };
+        let len_bytes = match last.coding {
+            Coding::Plain => last.len_bytes.max(1),
+            Coding::Packed { .. } | Coding::Opaque => 1,
+        };
+        from = last
+            .file_offset
+            .saturating_add(len_bytes)
+            .max(from.saturating_add(1));
+    }
+    Ok(())
+}
+
 /// Changed bytes, each given away once.
 struct Claims<'a> {
     changed: &'a ByteRanges,
-    claimed: ByteRanges,
+    /// Where each range that was given away begins and ends; they neither touch nor overlap.
+    claimed: BTreeMap<u64, u64>,
 }
 
 impl<'a> Claims<'a> {
     fn new(changed: &'a ByteRanges) -> Self {
         Self {
             changed,
-            claimed: ByteRanges::new(),
+            claimed: BTreeMap::new(),
         }
     }
 
     /// Takes what of a range changed and was not taken yet; returns how many bytes that is.
     fn claim(&mut self, range: Range<u64>) -> u64 {
-        let mut bytes = 0;
+        let mut bytes = 0_u64;
         for part in self.changed.within(range) {
-            let taken: u64 = self
-                .claimed
-                .within(part.clone())
-                .map(|it| it.end - it.start)
-                .sum();
-            bytes += part.end - part.start - taken;
-            self.claimed.insert(part.start, part.end - part.start);
+            let before = self.claimed.range(..=part.end).rev();
+            let touching: Vec<(u64, u64)> = before
+                .map(|(start, end)| (*start, *end))
+                .take_while(|(_, end)| *end >= part.start)
+                .collect();
+            let mut joined = part.clone();
+            let mut taken = 0_u64;
+            for (start, end) in touching {
+                let both = start.max(part.start)..end.min(part.end);
+                taken = taken.saturating_add(both.end.saturating_sub(both.start));
+                joined = joined.start.min(start)..joined.end.max(end);
+                self.claimed.remove(&start);
+            }
+            if self.claimed.len() < CLAIMED_MAX {
+                self.claimed.insert(joined.start, joined.end);
+            }
+            bytes = bytes.saturating_add((part.end - part.start).saturating_sub(taken));
         }
         bytes
     }
@@ -165,6 +211,49 @@ mod tests {
 
     fn parts() -> impl Strategy<Value = Vec<(u64, u64)>> {
         prop::collection::vec((0_u64..200, 0_u64..40), 0..12)
+    }
+
+    /// A file in many pieces, each with a hole behind it.
+    struct Pieces(usize);
+
+    impl GuestFile for Pieces {
+        fn size_bytes(&self) -> u64 {
+            u64::MAX
+        }
+
+        fn read_at(&self, _: u64, _: &mut [u8]) -> Result<usize, FileError> {
+            Ok(0)
+        }
+
+        fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
+            let places = (0_u64..).take(self.0.min(max)).map(|number| FileExtent {
+                file_offset: number * 10,
+                volume_offset: number * 20,
+                len_bytes: 4,
+                coding: match number % 2 {
+                    0 => Coding::Plain,
+                    _ => Coding::Packed {
+                        file_bytes: 10,
+                        skip_bytes: 0,
+                    },
+                },
+            });
+            Ok(places.collect())
+        }
+    }
+
+    #[test]
+    fn a_file_in_however_many_pieces_is_asked_for_all_of_them() {
+        for count in [0, 1, EXTENTS_MAX, 3 * EXTENTS_MAX + 7] {
+            let mut next = 0;
+            let visited = each_extent(&Pieces(count), &mut |place| {
+                assert_eq!(place.volume_offset, next * 20);
+                next += 1;
+                true
+            });
+            visited.unwrap();
+            assert_eq!(next, count as u64);
+        }
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use super::tree::{Key, Tree};
 use crate::posix::fields::{index, le, part, u8_at};
 use crate::posix::foreign_reader::guarded;
 use crate::posix::{corrupt, unreadable};
-use crate::{FileError, FileExtent, GuestFile};
+use crate::{Coding, FileError, FileExtent, GuestFile};
 
 pub(super) const EXTENT_KEY: u8 = 108;
 /// Where an extent's content begins when it lies in the item.
@@ -80,34 +80,33 @@ impl GuestFile for BtrfsFile<'_> {
     }
 
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
+        self.extents_from(0, max)
+    }
+
+    fn extents_from(&self, from: u64, max: usize) -> Result<Vec<FileExtent>, FileError> {
         let mut found = Vec::new();
         if max == 0 {
             return Ok(found);
         }
-        self.for_each(0, &mut |extent| {
+        self.for_each(from, &mut |extent| {
             let left = self.size_bytes.saturating_sub(extent.start);
             match &extent.kind {
                 Kind::Plain { address } => {
-                    self.places(
-                        extent.start,
-                        *address,
-                        extent.len.min(left),
-                        max,
-                        &mut found,
-                    )?;
+                    let len = extent.len.min(left);
+                    let skip = from.saturating_sub(extent.start).min(len);
+                    let (start, address) = (extent.start + skip, address.saturating_add(skip));
+                    self.places(start, address, len - skip, Coding::Plain, max, &mut found)?;
                 }
-                Kind::Packed(packed) => {
-                    let mut places = Vec::new();
-                    self.places(
-                        extent.start,
-                        packed.address,
-                        packed.stored_bytes,
-                        1,
-                        &mut places,
-                    )?;
-                    found.extend(places);
+                Kind::Packed(packed) if extent.start >= from => {
+                    // Another part of the same bytes is another content.
+                    let coding = Coding::Packed {
+                        file_bytes: extent.len.min(left),
+                        skip_bytes: packed.skip,
+                    };
+                    let (address, len) = (packed.address, packed.stored_bytes);
+                    self.places(extent.start, address, len, coding, max, &mut found)?;
                 }
-                Kind::Zeros | Kind::Inline(_) => {}
+                Kind::Packed(_) | Kind::Zeros | Kind::Inline(_) => {}
             }
             Ok(found.len() < max && left > 0)
         })?;
@@ -200,12 +199,14 @@ impl BtrfsFile<'_> {
         Ok(plain)
     }
 
-    /// Says where logical bytes lie on the first device, of a copy that is there.
+    /// Says where logical bytes lie on the first device, of a copy that is there. What lies on another
+    /// device alone has a place without bytes.
     fn places(
         &self,
         file_offset: u64,
         address: u64,
         len: u64,
+        coding: Coding,
         max: usize,
         found: &mut Vec<FileExtent>,
     ) -> Result<(), FileError> {
@@ -213,19 +214,31 @@ impl BtrfsFile<'_> {
         let mut done = 0;
         while done < len && found.len() < max {
             let at = address.saturating_add(done);
+            let file_offset = match coding {
+                Coding::Plain => file_offset.saturating_add(done),
+                Coding::Packed { .. } | Coding::Opaque => file_offset,
+            };
+            let mut place = FileExtent {
+                file_offset,
+                volume_offset: 0,
+                len_bytes: 0,
+                coding: Coding::Opaque,
+            };
             let mut step = len - done;
             for copy in 0..volume.copies(at)? {
                 let (device, volume_offset, there) = volume.place(at, copy)?;
                 step = step.min(there).max(1);
                 if device == volume.first_device {
-                    found.push(FileExtent {
-                        file_offset: file_offset.saturating_add(done),
+                    place = FileExtent {
+                        file_offset,
                         volume_offset,
                         len_bytes: step,
-                    });
+                        coding,
+                    };
                     break;
                 }
             }
+            found.push(place);
             done += step;
         }
         Ok(())

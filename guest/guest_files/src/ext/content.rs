@@ -25,10 +25,14 @@ impl GuestFile for ExtFile<'_> {
 
     /// Where they will lie: what waits in a journal of data is said to be in its place already.
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
+        self.extents_from(0, max)
+    }
+
+    fn extents_from(&self, from: u64, max: usize) -> Result<Vec<FileExtent>, FileError> {
         if self.inode.flags & INLINE != 0 {
             return Ok(Vec::new());
         }
-        mapped(self.volume, &self.inode).extents(max)
+        mapped(self.volume, &self.inode).extents(from, max)
     }
 }
 

@@ -26,8 +26,8 @@ use crate::entry_node::{entry_node, no_content, refuse_stream, top_folder};
 use crate::file_name::is_same_letters;
 use crate::volume::Volume;
 use crate::{
-    About, FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem, Link, Node,
-    NodeId, OpenOptions, State, Visit,
+    About, Coding, FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem,
+    Link, Node, NodeId, OpenOptions, State, Visit,
 };
 use boot_sector::{BootSector, Root, Width};
 use folder_entry::{ENTRY_BYTES, LongName, ShortEntry, Stored};
@@ -166,6 +166,7 @@ impl Fat {
                         file_offset: 0,
                         volume_offset: offset,
                         len_bytes,
+                        coding: Coding::Plain,
                     }]);
                 }
                 Root::Chain(first) => first,

@@ -6,10 +6,10 @@ use ntfs_format::{Run, decompress_lznt1};
 
 use super::table::{Table, corrupt};
 use super::wof::WofContent;
-use crate::{FileError, FileExtent, GuestFile};
+use crate::{Coding, FileError, FileExtent, GuestFile};
 
 /// Bytes that are compressed together with LZNT1; Windows has 64 KiB at most.
-const UNIT_BYTES_MAX: u64 = 1 << 20;
+const UNIT_BYTES_MAX: u64 = Coding::PACKED_MAX_BYTES;
 
 /// The whole content of an attribute, from all of its parts.
 #[derive(Debug, Clone)]
@@ -69,15 +69,33 @@ impl Runs {
         clusters.saturating_mul(cluster_bytes)
     }
 
-    fn extents(&self, cluster_bytes: u64, max: usize) -> Vec<FileExtent> {
-        let end = self.len_bytes.div_ceil(cluster_bytes);
+    /// Says where what was written lies. Where clusters are compressed together, all of those that
+    /// hold some of it.
+    fn extents(&self, cluster_bytes: u64, from: u64, max: usize) -> Vec<FileExtent> {
+        let end = self.len_bytes.min(self.valid_bytes);
         let stored = self.runs.iter().filter_map(|run| {
             let clusters = run.clusters.as_ref()?;
-            let count = run.count.min(end.saturating_sub(run.first));
-            (count > 0).then(|| FileExtent {
-                file_offset: run.first * cluster_bytes,
-                volume_offset: clusters.start * cluster_bytes,
-                len_bytes: count * cluster_bytes,
+            let file_offset = run.first.saturating_mul(cluster_bytes);
+            let stored_bytes = run.count.saturating_mul(cluster_bytes);
+            let (stored_end, coding) = match self.unit_clusters {
+                None => (end, Coding::Plain),
+                Some(unit_clusters) => {
+                    let unit = unit_clusters.saturating_mul(cluster_bytes).max(1);
+                    let whole = |bytes: u64| bytes.div_ceil(unit).saturating_mul(unit);
+                    let last = whole(file_offset.saturating_add(stored_bytes));
+                    let coding = Coding::Packed {
+                        file_bytes: last.min(end).saturating_sub(file_offset),
+                        skip_bytes: 0,
+                    };
+                    (whole(end), coding)
+                }
+            };
+            let len_bytes = stored_bytes.min(stored_end.saturating_sub(file_offset));
+            (len_bytes > 0 && file_offset >= from).then(|| FileExtent {
+                file_offset,
+                volume_offset: clusters.start.saturating_mul(cluster_bytes),
+                len_bytes,
+                coding,
             })
         });
         stored.take(max).collect()
@@ -299,21 +317,34 @@ impl GuestFile for NtfsFile<'_> {
     }
 
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
+        self.extents_from(0, max)
+    }
+
+    fn extents_from(&self, from: u64, max: usize) -> Result<Vec<FileExtent>, FileError> {
         let cluster_bytes = self.table.boot.cluster_bytes;
         Ok(match &self.body {
             Body::Resident(_) => Vec::new(),
-            Body::Plain(runs) | Body::Lznt1 { runs, .. } => runs.extents(cluster_bytes, max),
-            Body::Wof(content) => match &content.stored {
-                Content::Resident(_) => Vec::new(),
-                Content::Runs(runs) => {
-                    let mut extents = runs.extents(cluster_bytes, max);
-                    // Which bytes of the file a cluster holds is not known without reading.
-                    for extent in &mut extents {
-                        extent.file_offset = 0;
-                    }
-                    extents
+            Body::Plain(runs) | Body::Lznt1 { runs, .. } => runs.extents(cluster_bytes, from, max),
+            // All of it is at the begin.
+            Body::Wof(_) if from > 0 => Vec::new(),
+            Body::Wof(content) => {
+                let inside = FileExtent {
+                    file_offset: 0,
+                    volume_offset: 0,
+                    len_bytes: 0,
+                    coding: Coding::Opaque,
+                };
+                let mut extents = match &content.stored {
+                    Content::Resident(_) if max > 0 => vec![inside],
+                    Content::Resident(_) => Vec::new(),
+                    Content::Runs(runs) => runs.extents(cluster_bytes, 0, max),
+                };
+                // Which bytes of the file a cluster holds is not known without reading.
+                for extent in &mut extents {
+                    (extent.file_offset, extent.coding) = (0, Coding::Opaque);
                 }
-            },
+                extents
+            }
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Content that lies in blocks which a file system maps, run by run.
 
 use super::volume_reader::VolumeReader;
-use crate::{FileError, FileExtent};
+use crate::{Coding, FileError, FileExtent};
 
 /// Blocks of a file that lie side by side, or nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +45,11 @@ impl<M: Fn(u64) -> Result<Place, FileError>> MappedContent<'_, M> {
         Ok(len)
     }
 
-    /// Says where it lies, at most `max` places.
-    pub(crate) fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
+    /// Says where it lies from the block that `from` is in, at most `max` places.
+    pub(crate) fn extents(&self, from: u64, max: usize) -> Result<Vec<FileExtent>, FileError> {
         let mut found: Vec<FileExtent> = Vec::new();
         let blocks = self.size_bytes.div_ceil(self.block_bytes);
-        let mut block = 0;
+        let mut block = from / self.block_bytes;
         while block < blocks && found.len() < max {
             let place = (self.place_of)(block)?;
             if let Some(volume_offset) = place.offset {
@@ -59,6 +59,7 @@ impl<M: Fn(u64) -> Result<Place, FileError>> MappedContent<'_, M> {
                     file_offset,
                     volume_offset,
                     len_bytes: len.min(self.size_bytes - file_offset),
+                    coding: Coding::Plain,
                 });
             }
             block = block.saturating_add(place.blocks);

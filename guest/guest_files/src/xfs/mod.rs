@@ -307,6 +307,10 @@ impl GuestFile for XfsFile<'_> {
     }
 
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {
-        self.content().extents(max)
+        self.extents_from(0, max)
+    }
+
+    fn extents_from(&self, from: u64, max: usize) -> Result<Vec<FileExtent>, FileError> {
+        self.content().extents(from, max)
     }
 }

@@ -75,6 +75,52 @@ fn compressed_content_is_what_it_was() {
 }
 
 #[test]
+fn of_compressed_content_it_is_told_which_part_of_an_extent_is_the_file_s() {
+    let Some(image) = Image::make(320, &["mkfs.btrfs", "-q"]) else {
+        return;
+    };
+    let options = "noatime,compress-force=zstd";
+    {
+        let Some(mounted) = image.mount(options) else {
+            return;
+        };
+        fs::write(mounted.path().join("file"), vec![b'a'; 1 << 20]).unwrap();
+    }
+    let places = || {
+        let ours = image.open(Content::Btrfs);
+        let name = FileName::new(b"file").unwrap();
+        let id = ours.find(ours.root(), &name).unwrap().unwrap();
+        let file = ours.open(id, None).unwrap();
+        let places = file.extents(1000).unwrap();
+        assert_eq!(file.extents_from(1, 1000).unwrap(), places[1..]);
+        places
+    };
+    let before = places();
+    {
+        let Some(mounted) = image.mount(options) else {
+            return;
+        };
+        let file = File::options()
+            .write(true)
+            .open(mounted.path().join("file"))
+            .unwrap();
+        // The end of an extent: its bytes stay, and so does where it begins.
+        let output = Command::new("fallocate")
+            .args(["-p", "-o", "65536", "-l", "65536"])
+            .arg(mounted.path().join("file"))
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        file.sync_all().unwrap();
+    }
+    let after = places();
+    let place = |it: &guest_files::FileExtent| (it.file_offset, it.volume_offset, it.len_bytes);
+    assert_eq!(place(&before[0]), place(&after[0]));
+    assert_ne!(before[0], after[0]);
+    assert_eq!(before[1..], after[1..]);
+}
+
+#[test]
 fn a_volume_that_mkfs_filled_holds_what_it_was_filled_from() {
     let source = tempfile::tempdir().unwrap();
     fill(

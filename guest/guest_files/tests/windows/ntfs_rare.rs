@@ -141,6 +141,13 @@ fn what_was_never_written_is_zeros_and_what_is_encrypted_is_refused() {
     assert_eq!(read.len(), bytes.len());
     assert!(read[..100_001] == bytes[..100_001]);
     assert!(read[100_001..].iter().all(|byte| *byte == 0));
+    // What was never written has no place.
+    let short = files.open(find(&*files, "short").unwrap(), None).unwrap();
+    let places = short.extents(100).unwrap();
+    let last = places.last().unwrap();
+    assert_eq!(last.file_offset + last.len_bytes, 100_001);
+    let rest = short.extents_from(1, 100).unwrap();
+    assert_eq!(rest, places[1..]);
     let error = files
         .open(find(&*files, "secret").unwrap(), None)
         .err()

@@ -53,11 +53,25 @@ impl VolumeLayout {
 
     /// Compares with the layout of the same volume of the point that these disks were compared with.
     pub fn changes_since(&self, old: &Self) -> VolumeChanges {
+        match self.why_unknown(old) {
+            None => VolumeChanges::Ranges(self.changed.clone()),
+            Some(_) => VolumeChanges::Unknown,
+        }
+    }
+
+    /// Says why nobody can tell what changed since that point; `None` where it is known.
+    pub fn why_unknown(&self, old: &Self) -> Option<&'static str> {
         match (&self.places, &old.places) {
-            (Some(own), Some(other)) if self.is_known && own == other => {
-                VolumeChanges::Ranges(self.changed.clone())
+            (Some(own), Some(other)) if own != other => {
+                Some("it lies elsewhere on the disks than before, or has another size")
             }
-            _ => VolumeChanges::Unknown,
+            (Some(_), Some(_)) if self.is_known => None,
+            (Some(_), Some(_)) => Some(
+                "it is not known what changed of its disks, or its file system lies on other volumes too",
+            ),
+            _ => Some(
+                "its disks do not show where it lies; it is encrypted, or not all of it is there",
+            ),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use block_io::ByteRanges;
 use guest_files::{
-    FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem, Node, NodeKind,
-    Owner, State,
+    Coding, FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem, Node,
+    NodeKind, Owner, State,
 };
 use volume_map::Content;
 
@@ -13,11 +13,9 @@ use crate::VolumeChanges;
 
 /// Most extents that are asked for: a file in more pieces is read.
 const EXTENTS_MAX: usize = 32 << 10;
-/// Content without a place on the volume is inside the metadata, unless it is longer than any is:
-/// then it is one hole.
+/// What of a file has no place on the volume is a hole, but for its begin, which may lie inside the
+/// metadata. None of that is longer.
 const INSIDE_MAX_BYTES: u64 = 1 << 20;
-/// By how much a changed range of a file is widened: what is compressed together is no longer.
-const PACKED_MAX_BYTES: u64 = 128 << 10;
 /// `FILE_ATTRIBUTE_REPARSE_POINT`.
 const REPARSE_POINT: u32 = 0x400;
 const BUFFER_BYTES: usize = 1 << 20;
@@ -41,8 +39,7 @@ pub enum Sameness {
     Same,
     /// It is not.
     Differs,
-    /// It was not looked at, since that would have meant to read all of it, or it cannot be read; its
-    /// size is the same.
+    /// It was not looked at, since that would have meant to read all of it; its size is the same.
     Unknown,
 }
 
@@ -61,7 +58,7 @@ impl VolumePair<'_> {
     ///
     /// # Errors
     ///
-    /// `Corrupt` and `Disk`, of either side.
+    /// `Corrupt`, `Unreadable` and `Disk`, of either side: what cannot be read is not called the same.
     pub fn content(
         &self,
         old: &Node,
@@ -77,19 +74,16 @@ impl VolumePair<'_> {
                 return Ok(Sameness::Same);
             }
         }
-        match self.compared(old, new, stream, reading) {
-            Err(error) if error.kind() == FileErrorKind::Unreadable => Ok(Sameness::Unknown),
-            compared => compared,
-        }
+        self.compared(old, new, stream, reading)
     }
 
     /// Returns whether two nodes are one version of a file: the same size, the same times of change and
     /// of making, and nothing that says that the content differs. When a mode or an attribute changed
-    /// makes no version, unless it is all that is known.
+    /// makes no version, unless it is all that is known: also of a file that cannot be read.
     ///
     /// # Errors
     ///
-    /// Those of [`VolumePair::content`].
+    /// Those of [`VolumePair::content`], but for `Unreadable`.
     pub fn is_same_version(
         &self,
         old: &Node,
@@ -110,7 +104,11 @@ impl VolumePair<'_> {
         if new.kind == NodeKind::Link {
             return Ok(self.old.link(old.id)? == self.new.link(new.id)?);
         }
-        Ok(match self.content(old, new, None, reading)? {
+        let content = match self.content(old, new, None, reading) {
+            Err(error) if error.kind() == FileErrorKind::Unreadable => Sameness::Unknown,
+            content => content?,
+        };
+        Ok(match content {
             Sameness::Same => true,
             Sameness::Differs => false,
             Sameness::Unknown => old.times.changed == new.times.changed,
@@ -138,44 +136,37 @@ impl VolumePair<'_> {
             old_file.extents(EXTENTS_MAX)?,
             new_file.extents(EXTENTS_MAX)?,
         );
-        if before.is_empty() && places.is_empty() && new_file.size_bytes() > INSIDE_MAX_BYTES {
-            return Ok(Sameness::Same);
-        }
         let compare = |ranges: &[Range<u64>]| same_bytes(&*old_file, &*new_file, ranges);
         let is_plain = is_plain(old, &before) && is_plain(new, &places);
-        let whole = || match is_plain && !(before.is_empty() || places.is_empty()) {
-            // What neither has a place for is a hole in both.
-            true => widened(before.iter().chain(&places).map(in_file)),
+        let inside = inside(&before, &places);
+        let whole = || match is_plain {
+            // What neither has a place for is a hole in both, or inside the metadata.
+            true => joined(
+                before
+                    .iter()
+                    .chain(&places)
+                    .map(in_file)
+                    .chain([inside.clone()]),
+            ),
             false => vec![ALL],
         };
         let VolumeChanges::Ranges(changed) = &self.changes else {
             return compare(&whole());
         };
-        if places != before || places.is_empty() || places.len() >= EXTENTS_MAX {
+        let is_elsewhere = places.iter().any(|place| place.len_bytes == 0);
+        if places != before || is_elsewhere || places.len() >= EXTENTS_MAX {
             return compare(&whole());
         }
         let touched: Vec<Range<u64>> = places
             .iter()
-            .flat_map(|place| {
-                let end = place.volume_offset.saturating_add(place.len_bytes);
-                let touched = changed.within(place.volume_offset..end);
-                touched.map(|range| {
-                    let at = |offset: u64| {
-                        let within = offset.saturating_sub(place.volume_offset);
-                        place.file_offset.saturating_add(within)
-                    };
-                    at(range.start)..at(range.end)
-                })
-            })
+            .flat_map(|place| touched(place, changed))
             .collect();
-        if !touched.is_empty() {
-            let ranges = match is_plain {
-                true => widened(touched.into_iter()),
-                false => vec![ALL],
-            };
-            if compare(&ranges)? == Sameness::Differs {
-                return Ok(Sameness::Differs);
-            }
+        let ranges = match is_plain || touched.is_empty() {
+            true => joined(touched.into_iter().chain([inside.clone()])),
+            false => vec![ALL],
+        };
+        if compare(&ranges)? == Sameness::Differs {
+            return Ok(Sameness::Differs);
         }
         if self.may_be_in_journal(old, new) {
             return compare(&whole());
@@ -206,20 +197,52 @@ fn is_plain(node: &Node, places: &[FileExtent]) -> bool {
         [one, next] => one.file_offset < next.file_offset,
         _ => true,
     });
-    ascending && !is_reparse_point && places.len() < EXTENTS_MAX
+    let is_opaque = places.iter().any(|place| place.coding == Coding::Opaque);
+    ascending && !is_opaque && !is_reparse_point && places.len() < EXTENTS_MAX
+}
+
+/// Returns what of a file may lie inside the metadata, in either of two points: what is before its
+/// first place.
+fn inside(before: &[FileExtent], places: &[FileExtent]) -> Range<u64> {
+    let ends = [before, places].map(|it| it.first().map_or(u64::MAX, |place| place.file_offset));
+    0..ends.into_iter().max().unwrap_or(0).min(INSIDE_MAX_BYTES)
 }
 
 /// Returns what of a file lies in a place.
 fn in_file(place: &FileExtent) -> Range<u64> {
-    place.file_offset..place.file_offset.saturating_add(place.len_bytes)
+    match place.coding {
+        Coding::Packed { file_bytes, .. } => {
+            place.file_offset..place.file_offset.saturating_add(file_bytes)
+        }
+        Coding::Plain | Coding::Opaque => {
+            place.file_offset..place.file_offset.saturating_add(place.len_bytes)
+        }
+    }
 }
 
-/// Widens ranges by what may be packed together, and joins them.
-fn widened(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
-    let wide = ranges.map(|range| {
-        range.start.saturating_sub(PACKED_MAX_BYTES)..range.end.saturating_add(PACKED_MAX_BYTES)
-    });
-    wide.collect::<ByteRanges>().iter().collect()
+/// Returns what of a file may differ where its place is the same, and some of the volume changed.
+fn touched<'a>(
+    place: &'a FileExtent,
+    changed: &'a ByteRanges,
+) -> impl Iterator<Item = Range<u64>> + 'a {
+    // What changed of a piece changes all of it.
+    let around = match place.coding {
+        Coding::Plain => 0,
+        Coding::Packed { .. } | Coding::Opaque => Coding::PACKED_MAX_BYTES,
+    };
+    let end = place.volume_offset.saturating_add(place.len_bytes);
+    let at = |offset: u64| {
+        let within = offset.saturating_sub(place.volume_offset);
+        place.file_offset.saturating_add(within)
+    };
+    changed.within(place.volume_offset..end).map(move |range| {
+        at(range.start).saturating_sub(around)..at(range.end).saturating_add(around)
+    })
+}
+
+/// Joins ranges, so that nothing is read twice.
+fn joined(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    ranges.collect::<ByteRanges>().iter().collect()
 }
 
 /// Compares ranges of two contents, as far as these go.
@@ -231,6 +254,9 @@ fn same_bytes(
     let size_bytes = old.size_bytes();
     if size_bytes != new.size_bytes() {
         return Ok(Sameness::Differs);
+    }
+    if ranges.is_empty() {
+        return Ok(Sameness::Same);
     }
     let most = usize::try_from(size_bytes)
         .unwrap_or(usize::MAX)

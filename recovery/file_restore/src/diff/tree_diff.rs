@@ -70,6 +70,7 @@ pub struct TreeDiff<'p, 'g> {
     entered_old: HashSet<NodeId>,
     entered_new: HashSet<NodeId>,
     compared: u64,
+    not_read: u64,
 }
 
 /// A folder whose entries are being compared.
@@ -101,6 +102,7 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
             entered_old: HashSet::new(),
             entered_new: HashSet::new(),
             compared: 0,
+            not_read: 0,
         };
         let is_folder = |node: &&Node| node.kind == NodeKind::Folder;
         let (old_folder, new_folder) = (old.filter(is_folder), new.filter(is_folder));
@@ -126,23 +128,36 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
         self.compared
     }
 
-    /// Enters the folders that the path leads to.
-    fn enter(&mut self, old: Option<NodeId>, new: Option<NodeId>) {
+    /// Returns how many files so far were compared by what is said of them alone, by size and time:
+    /// [`Sameness::Unknown`].
+    pub fn not_read(&self) -> u64 {
+        self.not_read
+    }
+
+    /// Enters the folders that the path leads to; returns whether it did. Where the list of one fails,
+    /// nothing can be said of what is in the other.
+    fn enter(&mut self, old: Option<NodeId>, new: Option<NodeId>) -> bool {
         let old = self.entries(self.pair.old, old, true);
         let new = self.entries(self.pair.new, new, false);
+        let (Some(old), Some(new)) = (old, new) else {
+            return false;
+        };
         self.folders.push(Folder {
             entries: merged(old, new).into_iter(),
         });
+        true
     }
 
+    /// Lists a folder; where there is none nothing is in it. `None` if it cannot be listed, which is
+    /// told.
     fn entries(
         &mut self,
         system: &dyn GuestFileSystem,
         folder: Option<NodeId>,
         is_old: bool,
-    ) -> Vec<(FileName, NodeId)> {
+    ) -> Option<Vec<(FileName, NodeId)>> {
         let Some(folder) = folder else {
-            return Vec::new();
+            return Some(Vec::new());
         };
         let waiting: usize = self.folders.iter().map(|above| above.entries.len()).sum();
         let entered = if is_old {
@@ -165,10 +180,7 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
                 Err(FileError::new(FileErrorKind::Unreadable, what))
             })
         };
-        listed.unwrap_or_else(|error| {
-            self.failed(error);
-            Vec::new()
-        })
+        listed.map_err(|error| self.failed(error)).ok()
     }
 
     fn failed(&mut self, error: FileError) {
@@ -209,11 +221,7 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
                 self.one(None, new);
             }
         }
-        let enters = old_folder.is_some() || new_folder.is_some();
-        if enters {
-            self.enter(old_folder, new_folder);
-        }
-        enters
+        (old_folder.is_some() || new_folder.is_some()) && self.enter(old_folder, new_folder)
     }
 
     fn one(&mut self, old: Option<Node>, new: Option<Node>) {
@@ -240,14 +248,21 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
         }
     }
 
-    fn file(&self, old: &Node, new: &Node) -> Result<Option<Change>, FileError> {
-        let content = match self.pair.content(old, new, None, self.reading)? {
+    fn file(&mut self, old: &Node, new: &Node) -> Result<Option<Change>, FileError> {
+        let mut content = self.pair.content(old, new, None, self.reading)?;
+        if content == Sameness::Same {
+            content = self.streams(old, new)?;
+        }
+        let differs = match content {
             Sameness::Differs => true,
-            Sameness::Same => self.streams_differ(old, new)?,
+            Sameness::Same => false,
             // The system sets this time when it writes; that is all that is known.
-            Sameness::Unknown => old.times.modified != new.times.modified,
+            Sameness::Unknown => {
+                self.not_read += 1;
+                old.times.modified != new.times.modified
+            }
         };
-        Ok(if content {
+        Ok(if differs {
             Some(Change::Content)
         } else {
             attributes(old, new)
@@ -255,10 +270,10 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
     }
 
     /// Compares the named streams of a file of NTFS. One that was written has changed its file's times.
-    fn streams_differ(&self, old: &Node, new: &Node) -> Result<bool, FileError> {
+    fn streams(&self, old: &Node, new: &Node) -> Result<Sameness, FileError> {
         let is_ntfs = self.pair.new.about().content == Content::Ntfs;
         if !is_ntfs || attributes(old, new).is_none() {
-            return Ok(false);
+            return Ok(Sameness::Same);
         }
         let mut streams = (
             self.pair.old.streams(old.id)?,
@@ -267,17 +282,18 @@ impl<'p, 'g> TreeDiff<'p, 'g> {
         streams.0.sort_by(|one, other| one.name.cmp(&other.name));
         streams.1.sort_by(|one, other| one.name.cmp(&other.name));
         if streams.0 != streams.1 {
-            return Ok(true);
+            return Ok(Sameness::Differs);
         }
+        let mut all = Sameness::Same;
         for stream in &streams.1 {
-            let content = self
-                .pair
-                .content(old, new, Some(&stream.name), self.reading)?;
-            if content == Sameness::Differs {
-                return Ok(true);
+            let name = Some(&stream.name);
+            match self.pair.content(old, new, name, self.reading)? {
+                Sameness::Same => {}
+                Sameness::Unknown => all = Sameness::Unknown,
+                Sameness::Differs => return Ok(Sameness::Differs),
             }
         }
-        Ok(false)
+        Ok(all)
     }
 
     fn link(&self, old: &Node, new: &Node) -> Result<Option<Change>, FileError> {

@@ -74,14 +74,23 @@ struct Tally {
     changes: [(u64, u64); 4],
     compared: u64,
     same_volumes: u64,
+    /// Files that were compared by size and time alone.
+    not_read: u64,
     unreadable: u64,
 }
 
 impl Tally {
     fn text(&self) -> String {
         let [added, removed, content, attributes] = self.changes;
+        let not_read = match self.not_read {
+            0 => String::new(),
+            files => format!(
+                "; {} compared by size and time alone: --contents reads them",
+                count(files, "file")
+            ),
+        };
         format!(
-            "{} added ({}), {} removed ({}), {} changed ({}), {} in times or attributes alone; {} files and folders compared, {} unchanged",
+            "{} added ({}), {} removed ({}), {} changed ({}), {} in times or attributes alone; {} files and folders compared, {} unchanged{not_read}",
             added.0,
             size(added.1),
             removed.0,
@@ -101,7 +110,7 @@ impl Tally {
             "removed": removed.0, "removed_bytes": removed.1,
             "changed": content.0, "changed_bytes": content.1,
             "attributes": attributes.0, "compared": self.compared,
-            "same_volumes": self.same_volumes, "unreadable": self.unreadable,
+            "same_volumes": self.same_volumes, "not_read": self.not_read, "unreadable": self.unreadable,
         })
     }
 }
@@ -189,6 +198,10 @@ impl Diff<'_> {
         };
         tell_state(self.ui, &name, old_system);
         tell_state(self.ui, &name, new_system);
+        if let Some(why) = new.why_unknown(new_number, old, old_number) {
+            self.ui
+                .message(format!("what changed of volume {name} is not known: {why}"));
+        }
         let pair = VolumePair {
             old: old_system,
             new: new_system,
@@ -228,6 +241,7 @@ impl Diff<'_> {
             }
         }
         self.tally.compared += diff.compared();
+        self.tally.not_read += diff.not_read();
     }
 
     fn changed(&mut self, base: &str, changed: &Changed) {
