@@ -22,7 +22,7 @@ pub fn open_disks(
     point: &RestorePoint,
     checkpoint: Option<&str>,
 ) -> Result<Vec<Arc<dyn BlockDevice>>, RestoreError> {
-    let disks = u32::try_from(disk_count(point)).unwrap_or(u32::MAX);
+    let disks = u32::try_from(disk_count(point)?).unwrap_or(u32::MAX);
     let opened = (0..disks).map(|number| open_disk(repository, point, number, checkpoint));
     let ahead = |device| Arc::new(AheadDisk::new(device)) as Arc<dyn BlockDevice>;
     opened

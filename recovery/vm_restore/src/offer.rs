@@ -40,7 +40,8 @@ pub struct Needs {
 /// Says for each kind of restore whether the point serves for it. Only the point is asked: whether
 /// what it needs is whole, `verify` tells.
 pub fn offers(point: &RestorePoint) -> Vec<Offer> {
-    let disks = disk_count(point);
+    // Nothing is restored of a tree that cannot be understood.
+    let disks = disk_count(point).unwrap_or(0);
     let has = |role| point.files().any(|file| file.role == role);
     let definition = has(StreamRole::Configuration);
     let typed = configuration_of(point).is_some();

@@ -71,11 +71,13 @@ pub(crate) fn no_checkpoints() -> RestoreError {
 }
 
 /// Returns how many disks [`open_disk`] knows of a point.
-pub fn disk_count(point: &RestorePoint) -> usize {
-    match checkpoint_tree(point) {
-        Ok(Some(tree)) => tree.active.len(),
-        _ => point.disks().count(),
-    }
+///
+/// # Errors
+///
+/// `Failed`, where the point's checkpoint tree cannot be understood.
+pub fn disk_count(point: &RestorePoint) -> Result<usize, RestoreError> {
+    let tree = checkpoint_tree(point)?;
+    Ok(tree.map_or_else(|| point.disks().count(), |tree| tree.active.len()))
 }
 
 fn open_flat(

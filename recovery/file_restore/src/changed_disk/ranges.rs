@@ -2,7 +2,7 @@
 
 use block_io::ByteRanges;
 use repository::{DifferenceKind, Repository, RepositoryError, RestorePoint, Stream};
-use vm_restore::disk_count;
+use vm_restore::{RestoreError, disk_count};
 
 /// Returns for each disk of `new` what of it reads otherwise than the disk of the same number of
 /// `old`, in whole chunks of the repository. Nothing of the disks is read but their maps, and of
@@ -13,13 +13,15 @@ use vm_restore::disk_count;
 ///
 /// # Errors
 ///
-/// Those of [`Repository::compare_streams`].
+/// `Failed`, whose cause is of [`Repository::compare_streams`], or says that a checkpoint tree cannot be
+/// understood.
 pub fn changed_ranges(
     repository: &Repository,
     old: &RestorePoint,
     new: &RestorePoint,
-) -> Result<Vec<Option<ByteRanges>>, RepositoryError> {
-    let disks = 0..u32::try_from(disk_count(new)).unwrap_or(u32::MAX);
+) -> Result<Vec<Option<ByteRanges>>, RestoreError> {
+    disk_count(old)?;
+    let disks = 0..u32::try_from(disk_count(new)?).unwrap_or(u32::MAX);
     if new.checkpoints.is_some() || old.checkpoints.is_some() {
         let is_same = old.checkpoints == new.checkpoints && are_same(&old.images, &new.images);
         return Ok(disks.map(|_| is_same.then(ByteRanges::new)).collect());
@@ -31,7 +33,17 @@ pub fn changed_ranges(
         (None, Some(new)) => Ok(std::iter::once(0..new.size_bytes).collect()),
         _ => Ok(ByteRanges::new()),
     };
-    disks.map(|number| compare(number).map(Some)).collect()
+    let compared = disks.map(|number| {
+        let failed = |error: RepositoryError| RestoreError::Failed {
+            what: format!(
+                "cannot compare disk {number} of point {} with {}",
+                new.id, old.id
+            ),
+            cause: error.into(),
+        };
+        compare(number).map(Some).map_err(failed)
+    });
+    compared.collect()
 }
 
 fn changed(

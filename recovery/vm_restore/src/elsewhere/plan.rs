@@ -110,7 +110,7 @@ pub fn plan_elsewhere(
     let mut disks = Vec::new();
     let mut taken = HashSet::new();
     let mut windows = false;
-    for number in 0..u32::try_from(disk_count(point)).unwrap_or(u32::MAX) {
+    for number in 0..u32::try_from(disk_count(point)?).unwrap_or(u32::MAX) {
         let disk = open_disk(repository, point, number, None)?;
         windows |= order.domain.is_some() && has_windows(&*disk.device);
         let planned = planned_image(&disk, folder, order.format, &mut taken);

@@ -25,7 +25,7 @@ pub(crate) struct GuestDisks {
 /// Looks at the beginnings of all disks. What cannot be read tells nothing.
 pub(crate) fn guest_disks(repository: &Repository, point: &RestorePoint) -> GuestDisks {
     let mut found = GuestDisks::default();
-    for number in (0..).take(disk_count(point).min(DISKS_MAX)) {
+    for number in (0..).take(disk_count(point).unwrap_or(0).min(DISKS_MAX)) {
         let Ok(disk) = open_disk(repository, point, number, None) else {
             continue;
         };

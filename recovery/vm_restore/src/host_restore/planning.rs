@@ -335,7 +335,8 @@ impl Planning<'_> {
     }
 
     fn wrong_disks(&self) -> Vec<Finding> {
-        let count = crate::disk_count(self.point);
+        // Of a tree that cannot be understood no disk can be named.
+        let count = crate::disk_count(self.point).unwrap_or(0);
         let asked = self.request.disks.iter().flatten();
         let wrong =
             asked.filter(|number| usize::try_from(**number).is_ok_and(|number| number >= count));

@@ -62,8 +62,8 @@ pub(super) fn search_all(
 }
 
 /// Says of all disks of a point that nothing changed.
-fn no_change(point: &RestorePoint) -> Vec<Option<ByteRanges>> {
-    vec![Some(ByteRanges::new()); disk_count(point)]
+fn no_change(point: &RestorePoint) -> Result<Vec<Option<ByteRanges>>, CliError> {
+    Ok(vec![Some(ByteRanges::new()); disk_count(point)?])
 }
 
 /// What was found in a volume: by path.
@@ -106,7 +106,11 @@ impl VmSearch<'_> {
                 None => Some(Vec::new()),
             };
             let is_new = self.args.depends_on_time();
-            let Some(changed) = changed.or_else(|| is_new.then(|| no_change(point))) else {
+            let changed = match changed {
+                None if is_new => Some(no_change(point)?),
+                changed => changed,
+            };
+            let Some(changed) = changed else {
                 for volume in before.iter().flat_map(|seen| seen.volumes.values()) {
                     self.go_on(number, volume);
                 }
