@@ -214,7 +214,7 @@ impl Conversation {
         let mut said_since_interrupted = 0_u32;
         let bytes_max = request.answer_bytes_max();
         self.counts.questions.fetch_add(1, Ordering::Relaxed);
-        frame::write(&mut *state.to, &ToReader::Request(request), sent)?;
+        state.say(&ToReader::Request(request), sent)?;
         loop {
             match state.next(bytes)? {
                 FromReader::Answer(_) if bytes.len() > bytes_max => {
@@ -232,7 +232,7 @@ impl Conversation {
                     let read = self.read_disk(disk, offset, len_bytes, bytes)?;
                     let sent = if read.is_ok() { bytes.as_slice() } else { &[] };
                     let read = ToReader::Disk(read.map_err(Into::into));
-                    frame::write(&mut *state.to, &read, sent)?;
+                    state.say(&read, sent)?;
                 }
                 FromReader::Extent {
                     disk,
@@ -241,14 +241,14 @@ impl Conversation {
                 } => {
                     let extent = self.disk(disk)?.extent_at(offset, max_bytes);
                     let extent = extent.map(Into::into).map_err(Into::into);
-                    frame::write(&mut *state.to, &ToReader::Extent(extent), &[])?;
+                    state.say(&ToReader::Extent(extent), &[])?;
                 }
                 FromReader::Entries(_) if !wants_more => {
                     return Err(io::Error::other("it goes on with a list that is over"));
                 }
                 FromReader::Entries(entries) => {
                     wants_more = part(entries);
-                    frame::write(&mut *state.to, &ToReader::GoOn(wants_more), &[])?;
+                    state.say(&ToReader::GoOn(wants_more), &[])?;
                 }
             }
             // What is asked at that moment may end in order.
@@ -309,15 +309,25 @@ struct Asked<'a, 'p> {
 impl State {
     /// Waits for what the reader says next.
     fn next(&mut self, bytes: &mut Vec<u8>) -> io::Result<FromReader> {
-        let watched = self.process.as_ref().map(|process| &process.watched);
-        if let Some(watched) = watched {
+        self.watched(|state| frame::read(&mut *state.from, bytes))
+    }
+
+    /// Says something to the reader, which may not listen: a full pipe is waited for.
+    fn say(&mut self, message: &ToReader, bytes: &[u8]) -> io::Result<()> {
+        self.watched(|state| frame::write(&mut *state.to, message, bytes))
+    }
+
+    /// Does what the reader can keep waiting, while somebody watches for how long.
+    fn watched<T>(&mut self, wait: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
+        let watched = self.process.as_ref().map(|process| Arc::clone(&process.watched));
+        if let Some(watched) = &watched {
             watched.set_waiting(true);
         }
-        let said = frame::read(&mut *self.from, bytes);
-        if let Some(watched) = watched {
+        let done = wait(self);
+        if let Some(watched) = &watched {
             watched.set_waiting(false);
         }
-        said
+        done
     }
 
     /// Ends the reader, and says how it ended.

@@ -198,7 +198,12 @@ impl Guest for RemoteGuest {
     }
 
     fn volume(&self, number: u32) -> Result<Arc<dyn BlockDevice>, FileError> {
-        Ok(Arc::new(RemoteVolume::open(self.conversation()?, number)?))
+        let at = usize::try_from(number).unwrap_or(usize::MAX);
+        let Some(facts) = self.facts.volumes.get(at) else {
+            return Err(no_volume(number));
+        };
+        let volume = RemoteVolume::open(self.conversation()?, number, facts.size_bytes)?;
+        Ok(Arc::new(volume))
     }
 
     fn is_over(&self) -> bool {

@@ -17,11 +17,21 @@ pub(crate) struct RemoteVolume {
 }
 
 impl RemoteVolume {
-    /// Asks how large the volume is.
-    pub(crate) fn open(conversation: Arc<Conversation>, volume: u32) -> Result<Self, FileError> {
+    /// Asks for the sectors of a volume that was said to have `size_bytes`. Another size, or sectors
+    /// that no disk has, are not believed.
+    pub(crate) fn open(
+        conversation: Arc<Conversation>,
+        volume: u32,
+        size_bytes: u64,
+    ) -> Result<Self, FileError> {
         let request = Request::Volume { volume };
+        let is_sector = |bytes| matches!(bytes, 512 | 4096);
         let facts = conversation.ask(request, |answer| match answer {
-            Answer::Volume(facts) => Some(facts),
+            Answer::Volume(facts) => Some(facts).filter(|facts| {
+                facts.size_bytes == size_bytes
+                    && is_sector(facts.sector_bytes)
+                    && is_sector(facts.physical_sector_bytes)
+            }),
             _ => None,
         })?;
         Ok(Self {
@@ -93,7 +103,7 @@ impl BlockDevice for RemoteVolume {
         let extent: Extent = extent.map_err(|error| self.failed(&error))?.into();
         Ok(Extent {
             kind: extent.kind,
-            len_bytes: extent.len_bytes.clamp(1, max_bytes),
+            len_bytes: extent.len_bytes.min(max_bytes).max(1),
         })
     }
 }
