@@ -16,6 +16,7 @@ mod elsewhere;
 mod exit_codes;
 #[cfg(unix)]
 mod files;
+mod files_bitlocker;
 #[cfg(unix)]
 mod files_compare;
 #[cfg(unix)]
