@@ -207,10 +207,7 @@ impl LocalGuest {
     fn found(&self, number: u32) -> Result<(&GuestVolume, &OpenVolume), FileError> {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
         let volume = self.volumes.volumes.get(at).zip(self.systems.get(at));
-        volume.ok_or_else(|| {
-            let what = format!("there is no volume {number}");
-            FileError::new(FileErrorKind::NotFound, what)
-        })
+        volume.ok_or_else(|| no_volume(number))
     }
 }
 
@@ -302,6 +299,11 @@ fn device(volume: &GuestVolume) -> Result<&Arc<dyn BlockDevice>, FileError> {
 /// Returns the bytes of a volume, whoever can read what is in them.
 fn bytes(volume: &GuestVolume) -> Result<&Arc<dyn BlockDevice>, FileError> {
     volume.device.as_ref().ok_or_else(|| part_of(volume))
+}
+
+pub(crate) fn no_volume(number: u32) -> FileError {
+    let what = format!("there is no volume {number}");
+    FileError::new(FileErrorKind::NotFound, what)
 }
 
 fn part_of(volume: &GuestVolume) -> FileError {

@@ -319,7 +319,10 @@ impl State {
 
     /// Does what the reader can keep waiting, while somebody watches for how long.
     fn watched<T>(&mut self, wait: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
-        let watched = self.process.as_ref().map(|process| Arc::clone(&process.watched));
+        let watched = self
+            .process
+            .as_ref()
+            .map(|process| Arc::clone(&process.watched));
         if let Some(watched) = &watched {
             watched.set_waiting(true);
         }

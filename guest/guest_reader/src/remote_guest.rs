@@ -11,7 +11,7 @@ use guest_files::{
 };
 
 use crate::frame::BYTES_MAX;
-use crate::guest::{DisksFacts, EXTENTS_MAX, Guest, SystemFacts};
+use crate::guest::{DisksFacts, EXTENTS_MAX, Guest, SystemFacts, no_volume};
 use crate::message::{Answer, Question, Request};
 use crate::reader_process::{Conversation, Traffic};
 use crate::remote_volume::RemoteVolume;
@@ -138,12 +138,7 @@ impl Guest for RemoteGuest {
 
     fn open(&self, number: u32) -> Result<&dyn GuestFileSystem, FileError> {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
-        let place = self.systems.get(at).ok_or_else(|| {
-            FileError::new(
-                FileErrorKind::NotFound,
-                format!("there is no volume {number}"),
-            )
-        })?;
+        let place = self.systems.get(at).ok_or_else(|| no_volume(number))?;
         if let Some(open) = place.get() {
             return Ok(open);
         }

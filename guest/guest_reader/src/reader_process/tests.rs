@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::*;
 use crate::message::Question;
+use crate::remote_volume::RemoteVolume;
 
 const DISK_BYTES: usize = 1 << 20;
 
@@ -163,4 +164,29 @@ fn a_reader_that_hangs_is_ended_when_the_person_asks() {
         error.contains("did not answer when the program was asked to stop"),
         "{error}"
     );
+}
+
+#[test]
+fn a_volume_of_another_size_or_with_sectors_of_no_disk_is_not_believed() {
+    let facts = |size_bytes, sector_bytes, physical_sector_bytes| DiskFacts {
+        size_bytes,
+        sector_bytes,
+        physical_sector_bytes,
+    };
+    let opened = |facts| {
+        let answer = framed(&FromReader::Answer(Ok(Answer::Volume(facts))), &[]);
+        let conversation = Arc::new(with(io::Cursor::new(answer)));
+        RemoteVolume::open(conversation, 0, 4096)
+    };
+    for lie in [
+        facts(4096, 0, 4096),
+        facts(4096, 512, 0),
+        facts(4096, 520, 4096),
+        facts(u64::MAX, 512, 4096),
+    ] {
+        let error = opened(lie).err().unwrap();
+        assert_eq!(error.kind(), FileErrorKind::Unreadable, "{lie:?}");
+    }
+    let volume = opened(facts(4096, 512, 4096)).unwrap();
+    assert_eq!((volume.size_bytes(), volume.sector_bytes()), (4096, 512));
 }
