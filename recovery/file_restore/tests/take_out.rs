@@ -198,7 +198,7 @@ impl Bench {
             let mut content = Vec::new();
             entry.read_to_end(&mut content).unwrap();
             if !entry.is_dir() {
-                found.insert(entry.name().to_owned(), content);
+                found.insert(entry.name().unwrap().into_owned(), content);
             }
         }
         found

@@ -326,8 +326,9 @@ fn an_archive_that_is_stopped_does_not_look_whole() {
         let mut output = child.stdout.take().unwrap();
         let mut begin = [0; 1000];
         output.read_exact(&mut begin).unwrap();
-        let killed = Command::new("kill").args(["-INT", &child.id().to_string()]);
-        assert!({ killed }.status().unwrap().success());
+        let process = child.id().to_string();
+        let killed = Command::new("kill").args(["-INT", &process]).status();
+        assert!(killed.unwrap().success());
         // The handler has a thread of its own, and nothing shows from outside when it ran: it has
         // as long as it takes to read the archive, of which most is still to come.
         let mut rest = Vec::new();

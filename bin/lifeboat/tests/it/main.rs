@@ -16,6 +16,7 @@ mod elsewhere;
 mod exit_codes;
 #[cfg(unix)]
 mod files;
+#[cfg(unix)]
 mod files_bitlocker;
 #[cfg(unix)]
 mod files_compare;
@@ -25,8 +26,6 @@ mod files_export;
 mod files_get;
 #[cfg(target_os = "linux")]
 mod files_mount;
-mod files_of_checkpoints;
-mod files_of_checkpoints;
 mod files_of_checkpoints;
 #[cfg(unix)]
 mod files_reader;
