@@ -178,8 +178,11 @@ fn a_large_ext4_disk_costs_what_is_looked_at() {
     );
     assert!(questions <= 400, "{questions}");
     assert!(disk_reads <= 400, "{disk_reads}");
-    assert!(disk_bytes <= 2 * report.bytes, "{disk_bytes}");
-    assert!(read.read_bytes <= 2 * report.bytes, "{read:?}");
+    // A file takes whole blocks, and what is said of it lies elsewhere.
+    let blocks: u64 = (0..5000_u64).map(|len| len.div_ceil(4096)).sum();
+    let most = blocks * 4096 * 3 / 2;
+    assert!(disk_bytes <= most, "{disk_bytes} of {most}");
+    assert!(read.read_bytes <= most, "{read:?} of {most}");
 }
 
 #[test]
