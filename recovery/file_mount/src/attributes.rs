@@ -13,6 +13,10 @@ const SECONDS_MAX: u64 = 1 << 40;
 /// A page: what programs read at once anyway.
 const BLOCK_BYTES: u32 = 4096;
 
+/// As what an entry is listed that cannot be read. Nobody passes by a folder: who walks through the
+/// tree asks what is in it, and hears the error, where a file would be taken for what it is called.
+pub(crate) const UNREADABLE: FileType = FileType::Directory;
+
 /// Whose everything is shown to be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader {
@@ -49,10 +53,10 @@ impl Reader {
         }
     }
 
-    /// Returns what is told of a node that cannot be read: that it is there.
+    /// Returns what is told of a node that cannot be read: that it is there, as [`UNREADABLE`].
     pub(crate) fn unreadable(self, number: u64) -> FileAttr {
         let nothing = ViewFacts {
-            kind: NodeKind::File,
+            kind: NodeKind::Folder,
             size_bytes: 0,
             links: 1,
             times: guest_files::Times::default(),
@@ -135,6 +139,16 @@ mod tests {
         assert_eq!(moment(time(-2, 500_000_000)), before);
         assert_eq!(moment(time(i64::MAX, 999_999_999)), UNIX_EPOCH);
         assert_eq!(moment(time(i64::MIN, 0)), UNIX_EPOCH);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_as_what_it_is_listed_as() {
+        let reader = Reader {
+            user: 1000,
+            group: 100,
+            as_in_guest: false,
+        };
+        assert!(reader.unreadable(7).kind == UNREADABLE);
     }
 
     #[test]

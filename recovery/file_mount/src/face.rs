@@ -14,7 +14,7 @@ use fuser::{
     ReplyEmpty, ReplyEntry, ReplyOpen, ReplyXattr, Request,
 };
 
-use crate::attributes::{Reader, errno, kind};
+use crate::attributes::{Reader, UNREADABLE, errno, kind};
 use crate::handles::{Handles, LISTED_MAX};
 use crate::mounted::Told;
 use crate::node_table::NodeTable;
@@ -261,8 +261,9 @@ impl Filesystem for Face {
     fn opendir(&self, _: &Request, folder: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         match self.open_folder(folder) {
             Ok(handle) => {
-                let kept = FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_CACHE_DIR;
-                reply.opened(FileHandle(handle), kept);
+                // The kernel does not keep the list: what could not be read of an entry may be read
+                // the next time.
+                reply.opened(FileHandle(handle), FopenFlags::empty());
             }
             Err(error) => reply.error(error),
         }
@@ -279,7 +280,7 @@ impl Filesystem for Face {
         let shown = self.show_entries(folder, handle, offset, &mut |next, name, entry| {
             let (number, kind) = match entry {
                 Some((node, facts)) => {
-                    let kind = facts.map_or(FileType::RegularFile, |facts| kind(facts.kind));
+                    let kind = facts.map_or(UNREADABLE, |facts| kind(facts.kind));
                     (INodeNo(self.nodes.number(node)), kind)
                 }
                 None => (folder, FileType::Directory),
@@ -300,15 +301,23 @@ impl Filesystem for Face {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
+        let (mut is_empty, mut has_room) = (true, true);
         let itself = self.node(folder).and_then(|node| self.facts(node));
         let shown = itself.and_then(|itself| {
             let itself = self.reader.attributes(folder.0, &itself);
             self.show_entries(folder, handle, offset, &mut |next, name, entry| {
                 let Some((node, facts)) = entry else {
                     // The kernel takes these two for their names alone.
-                    return reply.add(folder, next, name, &KEPT, &itself, Generation(0));
+                    let is_full = reply.add(folder, next, name, &KEPT, &itself, Generation(0));
+                    is_empty = is_empty && is_full;
+                    return is_full;
                 };
-                let Some(number) = self.nodes.remember(node) else {
+                let number = match &facts {
+                    Some(_) => self.nodes.remember(node),
+                    None => self.nodes.remember_unreadable(node),
+                };
+                let Some(number) = number else {
+                    has_room = false;
                     return true;
                 };
                 let (attributes, kept) = match facts {
@@ -321,11 +330,15 @@ impl Filesystem for Face {
                     reply.add(number_shown, next, name, &kept, &attributes, Generation(0));
                 if is_full {
                     self.nodes.forget(number, 1);
+                } else {
+                    is_empty = false;
                 }
                 is_full
             })
         });
         match shown {
+            // An answer with nothing in it would be the end of the folder.
+            Ok(()) if is_empty && !has_room => reply.error(Errno::ENFILE),
             Ok(()) => reply.ok(),
             Err(error) => reply.error(error),
         }

@@ -48,7 +48,17 @@ impl NodeTable {
     /// Returns the node's number, which the kernel may ask by until it forgets it. `None` where it
     /// holds too many.
     pub(crate) fn remember(&self, node: ViewNode) -> Option<u64> {
-        let mut number = self.number(node);
+        self.remember_as(self.number(node), node)
+    }
+
+    /// Returns a number of its own for a node whose kind is not known now: the kernel gives up what it
+    /// has open under a number whose kind changes.
+    pub(crate) fn remember_unreadable(&self, node: ViewNode) -> Option<u64> {
+        let number = self.hasher.hash_one((node, "unreadable"));
+        self.remember_as(number.max(TOP + 1), node)
+    }
+
+    fn remember_as(&self, mut number: u64, node: ViewNode) -> Option<u64> {
         let mut known = self.lock();
         let is_full = known.len() >= NODES_MAX;
         loop {
@@ -91,5 +101,22 @@ impl NodeTable {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_whose_kind_is_not_known_has_a_number_of_its_own() {
+        let nodes = NodeTable::new();
+        let known = nodes.remember(ViewNode::TOP).unwrap();
+        let unknown = nodes.remember_unreadable(ViewNode::TOP).unwrap();
+        assert!(unknown > TOP && known != unknown);
+        assert_eq!(nodes.remember_unreadable(ViewNode::TOP), Some(unknown));
+        assert_eq!(nodes.node(unknown), Some(ViewNode::TOP));
+        nodes.forget(unknown, 2);
+        assert_eq!(nodes.node(unknown), None);
     }
 }
