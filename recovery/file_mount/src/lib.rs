@@ -32,6 +32,7 @@
 mod attributes;
 mod face;
 mod handles;
+mod mount_table;
 mod mounted;
 mod node_table;
 mod undertaker;

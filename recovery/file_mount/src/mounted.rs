@@ -10,6 +10,7 @@ use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 
 use crate::attributes::Reader;
 use crate::face::Face;
+use crate::mount_table::is_mounted;
 use crate::undertaker::{Undertaker, unmount_by_force};
 
 /// Threads that answer the kernel: one that waits for a slow store does not stop the others.
@@ -29,7 +30,9 @@ pub struct MountOptions {
 pub struct Mounted {
     folder: PathBuf,
     unmounter: SessionUnmounter,
+    /// `None` once it was asked what it ended with.
     session: Option<JoinHandle<io::Result<()>>>,
+    /// `None` once it was unmounted, or could not be.
     undertaker: Option<Undertaker>,
 }
 
@@ -80,42 +83,63 @@ impl Mounted {
         &self.folder
     }
 
-    /// Returns whether somebody else has unmounted it.
+    /// Returns whether nobody is answered any more: somebody else has unmounted it, or it failed.
     pub fn is_over(&self) -> bool {
         self.session.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Returns what it failed with, once, where it is over for another reason than that somebody
+    /// unmounted it.
+    pub fn failure(&mut self) -> Option<io::Error> {
+        let session = self.session.take_if(|session| session.is_finished())?;
+        match session.join() {
+            Ok(ended) => ended.err(),
+            Err(_) => Some(io::Error::other("the thread that answers the kernel ended")),
+        }
     }
 
     /// Unmounts; programs that still have something open get errors from then on.
     ///
     /// # Errors
     ///
-    /// Those of the system, when it stays mounted.
+    /// Those of the system, when it stays mounted; then it is tried once more when this process has
+    /// ended.
     pub fn unmount(mut self) -> io::Result<()> {
         self.end()
     }
 
     fn end(&mut self) -> io::Result<()> {
-        let Some(session) = self.session.take() else {
+        let Some(undertaker) = self.undertaker.take() else {
             return Ok(());
         };
-        if !session.is_finished() {
-            if self.unmounter.unmount().is_err() {
-                unmount_by_force(&self.folder)?;
-            } else {
-                // A thread that still reads for a program is not waited for.
-                drop(session);
-            }
+        let freed = self.free();
+        match freed {
+            Ok(()) => drop(undertaker),
+            // Its input stays open until this process ends, and it tries then.
+            Err(_) => std::mem::forget(undertaker),
         }
-        drop(self.undertaker.take());
-        Ok(())
+        freed
+    }
+
+    /// Sees to it that the folder is no mount any more. A thread that still reads for a program is not
+    /// waited for.
+    fn free(&mut self) -> io::Result<()> {
+        // What a program says that unmounts is not passed on: what the kernel lists counts.
+        let asked = self.unmounter.unmount();
+        if is_mounted(&self.folder).map_or(asked.is_ok(), |is_mounted| !is_mounted) {
+            return Ok(());
+        }
+        unmount_by_force(&self.folder)?;
+        match is_mounted(&self.folder) {
+            Ok(true) => Err(io::Error::other("it is still mounted")),
+            _ => Ok(()),
+        }
     }
 }
 
 impl Drop for Mounted {
     fn drop(&mut self) {
         // Where it fails, the undertaker tries once this process has ended.
-        if self.end().is_err() {
-            std::mem::forget(self.undertaker.take());
-        }
+        drop(self.end());
     }
 }

@@ -68,7 +68,7 @@ fn mount(
     };
     let options = MountOptions { as_in_guest };
     let mounted = Mounted::mount(Arc::new(view), &folder.path, options, told);
-    let mounted = mounted.map_err(|error| cannot_mount(&folder.path, &error))?;
+    let mut mounted = mounted.map_err(|error| cannot_mount(&folder.path, &error))?;
     let place = mounted.folder().display().to_string();
     ui.record("mounted", json!({ "folder": place, "points": points }));
     ui.data(&place);
@@ -79,6 +79,7 @@ fn mount(
     while !interrupt::asked() && !mounted.is_over() {
         std::thread::sleep(Duration::from_millis(50));
     }
+    let failure = mounted.failure();
     let by = if mounted.is_over() {
         "somebody else"
     } else {
@@ -90,6 +91,10 @@ fn mount(
             .hint(format!("unmount it with: fusermount3 -u {place}"))
     })?;
     ui.message(format!("unmounted {place}"));
+    if let Some(error) = failure {
+        let what = format!("{place} could not be read to the end: the mount failed: {error}");
+        return Err(CliError::new(ExitCode::Failed, "mount-failed", what));
+    }
     let fields = json!({ "folder": place, "points": points, "ended_by": by });
     ui.summary("success", ExitCode::Success, fields);
     Ok(ExitCode::Success)
