@@ -10,7 +10,7 @@ use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 
 use crate::attributes::Reader;
 use crate::face::Face;
-use crate::mount_table::is_mounted;
+use crate::mount_table::{SOURCE, is_mounted};
 use crate::undertaker::{Undertaker, unmount_by_force};
 
 /// Threads that answer the kernel: one that waits for a slow store does not stop the others.
@@ -61,7 +61,7 @@ impl Mounted {
             MountOption::NoDev,
             MountOption::NoExec,
             MountOption::NoAtime,
-            MountOption::FSName("lifeboat".to_owned()),
+            MountOption::FSName(SOURCE.to_owned()),
             MountOption::Subtype("lifeboat".to_owned()),
         ];
         config.acl = SessionACL::Owner;
