@@ -91,7 +91,14 @@ impl ViewFile {
                     len
                 };
                 let file = *file;
-                let mut bytes = thread.ask(move |desk| desk.read(file, offset, wanted))??;
+                let read = thread.ask(move |desk| desk.read(file, offset, wanted))?;
+                let mut bytes = match read {
+                    // What lies ahead may be damaged where what is asked for is not.
+                    Err(_) if wanted > len => {
+                        thread.ask(move |desk| desk.read(file, offset, len))??
+                    }
+                    read => read?,
+                };
                 ahead.moved(offset, len);
                 if bytes.len() > len {
                     let first = bytes.get(..len).unwrap_or_default().to_vec();
