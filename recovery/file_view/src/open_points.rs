@@ -1,9 +1,12 @@
 //! Which points are open.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use guest_reader::VolumeFacts;
 
 use crate::guest_thread::GuestThread;
+use crate::point_text::shown;
 use crate::view_point::OpenView;
 use crate::{ViewError, ViewErrorKind, ViewPoint};
 
@@ -13,14 +16,53 @@ pub const OPEN_POINTS_MAX: usize = 8;
 /// The points of a view, some of them open.
 pub(crate) struct OpenPoints {
     open: Arc<OpenView>,
-    points: Vec<(ViewPoint, Mutex<Option<Arc<GuestThread>>>)>,
+    points: Vec<Shown>,
     /// Those that are open or being opened, used longest ago first.
     recent: Mutex<VecDeque<usize>>,
 }
 
+/// A point of a view.
+struct Shown {
+    about: ViewPoint,
+    place: Mutex<Option<Arc<GuestThread>>>,
+    /// Its volumes when it was opened for the first time: places name them by their numbers.
+    volumes: OnceLock<Vec<VolumeFacts>>,
+}
+
+impl Shown {
+    /// Opens it, for the first time or again.
+    fn open(&self, open: &Arc<OpenView>) -> Result<Arc<GuestThread>, ViewError> {
+        let opened = GuestThread::start(open, &self.about)?;
+        let now = &opened.about.facts.volumes;
+        let before = self.volumes.get_or_init(|| now.clone());
+        let is_same = |(one, other): (&VolumeFacts, &VolumeFacts)| {
+            one.name == other.name && one.origin == other.origin
+        };
+        if before.len() != now.len() || !before.iter().zip(now).all(is_same) {
+            let names = |volumes: &[VolumeFacts]| {
+                let names: Vec<String> = volumes.iter().map(|own| shown(&own.name)).collect();
+                names.join(", ")
+            };
+            let what = format!(
+                "restore point {} has other volumes than when it was opened first ({} before, {} \
+                 now), and is not shown any more; begin anew to see it",
+                self.about.id,
+                names(before),
+                names(now)
+            );
+            return Err(ViewError::new(ViewErrorKind::Unreadable, what));
+        }
+        Ok(Arc::new(opened))
+    }
+}
+
 impl OpenPoints {
     pub(crate) fn new(open: Arc<OpenView>, points: Vec<ViewPoint>) -> Self {
-        let points = points.into_iter().map(|point| (point, Mutex::new(None)));
+        let points = points.into_iter().map(|about| Shown {
+            about,
+            place: Mutex::new(None),
+            volumes: OnceLock::new(),
+        });
         Self {
             open,
             points: points.collect(),
@@ -30,13 +72,13 @@ impl OpenPoints {
 
     /// Returns the points, whether open or not.
     pub(crate) fn all(&self) -> impl Iterator<Item = &ViewPoint> {
-        self.points.iter().map(|(point, _)| point)
+        self.points.iter().map(|point| &point.about)
     }
 
     /// Returns what is known of a point without opening it.
     pub(crate) fn about(&self, point: u32) -> Option<&ViewPoint> {
         let number = usize::try_from(point).ok()?;
-        self.points.get(number).map(|(point, _)| point)
+        self.points.get(number).map(|point| &point.about)
     }
 
     /// Returns a point, opened if it is not.
@@ -47,12 +89,12 @@ impl OpenPoints {
     /// are open, and `Unreadable` where it cannot be opened.
     pub(crate) fn get(&self, point: u32) -> Result<Arc<GuestThread>, ViewError> {
         let number = usize::try_from(point).unwrap_or(usize::MAX);
-        let Some((about, place)) = self.points.get(number) else {
+        let Some(wanted) = self.points.get(number) else {
             let what = format!("there is no restore point {point}");
             return Err(ViewError::new(ViewErrorKind::NotFound, what));
         };
         // Others that want this point wait here, and find it open.
-        let mut place = lock(place);
+        let mut place = lock(&wanted.place);
         if place.as_ref().is_some_and(|open| open.is_over()) {
             *place = None;
         }
@@ -61,9 +103,8 @@ impl OpenPoints {
             return Ok(Arc::clone(open));
         }
         self.make_room(number)?;
-        match GuestThread::start(&self.open, about) {
+        match wanted.open(&self.open) {
             Ok(open) => {
-                let open = Arc::new(open);
                 *place = Some(Arc::clone(&open));
                 Ok(open)
             }
@@ -102,7 +143,7 @@ impl OpenPoints {
     /// Closes a point, unless somebody reads it or it is just being opened.
     fn close_if_idle(&self, number: usize) -> bool {
         // Never waits: whoever holds the place may be waiting for the list that the caller holds.
-        let place = self.points.get(number).map(|(_, place)| place.try_lock());
+        let place = self.points.get(number).map(|point| point.place.try_lock());
         let Some(Ok(mut place)) = place else {
             return false;
         };
