@@ -37,12 +37,16 @@
 
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod error;
 mod folder_names;
 mod guest_thread;
+mod listing;
 mod open_points;
 mod place;
 mod point_text;
+mod texts;
+mod top_folders;
 mod view;
 mod view_file;
 mod view_point;

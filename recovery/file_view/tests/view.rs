@@ -30,6 +30,10 @@ struct Ledger {
     bytes: AtomicU64,
     files: AtomicUsize,
     is_over: AtomicBool,
+    /// Where the large file's damage begins; 0 where it has none.
+    bad_from: AtomicU64,
+    /// Volumes whose order is another one from now on.
+    is_renumbered: AtomicBool,
 }
 
 struct FakeGuest {
@@ -72,11 +76,14 @@ impl FakeGuest {
         });
         let mut part = volume("3", Content::Ext);
         part.used_by = vec!["vg-root".to_owned()];
-        let facts = DisksFacts {
+        let mut facts = DisksFacts {
             volumes: vec![volume("1", Content::Ext), locked, part],
             notes: vec![vec!["a note".to_owned()]],
             ..DisksFacts::default()
         };
+        if ledger.is_renumbered.load(SeqCst) {
+            facts.volumes.reverse();
+        }
         let about = About {
             content: Content::Ext,
             label: String::new(),
@@ -219,10 +226,11 @@ impl GuestFileSystem for FakeSystem {
     }
 
     fn streams(&self, _: NodeId) -> Result<Vec<Stream>, FileError> {
-        Ok(vec![Stream {
-            name: name("Zone"),
-            size_bytes: 4,
-        }])
+        let stream = |text, size_bytes| Stream {
+            name: name(text),
+            size_bytes,
+        };
+        Ok(vec![stream("Zone", 4), stream("Large", (64 << 10) + 1)])
     }
 
     fn attributes(&self, _: NodeId) -> Result<Vec<Attribute>, FileError> {
@@ -244,6 +252,10 @@ impl GuestFile for FakeFile {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
+        let bad_from = self.0.bad_from.load(SeqCst);
+        if bad_from > 0 && offset + buf.len() as u64 > bad_from {
+            return Err(FileError::new(FileErrorKind::Corrupt, "it is damaged"));
+        }
         self.0.bytes.fetch_add(buf.len() as u64, SeqCst);
         for (at, target) in (offset..).zip(buf.iter_mut()) {
             *target = byte(at);
@@ -503,6 +515,35 @@ fn who_reads_on_reads_every_byte_once_and_few_times() {
 }
 
 #[test]
+fn damage_ahead_does_not_spoil_what_lies_before_it() {
+    let (view, ledger) = view(vec![point(1, "Web")], Layout::ByVm);
+    let file = view
+        .open(find(&view, &["Web", "latest", "C", "big.bin"]))
+        .unwrap();
+    ledger.bad_from.store(30_000, SeqCst);
+    for at in [0, 10_000, 20_000] {
+        let piece = file.read_at(at, 10_000).unwrap();
+        assert!((at..).zip(&piece).all(|(at, read)| byte(at) == *read));
+        assert_eq!(piece.len(), 10_000);
+    }
+    assert!(file.read_at(30_000, 10_000).is_err());
+}
+
+#[test]
+fn a_point_whose_volumes_are_others_is_not_opened_again() {
+    let (view, ledger) = view(vec![point(1, "Web")], Layout::ByVm);
+    let volume = find(&view, &["Web", "latest", "C"]);
+    ledger.is_renumbered.store(true, SeqCst);
+    ledger.is_over.store(true, SeqCst);
+    assert_eq!(names(&view, volume).len(), 4, "this answer was whole");
+    let is_refused = |error: file_view::ViewError| error.to_string().contains("1, 2, 3 before");
+    wait_until(|| view.list(volume).is_err_and(is_refused));
+    ledger.is_renumbered.store(false, SeqCst);
+    ledger.is_over.store(false, SeqCst);
+    assert_eq!(names(&view, volume).len(), 4);
+}
+
+#[test]
 fn a_point_whose_reader_ended_is_opened_again() {
     let (view, ledger) = view(vec![point(1, "Web")], Layout::ByVm);
     let volume = find(&view, &["Web", "latest", "C"]);
@@ -522,6 +563,8 @@ fn named_streams_are_attributes_among_the_others() {
     let value = view.attribute(file, b"user.Zone").unwrap().unwrap();
     assert_eq!(value, [byte(0), byte(1), byte(2), byte(3)]);
     assert_eq!(view.attribute(file, b"user.none").unwrap(), None);
+    // Its beginning is not its value.
+    assert_eq!(view.attribute(file, b"user.Large").unwrap(), None);
     assert_eq!(view.attribute_names(ViewNode::TOP).unwrap().len(), 0);
 }
 
