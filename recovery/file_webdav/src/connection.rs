@@ -8,7 +8,7 @@ use file_view::ViewError;
 use guest_files::NodeKind;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HOST, HeaderName};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HOST, HeaderName};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
@@ -19,10 +19,12 @@ use crate::answer::{Answer, empty, plain, set, streamed, whole};
 use crate::content::content;
 use crate::file_page::page;
 use crate::multistatus::Multistatus;
+use crate::patient_stream::PatientStream;
 use crate::question::Asked;
 use crate::service::Service;
 
-/// How long a client may be silent within a request, or before the next.
+/// How long a client may be silent within a request, or before the next, and how long it may take
+/// nothing of an answer.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Most bytes of a request's headers.
 const HEADER_BYTES_MAX: usize = 64 << 10;
@@ -44,11 +46,24 @@ pub(crate) async fn serve_connection(stream: TcpStream, service: Arc<Service>) {
         .timer(TokioTimer::new())
         .header_read_timeout(SILENCE_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), answer)
+        .serve_connection(
+            TokioIo::new(PatientStream::new(stream, SILENCE_MAX)),
+            answer,
+        )
         .await;
 }
 
 async fn respond(request: Request<Incoming>, service: Arc<Service>) -> Answer {
+    let is_known = service.knows(request.uri().path());
+    let mut answer = answer_to(request, service).await;
+    if !is_known {
+        // The place is for those who know the word.
+        set(&mut answer, CONNECTION, "close");
+    }
+    answer
+}
+
+async fn answer_to(request: Request<Incoming>, service: Arc<Service>) -> Answer {
     let host = request.headers().get(HOST);
     if !host.is_some_and(|host| host.to_str().is_ok_and(is_this_machine)) {
         let what = "ask for 127.0.0.1 or localhost: other names are not served";

@@ -38,6 +38,7 @@ mod content;
 mod drive_letter;
 mod file_page;
 mod multistatus;
+mod patient_stream;
 mod properties;
 mod question;
 mod server;

@@ -47,6 +47,16 @@ impl Service {
     /// Returns the names below the top folder; `None` for who does not know the word, and for what is
     /// no path.
     pub(crate) fn names(&self, path: &str) -> Option<Vec<Vec<u8>>> {
+        web_path::names(self.below_top(path)?)
+    }
+
+    /// Returns whether a path begins with the word.
+    pub(crate) fn knows(&self, path: &str) -> bool {
+        self.below_top(path).is_some()
+    }
+
+    /// Returns what comes behind the word in a path; `None` for who does not know it.
+    fn below_top<'p>(&self, path: &'p str) -> Option<&'p str> {
         let path = path.strip_prefix('/')?;
         let (word, rest) = path.split_once('/').unwrap_or((path, ""));
         let is_same = word.len() == self.word.len() && {
@@ -54,7 +64,7 @@ impl Service {
             // All of it, however early they differ: how long it takes tells nothing.
             pairs.fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
         };
-        if is_same { web_path::names(rest) } else { None }
+        is_same.then_some(rest)
     }
 
     /// Finds what a path names. Links of the view itself are followed: WebDAV has none.
