@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as Listener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use file_view::FileView;
+use futures_util::future::select;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, oneshot};
@@ -21,6 +23,8 @@ pub const CONNECTIONS_MAX: usize = 64;
 pub const FIRST_PORT: u16 = 8437;
 /// Ports that are tried.
 const PORTS: u16 = 64;
+/// How often the system is asked for any free port, where none of those is free.
+const ANY_PORTS: usize = 8;
 /// Reads that run at once; each waits for the repository.
 const READS_MAX: usize = 16;
 /// Pause after a connection could not be accepted.
@@ -43,10 +47,9 @@ impl DavServer {
     /// Those of listening.
     pub fn start(view: Arc<FileView>, port: Option<u16>, told: Box<Told>) -> io::Result<Self> {
         let service = Arc::new(Service::new(view, told)?);
-        let first = listen(port)?;
+        let listeners = listen(port)?;
+        let first = listeners.first().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let address = first.local_addr()?;
-        // Who asks for `localhost` may mean this one. A machine without IPv6 does without.
-        let second = Listener::bind((Ipv6Addr::LOCALHOST, address.port())).ok();
         let runtime = Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(READS_MAX)
@@ -54,12 +57,11 @@ impl DavServer {
             .build()?;
         let listeners = {
             let _inside = runtime.enter();
-            let all = [Some(first), second].into_iter().flatten();
-            all.map(|listener| {
+            let all = listeners.into_iter().map(|listener| {
                 listener.set_nonblocking(true)?;
                 TcpListener::from_std(listener)
-            })
-            .collect::<io::Result<Vec<TcpListener>>>()?
+            });
+            all.collect::<io::Result<Vec<TcpListener>>>()?
         };
         let (stop, stopped) = oneshot::channel();
         let top = service.top();
@@ -71,9 +73,10 @@ impl DavServer {
                 for listener in listeners {
                     accepting.spawn(accept(listener, Arc::clone(&service), Arc::clone(&places)));
                 }
-                // It ends when the sender is dropped.
-                let _ = stopped.await;
-                accepting.abort_all();
+                // It ends when the sender is dropped, or when nobody is accepted any more. What is
+                // accepting still ends with it.
+                let failed = pin!(accepting.join_next());
+                drop(select(stopped, failed).await);
             });
             // A read that still runs is left to its end.
             runtime.shutdown_background();
@@ -92,6 +95,11 @@ impl DavServer {
         format!("http://{}{}", self.address, self.top)
     }
 
+    /// Returns whether it has ended of itself, and answers nobody any more.
+    pub fn is_over(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Returns where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -108,15 +116,36 @@ impl Drop for DavServer {
     }
 }
 
-fn listen(port: Option<u16>) -> io::Result<Listener> {
-    let bind = |port| Listener::bind((Ipv4Addr::LOCALHOST, port));
+/// Listens on `port`, or on the first free one.
+fn listen(port: Option<u16>) -> io::Result<Vec<Listener>> {
     match port {
-        Some(port) => bind(port),
+        Some(port) => listen_on(port),
         None => {
-            let mut ports = FIRST_PORT..FIRST_PORT + PORTS;
-            let free = ports.find_map(|port| bind(port).ok());
-            free.map_or_else(|| bind(0), Ok)
+            let mut ports = (FIRST_PORT..FIRST_PORT + PORTS).chain([0; ANY_PORTS]);
+            let free = ports.find_map(|port| listen_on(port).ok());
+            free.map_or_else(|| listen_on(0), Ok)
         }
+    }
+}
+
+/// Listens on a port of both addresses that `localhost` may mean. Where another program has the one of
+/// IPv6, it would be told the word by who asks for `localhost`, so the port is not free.
+fn listen_on(port: u16) -> io::Result<Vec<Listener>> {
+    let first = Listener::bind((Ipv4Addr::LOCALHOST, port))?;
+    let port = first.local_addr()?.port();
+    match Listener::bind((Ipv6Addr::LOCALHOST, port)) {
+        Ok(second) => Ok(vec![first, second]),
+        // Windows says of one that another has for itself that there is no right to it.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Err(error)
+        }
+        // A machine without IPv6 does without.
+        Err(_) => Ok(vec![first]),
     }
 }
 
@@ -136,5 +165,27 @@ async fn accept(listener: TcpListener, service: Arc<Service>, places: Arc<Semaph
             drop(place);
         });
         while connections.try_join_next().is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_another_program_has_on_one_address_is_not_free() {
+        let Ok(other) = Listener::bind((Ipv6Addr::LOCALHOST, 0)) else {
+            eprintln!("skipped: this machine has no IPv6");
+            return;
+        };
+        let port = other.local_addr().unwrap().port();
+        assert!(listen_on(port).is_err());
+        drop(other);
+        let own = listen(None).unwrap();
+        let ports: Vec<u16> = own
+            .iter()
+            .map(|own| own.local_addr().unwrap().port())
+            .collect();
+        assert!(ports.iter().all(|port| Some(port) == ports.first()));
     }
 }

@@ -77,11 +77,15 @@ pub(super) fn run(invocation: &Invocation, args: &ServeArgs) -> Result<ExitCode,
         "{points} restore point{} can be read there by who knows this address; Ctrl-C ends it",
         if points == 1 { "" } else { "s" }
     ));
-    while !interrupt::asked() {
+    while !interrupt::asked() && !server.is_over() {
         std::thread::sleep(Duration::from_millis(50));
     }
     if let Some(Err(why)) = drive.map(NetworkDrive::release) {
         ui.warning(&why);
+    }
+    if server.is_over() {
+        let what = "the server ended of itself; nothing can be read there any more";
+        return Err(CliError::new(ExitCode::Failed, "server-ended", what));
     }
     drop(server);
     ui.summary("success", ExitCode::Success, json!({ "points": points }));
