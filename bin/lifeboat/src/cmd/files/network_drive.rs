@@ -8,9 +8,10 @@ use file_webdav::free_letter;
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 
-/// A drive letter that was given, until it is released.
+/// A drive letter that was given, until it is released, or this is dropped.
 pub(super) struct NetworkDrive {
     letter: char,
+    is_given: bool,
 }
 
 impl NetworkDrive {
@@ -20,15 +21,21 @@ impl NetworkDrive {
             CliError::new(ExitCode::Failed, "no-letter", "no drive letter is free")
         })?;
         let drive = format!("{letter}:");
-        let mapped = net_use(&[&drive, url.trim_end_matches('/'), "/persistent:no"]);
+        let address = url.trim_end_matches('/');
+        let mapped = net_use(&[&drive, address, "/persistent:no"]);
         mapped.map_err(|why| {
-            let what = format!("{drive} could not be given to {url}: {why}");
+            // Errors are kept in logs, which are not to know the word in the address.
+            let why = why.replace(address, "the address");
+            let what = format!("{drive} could not be given to the address: {why}");
             CliError::new(ExitCode::Failed, "cannot-map", what).hint(
                 "the service WebClient has to run (on Windows Server: the feature WebDAV Redirector); \
                  without --drive the address works in every browser",
             )
         })?;
-        Ok(Self { letter })
+        Ok(Self {
+            letter,
+            is_given: true,
+        })
     }
 
     pub(super) fn letter(&self) -> char {
@@ -36,13 +43,27 @@ impl NetworkDrive {
     }
 
     /// Takes the letter back. What fails is said in words.
-    pub(super) fn release(self) -> Result<(), String> {
+    pub(super) fn release(mut self) -> Result<(), String> {
+        self.take_back()
+    }
+
+    fn take_back(&mut self) -> Result<(), String> {
+        if !std::mem::take(&mut self.is_given) {
+            return Ok(());
+        }
         let drive = format!("{}:", self.letter);
         net_use(&[&drive, "/delete", "/y"]).map_err(|why| {
             format!(
                 "{drive} could not be released: {why}; release it with: net use {drive} /delete"
             )
         })
+    }
+}
+
+impl Drop for NetworkDrive {
+    fn drop(&mut self) {
+        // Nobody is there to be told.
+        drop(self.take_back());
     }
 }
 
