@@ -162,7 +162,7 @@ mod tests {
             .map(|at| at.to_le_bytes()[0] ^ at.to_le_bytes()[1] ^ at.to_le_bytes()[2])
             .collect();
         let disk = AheadDisk::new(Arc::new(MemoryDisk::new(bytes.clone())));
-        let mut check = |offset: usize, len: usize| {
+        let check = |offset: usize, len: usize| {
             let mut buf = vec![0; len];
             disk.read_at(offset as u64, &mut buf).unwrap();
             assert!(buf == bytes[offset..offset + len], "{offset}, {len}");

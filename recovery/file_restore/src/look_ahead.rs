@@ -17,6 +17,10 @@ const BATCH_BYTES: u64 = 768 << 10;
 const BATCHES_WAITING: usize = 2;
 
 /// What comes out of a folder, with what was asked ahead.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are entries; failures are few"
+)]
 pub(crate) enum Item {
     /// An entry; the details are missing where something of them could not be read.
     Entry(Entry, Option<Details>),

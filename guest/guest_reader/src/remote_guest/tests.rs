@@ -51,8 +51,8 @@ fn tell(system: &dyn GuestFileSystem, folder: NodeId, path: &str, told: &mut Vec
             system.link(id).map_err(|error| error.to_string()),
         ));
         match node.kind {
-            guest_files::NodeKind::Folder => tell(system, id, &path, told),
-            guest_files::NodeKind::File => {
+            NodeKind::Folder => tell(system, id, &path, told),
+            NodeKind::File => {
                 let file = system.open(id, None).unwrap();
                 let mut bytes = vec![0; usize::try_from(node.size_bytes).unwrap() + 9];
                 let read = file.read_at(0, &mut bytes).unwrap();
