@@ -11,8 +11,13 @@ use crate::question::{Asked, DAV};
 use crate::service::Service;
 use crate::web_path::encoded;
 
-/// Entries that are asked for and written at once.
+/// Entries that are asked for at once.
 const ENTRIES_AT_ONCE: usize = 128;
+/// A piece of the answer ends with the entry that brings it to so many bytes.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// An entry, what it leads to, and what is known of that.
+type Known = (ViewEntry, ViewNode, Result<ViewFacts, ViewError>);
 
 /// A folder or file that is described, with its entries where they were asked for.
 pub(crate) struct Multistatus {
@@ -22,6 +27,8 @@ pub(crate) struct Multistatus {
     path: String,
     next: Next,
     entries: std::vec::IntoIter<ViewEntry>,
+    /// Those that were asked for, and are not written yet.
+    known: std::vec::IntoIter<Known>,
 }
 
 enum Next {
@@ -61,6 +68,7 @@ impl Multistatus {
             path,
             next: Next::Itself(node, Box::new(facts), name),
             entries: entries.into_iter(),
+            known: Vec::new().into_iter(),
         })
     }
 
@@ -80,11 +88,17 @@ impl Multistatus {
                 self.next = Next::Entries;
             }
             Next::Entries => {
-                let batch: Vec<ViewEntry> = self.entries.by_ref().take(ENTRIES_AT_ONCE).collect();
-                if batch.is_empty() {
+                if self.known.as_slice().is_empty() {
+                    self.known = self.ask().into_iter();
+                }
+                if self.known.as_slice().is_empty() {
                     xml.push_str("</D:multistatus>\n");
                 } else {
-                    self.batch(&mut xml, &batch);
+                    while xml.len() < PIECE_BYTES
+                        && let Some(known) = self.known.next()
+                    {
+                        self.entry(&mut xml, known);
+                    }
                     self.next = Next::Entries;
                 }
             }
@@ -93,35 +107,41 @@ impl Multistatus {
         Some(xml.into_bytes())
     }
 
-    fn batch(&self, xml: &mut String, batch: &[ViewEntry]) {
+    /// Asks for the next entries.
+    fn ask(&mut self) -> Vec<Known> {
+        let batch: Vec<ViewEntry> = self.entries.by_ref().take(ENTRIES_AT_ONCE).collect();
         let nodes = batch
             .iter()
             .map(|entry| self.service.view.follow(entry.node));
         let nodes: Vec<ViewNode> = nodes.collect();
-        let all = batch.iter().zip(&nodes);
-        for ((entry, node), facts) in all.zip(self.service.view.facts_of(&nodes)) {
-            let name = entry.name.as_bytes();
-            let mut path = format!("{}{}", self.path, encoded(name));
-            match facts {
-                Ok(facts) => {
-                    if facts.kind == guest_files::NodeKind::Folder {
-                        path.push('/');
-                    }
-                    self.describe(xml, &path, *node, name, &facts);
+        let facts = self.service.view.facts_of(&nodes);
+        let all = batch.into_iter().zip(nodes).zip(facts);
+        all.map(|((entry, node), facts)| (entry, node, facts))
+            .collect()
+    }
+
+    fn entry(&self, xml: &mut String, (entry, node, facts): Known) {
+        let name = entry.name.as_bytes();
+        let mut path = format!("{}{}", self.path, encoded(name));
+        match facts {
+            Ok(facts) => {
+                if facts.kind == guest_files::NodeKind::Folder {
+                    path.push('/');
                 }
-                Err(error) => {
-                    // It is there, which must not be hidden.
-                    let status = match self.service.failed(&error) {
-                        StatusCode::NOT_FOUND => StatusCode::INTERNAL_SERVER_ERROR,
-                        status => status,
-                    };
-                    let why = text(error.to_string().as_bytes());
-                    let status = status_line(status);
-                    xml.push_str(&format!(
-                        "<D:response><D:href>{path}</D:href>{status}<D:responsedescription>{why}\
-                         </D:responsedescription></D:response>\n"
-                    ));
-                }
+                self.describe(xml, &path, node, name, &facts);
+            }
+            Err(error) => {
+                // It is there, which must not be hidden.
+                let status = match self.service.failed(&error) {
+                    StatusCode::NOT_FOUND => StatusCode::INTERNAL_SERVER_ERROR,
+                    status => status,
+                };
+                let why = text(error.to_string().as_bytes());
+                let status = status_line(status);
+                xml.push_str(&format!(
+                    "<D:response><D:href>{path}</D:href>{status}<D:responsedescription>{why}\
+                     </D:responsedescription></D:response>\n"
+                ));
             }
         }
     }

@@ -8,6 +8,9 @@ use quick_xml::name::ResolveResult;
 pub(crate) const DAV: &str = "DAV:";
 /// Most properties that one question names.
 const PROPERTIES_MAX: usize = 64;
+/// Most bytes of their names, each with its name space: the answer repeats them for each entry, and a
+/// question says a name space once.
+const NAMES_BYTES_MAX: usize = 16 << 10;
 
 /// Which properties are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,7 @@ impl Asked {
         }
         let mut reader = NsReader::from_str(text);
         let mut depth = 0_u32;
+        let mut names_bytes = 0_usize;
         let mut asked = None;
         loop {
             let event = reader.read_event().ok()?;
@@ -59,7 +63,8 @@ impl Asked {
                 (1, DAV, "prop") => asked = Some(Self::These(Vec::new())),
                 (2, _, _) => {
                     if let Some(Self::These(these)) = &mut asked {
-                        if these.len() == PROPERTIES_MAX {
+                        names_bytes = names_bytes.checked_add(namespace.len() + name.len())?;
+                        if these.len() == PROPERTIES_MAX || names_bytes > NAMES_BYTES_MAX {
                             return None;
                         }
                         these.push((namespace, name.to_owned()));
@@ -94,6 +99,19 @@ mod tests {
         let names = br#"<propfind xmlns="DAV:"><propname/></propfind>"#;
         assert_eq!(Asked::parse(names), Some(Asked::Names));
         assert_eq!(Asked::parse(b""), Some(Asked::All));
+    }
+
+    #[test]
+    fn a_long_name_space_is_not_repeated_for_many_names() {
+        let space = "x".repeat(1000);
+        let question = |names: usize| {
+            let names = "<y:a/>".repeat(names);
+            format!(
+                r#"<p:propfind xmlns:p="DAV:" xmlns:y="{space}"><p:prop>{names}</p:prop></p:propfind>"#
+            )
+        };
+        assert!(Asked::parse(question(16).as_bytes()).is_some());
+        assert_eq!(Asked::parse(question(17).as_bytes()), None);
     }
 
     #[test]
