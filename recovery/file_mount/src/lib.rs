@@ -24,7 +24,8 @@
 //! # Bounds
 //!
 //! The kernel says which nodes it has forgotten; at most [`NODES_MAX`] are remembered for it, and
-//! folders of [`LISTED_MAX`] entries together are open.
+//! folders of [`LISTED_MAX`] entries together are open. What is beyond that is an error, never the end of
+//! a folder.
 
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]

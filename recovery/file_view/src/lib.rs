@@ -19,7 +19,7 @@
 //! An open point costs a reader process and a thread, so at most [`OPEN_POINTS_MAX`] are open. The one
 //! that was used longest ago is closed for the next, unless a file of it is open. A node of a point
 //! that was closed stays good: a restore point never changes, so its numbers mean the same when it is
-//! opened again.
+//! opened again. One that has other volumes then, by name or origin, is refused.
 //!
 //! The thread owns the guest and its open files, and does one job after the other: a reader answers
 //! one question at a time in any case.
