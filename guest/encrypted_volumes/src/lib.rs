@@ -77,7 +77,7 @@
 //! # Bounds
 //!
 //! A LUKS header says how much work and memory opening it takes. What no cryptsetup would ask for
-//! ([`MEMORY_MAX_KIB`], [`ITERATIONS_MAX`]) is refused. BitLocker's work is the same for every volume: about
+//! ([`MEMORY_MAX_KIB`], [`ITERATIONS_MAX`]) is refused; [`luks_work`] says how much it is. BitLocker's work is the same for every volume: about
 //! half a second for each protector of the secret's kind, of which there may be [`PROTECTORS_MAX`]; its
 //! metadata take 64 KiB.
 //!
@@ -100,5 +100,5 @@ pub use bitlocker::{
     BitLockerProtector, BitLockerProtectorKind, BitLockerSecret, PROTECTORS_MAX,
     bitlocker_protectors, open_bitlocker,
 };
-pub use luks::{ITERATIONS_MAX, MEMORY_MAX_KIB, open_luks};
+pub use luks::{ITERATIONS_MAX, MEMORY_MAX_KIB, luks_work, open_luks};
 pub use unlock_error::{UnlockError, UnlockErrorKind};

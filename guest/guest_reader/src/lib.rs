@@ -28,6 +28,9 @@
 //! its arguments or environment, and is overwritten on both sides. The reading process is the only one
 //! that has keys of volumes.
 //!
+//! How much work goes into trying them is bounded over all volumes together; [`Unlocked`] names the
+//! volumes on which not all were tried.
+//!
 //! # Systems
 //!
 //! Linux: seccomp and resource limits, in [`confine`]; the process ends with the program. Windows: a

@@ -78,6 +78,18 @@ pub(super) enum Kdf {
 }
 
 impl Kdf {
+    /// Returns about how many seconds of a processor it takes to make a key, rounded up.
+    pub(super) fn work(&self) -> u64 {
+        let seconds = match self {
+            Self::Pbkdf2 { iterations, .. } => u64::from(*iterations) / 2_000_000,
+            // Of passes over a GiB it does two or so.
+            Self::Argon2 {
+                time, memory_kib, ..
+            } => u64::from(*time).saturating_mul(u64::from(*memory_kib)) >> 21,
+        };
+        seconds.saturating_add(1)
+    }
+
     /// Makes a key of `len` bytes, which the caller has bounded.
     pub(super) fn derive(
         &self,
