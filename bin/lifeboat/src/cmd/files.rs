@@ -8,7 +8,7 @@ mod find;
 mod find_all;
 mod get;
 mod list;
-mod listing;
+pub(crate) mod listing;
 mod mount;
 mod network_drive;
 mod open_point;

@@ -132,6 +132,10 @@ fn a_wrong_secret_is_named_with_the_volumes_that_stay_closed() {
     );
     assert!(error.contains("/1 (LUKS)"), "{error}");
     assert!(!error.contains("barley"), "{error}");
+    fs::write(sandbox.path("odd.txt"), b"open s\xe9same\n").unwrap();
+    let odd = ["files", "cat", file, "--recovery-key-file", "odd.txt"];
+    let error = sandbox.fails(2, &odd);
+    assert!(error.contains("odd.txt: it is no text"), "{error}");
     fs::write(sandbox.path("empty.txt"), "\n").unwrap();
     let empty = ["files", "cat", file, "--volume-password-file", "empty.txt"];
     let error = sandbox.fails(2, &empty);
@@ -139,4 +143,32 @@ fn a_wrong_secret_is_named_with_the_volumes_that_stay_closed() {
     let nothing = ["files", "cat", file, "--volume-key-file", "nothing.key"];
     let error = sandbox.run(&nothing);
     assert_ne!(error.status.code(), Some(0));
+}
+
+#[test]
+fn of_an_encrypted_volume_nobody_says_which_files_changed() {
+    let sandbox = Sandbox::with_repository();
+    if !backed_up(&sandbox) {
+        return;
+    }
+    let image = sandbox.path("host/SECRET.raw");
+    let mut bytes = fs::read(&image).unwrap();
+    let last = bytes.len() - 5;
+    bytes[last] ^= 1;
+    fs::write(&image, bytes).unwrap();
+    assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    let churn = ["point", "churn", "SECRET@latest", "--json"];
+    let right = ["--volume-password-file", "right.txt"];
+    let output = sandbox.run(&[&churn[..], &right].concat());
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let lines = json_lines(&String::from_utf8(output.stdout).unwrap());
+    let rows: Vec<&Value> = lines.iter().filter(|it| it["type"] == "churn").collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert_eq!(rows[0]["what"], "outside the volumes, or in their copies");
+    assert_eq!(rows[0]["permille"], 1000);
+    assert_eq!(rows[1]["what"], "/1: files are not known (encrypted)");
+    assert_eq!(rows[1]["changed_bytes"], Value::Null);
+    let summary = lines.last().unwrap();
+    assert_eq!(summary["changed_bytes"], rows[0]["changed_bytes"]);
+    assert_eq!(summary["unreadable"], 1);
 }

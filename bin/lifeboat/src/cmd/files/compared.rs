@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use block_io::ByteRanges;
 use file_restore::{ChangedDisks, VolumeChanges, VolumeLayout, changed_ranges, open_disks};
-use guest_files::{GuestFileSystem, State};
+use guest_files::{FileError, FileErrorKind, GuestFileSystem, State};
 use guest_reader::Guest;
 use repository::{CatalogPoint, Repository, RestorePoint};
 
@@ -59,20 +59,27 @@ impl ComparedPoint {
         self.disks.changed()
     }
 
-    /// Returns where a volume lies and what of it differs; `None` where nobody can tell.
-    pub(crate) fn layout(&self, volume: u32) -> Option<&VolumeLayout> {
-        let place = self.layouts.get(&volume)?;
+    /// Returns where a volume lies and what of it differs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ChangedDisks::layout`].
+    pub(crate) fn layout(&self, volume: u32) -> Result<&VolumeLayout, FileError> {
+        let place = self.layouts.get(&volume).ok_or_else(|| {
+            let what = format!("there is no volume {volume}");
+            FileError::new(FileErrorKind::NotFound, what)
+        })?;
         if let Some(layout) = place.get() {
-            return Some(layout);
+            return Ok(layout);
         }
-        let layout = self.disks.layout(self.guest(), volume).ok()?;
-        Some(place.get_or_init(|| layout))
+        let layout = self.disks.layout(self.guest(), volume)?;
+        Ok(place.get_or_init(|| layout))
     }
 
     /// Says what of a volume changed since the point that this one was compared with.
     pub(super) fn changes_since(&self, volume: u32, old: &Self, old_volume: u32) -> VolumeChanges {
         match (self.layout(volume), old.layout(old_volume)) {
-            (Some(own), Some(old)) => own.changes_since(old),
+            (Ok(own), Ok(old)) => own.changes_since(old),
             _ => VolumeChanges::Unknown,
         }
     }
@@ -153,7 +160,7 @@ pub(super) fn tell_notes(ui: &Ui, guest: &dyn Guest) {
 }
 
 /// Returns what a command ends with that could not look at everything.
-pub(super) fn outcome(unreadable: u64) -> (&'static str, ExitCode) {
+pub(crate) fn outcome(unreadable: u64) -> (&'static str, ExitCode) {
     match (interrupt::asked(), unreadable) {
         (true, _) => ("cancelled", ExitCode::Cancelled),
         (false, 0) => ("success", ExitCode::Success),

@@ -33,7 +33,7 @@ pub(super) fn row(name: String, node: &Node) -> Vec<String> {
 }
 
 /// Writes the names of a path with slashes.
-pub(super) fn shown(path: &[FileName]) -> String {
+pub(crate) fn shown(path: &[FileName]) -> String {
     let names: Vec<String> = path.iter().map(ToString::to_string).collect();
     names.join("/")
 }

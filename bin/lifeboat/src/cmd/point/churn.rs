@@ -1,5 +1,6 @@
 //! `lifeboat point churn`.
 
+use block_io::ByteRanges;
 use clap::Args;
 use file_restore::{VolumeChurn, VolumeFiles, changed_ranges, volume_churn, volume_files};
 use guest_files::FileName;
@@ -9,7 +10,8 @@ use serde_json::json;
 use volume_map::Content;
 
 use crate::cli_error::CliError;
-use crate::cmd::files::compared::{ComparedPoint, GuestArgs};
+use crate::cmd::files::compared::{ComparedPoint, GuestArgs, outcome};
+use crate::cmd::files::listing;
 use crate::exit_code::ExitCode;
 use crate::interrupt;
 use crate::invocation::Invocation;
@@ -65,11 +67,7 @@ pub(super) fn run(invocation: &Invocation, args: &ChurnArgs) -> Result<ExitCode,
         size(u64::from(repository.chunk_bytes()))
     ));
     churn.tell(ui, statistics);
-    let (outcome, code) = match (interrupt::asked(), churn.unreadable) {
-        (true, _) => ("cancelled", ExitCode::Cancelled),
-        (false, 0) => ("success", ExitCode::Success),
-        (false, _) => ("partial", ExitCode::Partial),
-    };
+    let (outcome, code) = outcome(churn.unreadable);
     let fields = json!({ "point": open.point().id, "since": before.id,
                          "changed_bytes": churn.changed_bytes, "unreadable": churn.unreadable });
     ui.summary(outcome, code, fields);
@@ -104,7 +102,8 @@ fn statistics(point: &RestorePoint) -> StreamStatistics {
 
 /// Something that changed: a file, or what belongs to none.
 struct Row {
-    changed_bytes: u64,
+    /// `None` where nobody can tell.
+    changed_bytes: Option<u64>,
     what: String,
     kind: &'static str,
     /// The kind of `--skip` that leaves it out.
@@ -112,94 +111,37 @@ struct Row {
 }
 
 /// What changed of a point.
+#[derive(Default)]
 struct Churn {
     changed_bytes: u64,
+    /// What of that lies in volumes.
+    within_bytes: u64,
     rows: Vec<Row>,
+    files: Vec<Row>,
+    more_files: u64,
+    more_bytes: u64,
     unreadable: u64,
 }
 
 impl Churn {
     fn of(ui: &Ui, open: &ComparedPoint, top: usize) -> Self {
+        let changed = open.changed().map(ByteRanges::total_bytes);
         let mut churn = Self {
-            changed_bytes: open.changed().map(block_io::ByteRanges::total_bytes).sum(),
-            rows: Vec::new(),
-            unreadable: 0,
+            changed_bytes: changed.fold(0, u64::saturating_add),
+            ..Self::default()
         };
-        let mut within = 0_u64;
-        let mut files = Vec::new();
-        let (mut more_files, mut more_bytes) = (0, 0);
-        for (number, facts) in (0..).zip(&open.guest().facts().volumes) {
-            if !facts.used_by.is_empty() {
-                continue;
-            }
-            let Some(layout) = open.layout(number) else {
-                continue;
-            };
-            if layout.changed.is_empty() {
-                continue;
-            }
-            let bytes = layout.changed.total_bytes();
-            within = within.saturating_add(bytes);
-            match churn.volume(ui, open, number, facts, top) {
-                Some(volume) => {
-                    churn.unreadable += volume.unreadable;
-                    churn.add(
-                        volume.other_bytes(),
-                        format!("/{}: metadata and free space", facts.name),
-                        "metadata-and-free-space",
-                        None,
-                    );
-                    more_files += volume.more_files;
-                    more_bytes += volume.more_bytes;
-                    let is_ntfs = facts.content == Content::Ntfs;
-                    files.extend(volume.files.into_iter().map(|file| Row {
-                        changed_bytes: file.changed_bytes,
-                        what: format!("/{}/{}", facts.name, shown(&file.path)),
-                        kind: "file",
-                        skip: if is_ntfs { skip_of(&file.path) } else { None },
-                    }));
-                }
-                None if facts.content == Content::Swap => {
-                    churn.add(
-                        bytes,
-                        format!("/{}: swap", facts.name),
-                        "swap",
-                        Some("swap"),
-                    );
-                }
-                None => {
-                    let what = format!(
-                        "/{}: files are not known ({})",
-                        facts.name,
-                        facts.content.name()
-                    );
-                    churn.add(bytes, what, "unread-volume", None);
+        if churn.changed_bytes > 0 {
+            for (number, facts) in (0..).zip(&open.guest().facts().volumes) {
+                if facts.used_by.is_empty() {
+                    churn.volume(ui, open, number, facts, top);
                 }
             }
         }
-        files.sort_by(|one, other| {
-            (other.changed_bytes, &one.what).cmp(&(one.changed_bytes, &other.what))
-        });
-        for file in files.drain(top.min(files.len())..) {
-            more_files += 1;
-            more_bytes += file.changed_bytes;
-        }
-        churn.rows.extend(files);
-        churn.add(
-            more_bytes,
-            count(more_files, "more file"),
-            "more-files",
-            None,
-        );
-        let outside = churn.changed_bytes.saturating_sub(within);
-        churn.add(outside, "outside the volumes".to_owned(), "outside", None);
-        churn
-            .rows
-            .sort_by_key(|row| std::cmp::Reverse(row.changed_bytes));
+        churn.sum_up(top);
         churn
     }
 
-    /// Maps what changed of a volume to its files; `None` where they cannot be read, which is said.
+    /// Adds what changed of a volume.
     fn volume(
         &mut self,
         ui: &Ui,
@@ -207,24 +149,122 @@ impl Churn {
         number: u32,
         facts: &VolumeFacts,
         top: usize,
+    ) {
+        let layout = match open.layout(number) {
+            Ok(layout) => layout,
+            Err(error) => {
+                return self.unreadable(ui, facts, &error.to_string());
+            }
+        };
+        if layout.places.is_none() {
+            // It says of itself that all of it may differ: an encrypted one that was opened, or one of
+            // LVM's in such a one.
+            let mut volumes = open.guest().facts().volumes.iter();
+            let why = match volumes.any(|it| it.encryption.is_some()) {
+                true => "encrypted",
+                false => "where it lies is not seen",
+            };
+            self.unreadable(
+                ui,
+                facts,
+                &format!("what changed of it is not known ({why})"),
+            );
+            let what = format!("/{}: files are not known ({why})", facts.name);
+            return self.rows.push(Row {
+                changed_bytes: None,
+                what,
+                kind: "unread-volume",
+                skip: None,
+            });
+        }
+        if layout.changed.is_empty() {
+            return;
+        }
+        let bytes = layout.changed.total_bytes();
+        self.within_bytes = self.within_bytes.saturating_add(bytes);
+        match self.files_of(ui, open, number, facts, &layout.changed, top) {
+            Some(volume) => self.add_files(facts, volume),
+            None if facts.content == Content::Swap => {
+                let what = format!("/{}: swap", facts.name);
+                self.add(bytes, what, "swap", Some("swap"));
+            }
+            None => {
+                let what = format!(
+                    "/{}: files are not known ({})",
+                    facts.name,
+                    facts.content.name()
+                );
+                self.add(bytes, what, "unread-volume", None);
+            }
+        }
+    }
+
+    /// Maps what changed of a volume to its files; `None` where they cannot be read, which is said.
+    fn files_of(
+        &mut self,
+        ui: &Ui,
+        open: &ComparedPoint,
+        number: u32,
+        facts: &VolumeFacts,
+        changed: &ByteRanges,
+        top: usize,
     ) -> Option<VolumeChurn> {
         match volume_files(facts) {
             VolumeFiles::Readable => {}
             VolumeFiles::None => return None,
             VolumeFiles::Hidden(why) => {
-                self.unreadable += 1;
-                ui.warning(&format!("volume /{}: {why}", facts.name));
+                self.unreadable(ui, facts, &why);
                 return None;
             }
         }
-        let changed = &open.layout(number)?.changed;
         let system = open.guest().open(number);
         let churn = system.and_then(|system| volume_churn(system, changed, top, &interrupt::asked));
         if let Err(error) = &churn {
-            self.unreadable += 1;
-            ui.warning(&format!("volume /{}: {error}", facts.name));
+            self.unreadable(ui, facts, &error.to_string());
         }
         churn.ok()
+    }
+
+    fn unreadable(&mut self, ui: &Ui, facts: &VolumeFacts, why: &str) {
+        self.unreadable = self.unreadable.saturating_add(1);
+        ui.warning(&format!("volume /{}: {why}", facts.name));
+    }
+
+    fn add_files(&mut self, facts: &VolumeFacts, volume: VolumeChurn) {
+        self.unreadable = self.unreadable.saturating_add(volume.unreadable);
+        let other = format!("/{}: metadata and free space", facts.name);
+        let other_bytes = volume.other_bytes();
+        self.add(other_bytes, other, "metadata-and-free-space", None);
+        self.more_files = self.more_files.saturating_add(volume.more_files);
+        self.more_bytes = self.more_bytes.saturating_add(volume.more_bytes);
+        let is_ntfs = facts.content == Content::Ntfs;
+        self.files.extend(volume.files.into_iter().map(|file| Row {
+            changed_bytes: Some(file.changed_bytes),
+            what: format!("/{}/{}", facts.name, listing::shown(&file.path)),
+            kind: "file",
+            skip: if is_ntfs { skip_of(&file.path) } else { None },
+        }));
+    }
+
+    /// Brings the files of all volumes together, of which `top` are kept by name, with the rest.
+    fn sum_up(&mut self, top: usize) {
+        let mut files = std::mem::take(&mut self.files);
+        files.sort_by(|one, other| {
+            (other.changed_bytes, &one.what).cmp(&(one.changed_bytes, &other.what))
+        });
+        for file in files.drain(top.min(files.len())..) {
+            self.more_files = self.more_files.saturating_add(1);
+            let bytes = file.changed_bytes.unwrap_or(0);
+            self.more_bytes = self.more_bytes.saturating_add(bytes);
+        }
+        self.rows.extend(files);
+        let more = count(self.more_files, "more file");
+        self.add(self.more_bytes, more, "more-files", None);
+        let outside = self.changed_bytes.saturating_sub(self.within_bytes);
+        let what = "outside the volumes, or in their copies".to_owned();
+        self.add(outside, what, "outside", None);
+        self.rows
+            .sort_by_key(|row| std::cmp::Reverse(row.changed_bytes));
     }
 
     fn add(
@@ -236,7 +276,7 @@ impl Churn {
     ) {
         if changed_bytes > 0 {
             self.rows.push(Row {
-                changed_bytes,
+                changed_bytes: Some(changed_bytes),
                 what,
                 kind,
                 skip,
@@ -254,17 +294,22 @@ impl Churn {
         ]);
         let stored = |bytes: u64| scaled(bytes, statistics.stored_bytes, statistics.changed_bytes);
         for row in &self.rows {
-            let share = scaled(1000, row.changed_bytes, self.changed_bytes).unwrap_or(0);
+            let share = row
+                .changed_bytes
+                .map(|bytes| scaled(1000, bytes, self.changed_bytes).unwrap_or(0));
+            let estimate = row.changed_bytes.and_then(stored);
             ui.record(
                 "churn",
                 json!({ "what": row.what, "kind": row.kind, "changed_bytes": row.changed_bytes,
-                        "permille": share, "stored_bytes_estimate": stored(row.changed_bytes),
+                        "permille": share, "stored_bytes_estimate": estimate,
                         "skip": row.skip }),
             );
             table.row(vec![
-                format!("{}.{} %", share / 10, share % 10),
-                size(row.changed_bytes),
-                stored(row.changed_bytes)
+                share
+                    .map(|share| format!("{}.{} %", share / 10, share % 10))
+                    .unwrap_or_default(),
+                row.changed_bytes.map(size).unwrap_or_default(),
+                estimate
                     .map(|bytes| format!("~{}", size(bytes)))
                     .unwrap_or_default(),
                 row.skip
@@ -283,7 +328,9 @@ impl Churn {
         kinds.sort_unstable();
         kinds.dedup();
         let skipped = self.rows.iter().filter(|row| row.skip.is_some());
-        let bytes: u64 = skipped.map(|row| row.changed_bytes).sum();
+        let bytes = skipped
+            .filter_map(|row| row.changed_bytes)
+            .fold(0, u64::saturating_add);
         let estimate = stored(bytes).map(|bytes| format!(", about {} stored", size(bytes)));
         match kinds.as_slice() {
             [] => ui.message(
@@ -317,9 +364,4 @@ fn skip_of(path: &[FileName]) -> Option<&'static str> {
         b"hiberfil.sys" => Some("hibernation-files"),
         _ => None,
     }
-}
-
-fn shown(path: &[FileName]) -> String {
-    let names: Vec<String> = path.iter().map(ToString::to_string).collect();
-    names.join("/")
 }
