@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use globset::{GlobBuilder, GlobMatcher};
 use guest_files::{FileName, Node, NodeKind, Time};
 
-use crate::TreeError;
+use crate::{TreeError, VolumeName};
 
 /// Which files somebody looks for: by name or path, by size, by when they changed last.
 #[derive(Debug, Clone)]
@@ -13,7 +13,9 @@ pub struct FileFilter {
     matcher: GlobMatcher,
     /// Whether names alone are looked at.
     is_name: bool,
-    letter: Option<char>,
+    volume: Option<VolumeName>,
+    /// What the names of the volumes fit that are looked into, where they are named.
+    volumes: Option<GlobMatcher>,
     size_bytes: Option<RangeInclusive<u64>>,
     modified_from: Option<Time>,
     modified_before: Option<Time>,
@@ -43,21 +45,26 @@ impl FileFilter {
         let glob = match (slashes.strip_prefix('/'), letter) {
             (_, Some(_)) => format!("*/{slashes}"),
             (Some(anchored), None) => anchored.to_owned(),
-            (None, None) if is_name => slashes,
+            (None, None) if is_name => slashes.clone(),
             (None, None) => format!("**/{slashes}"),
         };
-        let built = GlobBuilder::new(&glob)
-            .case_insensitive(true)
-            .literal_separator(true)
-            .backslash_escape(false)
-            .build();
-        let built = built.map_err(|error| {
+        let matcher = compiled(&glob).map_err(|error| {
             TreeError::Pattern(format!("the pattern {pattern:?}: {}", error.kind()))
         })?;
+        let volume = match letter {
+            None => slashes
+                .strip_prefix('/')
+                .and_then(|it| it.split('/').next()),
+            Some(_) => None,
+        };
         Ok(Self {
-            matcher: built.compile_matcher(),
+            matcher,
             is_name,
-            letter,
+            // A pattern that is none by itself, as of alternatives with a slash, fits any volume.
+            volumes: volume.and_then(|volume| compiled(volume).ok()),
+            volume: letter
+                .map(VolumeName::Letter)
+                .or_else(|| volume.map(|name| VolumeName::Listed(name.to_owned()))),
             size_bytes: None,
             modified_from: None,
             modified_before: None,
@@ -79,9 +86,17 @@ impl FileFilter {
         self
     }
 
-    /// Returns the drive letter of the volume that is looked into, where it is one alone.
-    pub fn letter(&self) -> Option<char> {
-        self.letter
+    /// Returns how the volumes that are looked into are named, where not all are: a drive letter, or
+    /// a pattern of names.
+    pub fn volume(&self) -> Option<&VolumeName> {
+        self.volume.as_ref()
+    }
+
+    /// Returns whether a volume of this name is looked into. By a drive letter it cannot be told.
+    pub fn fits_volume(&self, name: &str) -> bool {
+        self.volumes
+            .as_ref()
+            .is_none_or(|volumes| volumes.is_match(name))
     }
 
     /// Returns whether a file of a volume is looked for.
@@ -115,6 +130,15 @@ impl FileFilter {
             .is_none_or(|end| modified.is_some_and(|own| own < end));
         of_size && is_late && is_early
     }
+}
+
+fn compiled(glob: &str) -> Result<GlobMatcher, globset::Error> {
+    let built = GlobBuilder::new(glob)
+        .case_insensitive(true)
+        .literal_separator(true)
+        .backslash_escape(false)
+        .build();
+    built.map(|glob| glob.compile_matcher())
 }
 
 #[cfg(test)]
@@ -167,8 +191,26 @@ mod tests {
         assert!(fits("etc/*.conf", "1/srv/old/etc/a.conf"));
         assert!(fits("C:\\users\\**\\*.pst", "2/Users/ann/mail.pst"));
         assert!(!fits("C:\\ann\\*.pst", "2/Users/ann/mail.pst"));
-        assert_eq!(FileFilter::new("c:\\x").unwrap().letter(), Some('C'));
+        let letter = FileFilter::new("c:\\x").unwrap();
+        assert_eq!(letter.volume(), Some(&VolumeName::Letter('C')));
         assert!(FileFilter::new("[").is_err());
+    }
+
+    #[test]
+    fn volumes_that_are_named_are_looked_into_alone() {
+        let looks = |pattern: &str| {
+            let filter = FileFilter::new(pattern).unwrap();
+            ["1", "2", "vg-root"].map(|volume| filter.fits_volume(volume))
+        };
+        assert_eq!(looks("/2/etc/*.conf"), [false, true, false]);
+        assert_eq!(looks("/VG-*/**/x"), [false, false, true]);
+        assert_eq!(looks("/9/x"), [false; 3]);
+        for all in ["*.conf", "etc/*.conf", "/**/x", "/*/x", "/{1/x,2/y}"] {
+            assert_eq!(looks(all), [true; 3], "{all}");
+        }
+        let volume = |pattern: &str| FileFilter::new(pattern).unwrap().volume().cloned();
+        assert_eq!(volume("/9/x"), Some(VolumeName::Listed("9".to_owned())));
+        assert_eq!(volume("etc/x"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod diff;
 mod export;
 mod find;
 mod find_all;
+mod followed_volume;
 mod get;
 mod list;
 pub(crate) mod listing;

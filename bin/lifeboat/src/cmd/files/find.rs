@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use clap::Args;
-use file_restore::{FileFilter, VolumeFiles, Walk, WalkItem, volume_files};
-use guest_files::{GuestFileSystem, Node, Time};
+use file_restore::{FileFilter, TreeError, VolumeFiles, VolumeName, Walk, WalkItem, volume_files};
+use guest_files::{FileName, GuestFileSystem, Node, Time};
 use guest_reader::VolumeFacts;
 use jiff::Timestamp;
 use repository::{CatalogPoint, RestorePoint};
@@ -144,9 +144,10 @@ pub(super) fn run(invocation: &Invocation, args: &FindArgs) -> Result<ExitCode, 
     ui.message(format!("looking in {} {}", point.vm.name, point.id));
     let open = OpenPoint::of(ui, &repository, point, &args.guest)?;
     tell_notes(ui, open.guest());
+    has_volume(&open, &filter).map_err(failed)?;
     let (mut found, mut unreadable) = (0_u64, 0_u64);
     for (number, facts) in (0..).zip(&open.guest().facts().volumes) {
-        if !is_asked(&open, &filter, number) {
+        if !is_asked(&open, &filter, number, facts) {
             continue;
         }
         let system = match look_into(ui, &open, number, facts) {
@@ -160,6 +161,7 @@ pub(super) fn run(invocation: &Invocation, args: &FindArgs) -> Result<ExitCode, 
         };
         unreadable += each_fitting(ui, system, &filter, &facts.name, &mut |path, node| {
             found += 1;
+            let path = listing::shown(path);
             let path = format!("{}:/{}/{path}", open.point.id, facts.name);
             let mut record = listing::record(&path, node);
             if let Some(record) = record.as_object_mut() {
@@ -181,11 +183,31 @@ pub(super) fn run(invocation: &Invocation, args: &FindArgs) -> Result<ExitCode, 
 }
 
 /// Returns whether a volume is looked into at all.
-pub(super) fn is_asked(open: &OpenPoint, filter: &FileFilter, number: u32) -> bool {
-    let letters = &open.names.letters;
-    filter
-        .letter()
-        .is_none_or(|letter| letters.get(&letter) == Some(&number))
+pub(super) fn is_asked(
+    open: &OpenPoint,
+    filter: &FileFilter,
+    number: u32,
+    facts: &VolumeFacts,
+) -> bool {
+    match filter.volume() {
+        Some(VolumeName::Letter(letter)) => open.names.letters.get(letter) == Some(&number),
+        _ => filter.fits_volume(&facts.name),
+    }
+}
+
+/// Makes sure that a point has a volume that is looked for.
+///
+/// # Errors
+///
+/// `NoVolume`, with those that there are.
+pub(super) fn has_volume(open: &OpenPoint, filter: &FileFilter) -> Result<(), TreeError> {
+    let mut volumes = (0..).zip(&open.guest().facts().volumes);
+    match filter.volume() {
+        Some(name) if !volumes.any(|(number, facts)| is_asked(open, filter, number, facts)) => {
+            open.tree().volume(name).map(|_| ())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What there is to look at in a volume.
@@ -226,7 +248,7 @@ pub(super) fn each_fitting(
     system: &dyn GuestFileSystem,
     filter: &FileFilter,
     volume: &str,
-    found: &mut dyn FnMut(String, &Node),
+    found: &mut dyn FnMut(&[FileName], &Node),
 ) -> u64 {
     let mut unreadable = 0;
     let top = match system.node(system.root()) {
@@ -243,7 +265,7 @@ pub(super) fn each_fitting(
         match item {
             WalkItem::Entry(entry) => {
                 if filter.fits(volume, &entry.path, &entry.node) {
-                    found(listing::shown(&entry.path), &entry.node);
+                    found(&entry.path, &entry.node);
                 }
             }
             WalkItem::Failed { path, error } => {

@@ -6,16 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use block_io::ByteRanges;
-use file_restore::{History, Reading, VolumeMatch, VolumePair, match_volumes};
-use guest_files::Node;
+use file_restore::{FileFilter, History, Reading, VolumeMatch, VolumePair, match_volumes};
+use guest_files::{FileName, Node};
+use guest_reader::VolumeFacts;
 use repository::{Repository, RestorePoint};
 use serde_json::json;
 use vm_restore::disk_count;
 
 use super::compared::{ComparedPoint, differences, outcome, tell_notes};
-use super::find::{FindArgs, Looked, each_fitting, is_asked, look_into};
+use super::find::{FindArgs, Looked, each_fitting, has_volume, is_asked, look_into};
 use super::listing;
-use super::versions::quoted;
+use super::versions::{quoted, version_record};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::interrupt;
@@ -35,6 +36,7 @@ pub(super) fn search_all(
             repository,
             args,
             histories: BTreeMap::new(),
+            names: BTreeMap::new(),
             said: BTreeSet::new(),
             unreadable: 0,
             walked: 0,
@@ -66,17 +68,28 @@ fn no_change(point: &RestorePoint) -> Result<Vec<Option<ByteRanges>>, CliError> 
     Ok(vec![Some(ByteRanges::new()); disk_count(point)?])
 }
 
-/// What was found in a volume: by path.
-#[derive(Clone, Default)]
+/// A volume over all points: the first point that has it, and its number there. Later it may have
+/// another number and another name.
+type VolumeKey = (usize, u32);
+
+/// The names of a path: as people are shown it, two can look the same.
+type Path = Vec<FileName>;
+
+/// What was found in a volume.
+#[derive(Clone)]
 struct VolumeFound {
-    /// How the volume was called first.
+    key: VolumeKey,
+    /// How the volume is called in this point.
     name: String,
-    files: BTreeMap<String, Node>,
+    files: BTreeMap<Path, Node>,
 }
 
 /// A point, with what was found in it.
 struct Seen {
+    number: usize,
     open: ComparedPoint,
+    /// Which volume is which, also of those that could not be looked into.
+    keys: BTreeMap<u32, VolumeKey>,
     volumes: BTreeMap<u32, VolumeFound>,
 }
 
@@ -84,8 +97,9 @@ struct VmSearch<'a> {
     ui: &'a Ui,
     repository: &'a Repository,
     args: &'a FindArgs,
-    /// By volume and path.
-    histories: BTreeMap<(String, String), History>,
+    histories: BTreeMap<(VolumeKey, Path), History>,
+    /// How a volume is called in each point.
+    names: BTreeMap<(VolumeKey, usize), String>,
     /// What was said already of another point.
     said: BTreeSet<String>,
     unreadable: u64,
@@ -100,19 +114,24 @@ impl VmSearch<'_> {
                 break;
             }
             let last = number.checked_sub(1).and_then(|at| points.get(at));
-            // What is new depends on when the point was made: then each is looked at by itself.
             let changed = match last {
                 Some(last) => differences(self.repository, last, point, &self.args.guest)?,
                 None => Some(Vec::new()),
             };
-            let is_new = self.args.depends_on_time();
+            // What is new depends on when the point was made: then each is looked at by itself. So is
+            // one behind a point that could not be opened.
+            let is_seen = before.as_ref().is_some_and(|seen| seen.goes_to(number));
+            let is_alone = self.args.depends_on_time() || !is_seen;
             let changed = match changed {
-                None if is_new => Some(no_change(point)?),
+                None if is_alone => Some(no_change(point)?),
                 changed => changed,
             };
             let Some(changed) = changed else {
-                for volume in before.iter().flat_map(|seen| seen.volumes.values()) {
-                    self.go_on(number, volume);
+                for seen in &mut before {
+                    seen.number = number;
+                    for volume in seen.volumes.values() {
+                        self.go_on(number, volume);
+                    }
                 }
                 continue;
             };
@@ -125,13 +144,10 @@ impl VmSearch<'_> {
                 &changed,
                 &self.args.guest,
             );
-            before = match opened {
-                Ok(open) => Some(self.look(number, open, before.as_ref())?),
-                Err(error) => {
-                    self.trouble(format!("point {}: {error}", point.id));
-                    None
-                }
-            };
+            match opened {
+                Ok(open) => before = Some(self.look(number, open, before.as_ref())?),
+                Err(error) => self.trouble(format!("point {}: {error}", point.id)),
+            }
         }
         if self.walked > 0 {
             self.ui
@@ -141,9 +157,9 @@ impl VmSearch<'_> {
     }
 
     fn go_on(&mut self, number: usize, volume: &VolumeFound) {
+        self.names.insert((volume.key, number), volume.name.clone());
         for path in volume.files.keys() {
-            let key = (volume.name.clone(), path.clone());
-            if let Some(history) = self.histories.get_mut(&key) {
+            if let Some(history) = self.histories.get_mut(&(volume.key, path.clone())) {
                 history.goes_on(number);
             }
         }
@@ -167,96 +183,136 @@ impl VmSearch<'_> {
             tell_notes(self.ui, open.guest());
         }
         let filter = self.args.filter(open.point())?;
+        if let Err(error) = has_volume(&open.open, &filter) {
+            self.trouble(format!("point {}: {error}", open.point().id));
+        }
         let matches = match before {
             Some(before) => match_volumes(before.open.guest().facts(), open.guest().facts()),
             None => Vec::new(),
         };
-        let mut volumes = BTreeMap::new();
+        let (mut keys, mut volumes) = (BTreeMap::new(), BTreeMap::new());
         for (volume, facts) in (0..).zip(&open.guest().facts().volumes) {
-            if !is_asked(&open.open, &filter, volume) {
-                continue;
-            }
             let is_it = |it: &&VolumeMatch| it.new == Some(volume);
             let old = before.zip(matches.iter().find(is_it).and_then(|it| it.old));
-            let changes = old.map(|(before, old)| open.changes_since(volume, &before.open, old));
-            let found_before = old.and_then(|(before, old)| before.volumes.get(&old));
-            if let (Some(changes), Some(found), false) =
-                (&changes, found_before, self.args.depends_on_time())
-                && changes.is_nothing()
-            {
-                self.go_on(number, found);
-                volumes.insert(volume, found.clone());
+            let key = old.and_then(|(before, old)| before.keys.get(&old).copied());
+            let key = key.unwrap_or((number, volume));
+            keys.insert(volume, key);
+            if !is_asked(&open.open, &filter, volume, facts) {
                 continue;
             }
-            let system = match look_into(self.ui, &open.open, volume, facts) {
-                Looked::At(system) => system,
-                Looked::AtNothing => continue,
-                Looked::AtWhatIsHidden(why) => {
-                    self.trouble(why);
-                    continue;
-                }
+            // The disks were compared with those of the point right before.
+            let old = old.filter(|(before, _)| before.goes_to(number));
+            let place = VolumePlace {
+                number,
+                volume,
+                key,
             };
-            self.walked += 1;
-            let mut found = VolumeFound {
-                name: found_before
-                    .map_or(&facts.name, |before| &before.name)
-                    .clone(),
-                files: BTreeMap::new(),
-            };
-            self.unreadable +=
-                each_fitting(self.ui, system, &filter, &facts.name, &mut |path, node| {
-                    found.files.insert(path, node.clone());
-                });
-            let old_system = old.and_then(|(before, old)| before.open.guest().open(old).ok());
-            let pair = old_system.zip(changes).map(|(old, changes)| VolumePair {
-                old,
-                new: system,
-                changes,
-            });
-            for (path, node) in &found.files {
-                let own_before = found_before.and_then(|before| before.files.get(path));
-                let is_same = own_before.zip(pair.as_ref()).is_some_and(|(before, pair)| {
-                    pair.is_same_version(before, node, Reading::WhatChanged)
-                        .unwrap_or(false)
-                });
-                let key = (found.name.clone(), path.clone());
-                self.histories
-                    .entry(key)
-                    .or_default()
-                    .has(number, node.clone(), is_same);
+            if let Some(found) = self.look_at(&place, &open, facts, &filter, old) {
+                volumes.insert(volume, found);
             }
-            volumes.insert(volume, found);
         }
-        Ok(Seen { open, volumes })
+        Ok(Seen {
+            number,
+            open,
+            keys,
+            volumes,
+        })
+    }
+
+    /// Looks through a volume; `old` is the same one in the point before.
+    fn look_at(
+        &mut self,
+        place: &VolumePlace,
+        open: &ComparedPoint,
+        facts: &VolumeFacts,
+        filter: &FileFilter,
+        old: Option<(&Seen, u32)>,
+    ) -> Option<VolumeFound> {
+        let number = place.number;
+        let changes = old.map(|(before, old)| open.changes_since(place.volume, &before.open, old));
+        let found_before = old.and_then(|(before, old)| before.volumes.get(&old));
+        let mut found = VolumeFound {
+            key: place.key,
+            name: facts.name.clone(),
+            files: BTreeMap::new(),
+        };
+        if let (Some(changes), Some(before), false) =
+            (&changes, found_before, self.args.depends_on_time())
+            && changes.is_nothing()
+        {
+            found.files.clone_from(&before.files);
+            self.go_on(number, &found);
+            return Some(found);
+        }
+        let system = match look_into(self.ui, &open.open, place.volume, facts) {
+            Looked::At(system) => system,
+            Looked::AtNothing => return None,
+            Looked::AtWhatIsHidden(why) => {
+                self.trouble(why);
+                return None;
+            }
+        };
+        self.walked += 1;
+        self.unreadable += each_fitting(self.ui, system, filter, &facts.name, &mut |path, node| {
+            found.files.insert(path.to_vec(), node.clone());
+        });
+        self.names.insert((place.key, number), found.name.clone());
+        let old_system = old.and_then(|(before, old)| before.open.guest().open(old).ok());
+        let pair = old_system.zip(changes).map(|(old, changes)| VolumePair {
+            old,
+            new: system,
+            changes,
+        });
+        for (path, node) in &found.files {
+            let own_before = found_before.and_then(|before| before.files.get(path));
+            let is_same = own_before
+                .zip(pair.as_ref())
+                .map(|(before, pair)| pair.is_same_version(before, node, Reading::WhatChanged));
+            let is_same = match is_same {
+                Some(Ok(is_same)) => is_same,
+                Some(Err(error)) => {
+                    let file = format!("/{}/{}", facts.name, listing::shown(path));
+                    let point = &open.point().id;
+                    self.trouble(format!(
+                        "{file} of {point} cannot be compared with the point before: {error}"
+                    ));
+                    false
+                }
+                None => false,
+            };
+            self.histories
+                .entry((place.key, path.clone()))
+                .or_default()
+                .has(number, node.clone(), is_same);
+        }
+        Some(found)
     }
 
     /// Shows each file with its versions, the newest first; returns how many versions there are.
     fn tell(&self, points: &[RestorePoint]) -> u64 {
         let mut versions = 0;
+        let newest = points.last().map_or("", |point| point.vm.name.as_str());
         for ((volume, path), history) in &self.histories {
+            let path = listing::shown(path);
+            // A volume can be called otherwise in another point.
+            let place = |point: usize| {
+                let name = self.names.get(&(*volume, point));
+                format!("/{}/{path}", name.map_or("?", String::as_str))
+            };
             versions += history.versions().len() as u64;
-            let newest = points.first().map_or("", |point| point.vm.name.as_str());
-            self.ui.data(format!("{newest} /{volume}/{path}"));
+            let last = history.versions().last().map_or(0, |version| version.last);
+            self.ui.data(format!("{newest} {}", place(last)));
             for version in history.versions().iter().rev() {
                 let (Some(first), Some(last)) =
                     (points.get(version.first), points.get(version.last))
                 else {
                     continue;
                 };
-                let place = format!("{}:/{volume}/{path}", last.id);
-                let mut record = listing::record(&place, &version.node);
+                let place = format!("{}:{}", last.id, place(version.last));
+                let mut record = version_record(&place, version, first, last);
                 if let Some(record) = record.as_object_mut() {
                     record.insert("vm".to_owned(), json!(last.vm.name));
                     record.insert("point".to_owned(), json!(last.id));
-                    record.insert("points".to_owned(), json!(version.points()));
-                    record.insert(
-                        "first".to_owned(),
-                        json!({ "point": first.id, "time": first.started }),
-                    );
-                    record.insert(
-                        "last".to_owned(),
-                        json!({ "point": last.id, "time": last.started }),
-                    );
                 }
                 self.ui.record("file", record);
                 self.ui.data(format!(
@@ -270,5 +326,19 @@ impl VmSearch<'_> {
             }
         }
         versions
+    }
+}
+
+/// Which volume of which point is looked at.
+struct VolumePlace {
+    number: usize,
+    volume: u32,
+    key: VolumeKey,
+}
+
+impl Seen {
+    /// Returns whether this is the point right before one.
+    fn goes_to(&self, number: usize) -> bool {
+        self.number.checked_add(1) == Some(number)
     }
 }

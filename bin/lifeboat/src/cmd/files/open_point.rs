@@ -33,6 +33,17 @@ impl GuestArgs {
     pub(crate) fn names_checkpoint(&self) -> bool {
         self.checkpoint.is_some()
     }
+
+    /// Opens the guest of a point to see which volumes it has; nothing is said of it.
+    pub(super) fn open_guest(
+        &self,
+        repository: &Repository,
+        point: &RestorePoint,
+    ) -> Result<Box<dyn Guest>, CliError> {
+        let disks = open_disks(repository, point, self.checkpoint.as_deref())?;
+        let (secrets, _) = self.secrets.read()?;
+        start(disks, secrets)
+    }
 }
 
 /// A restore point's guest.

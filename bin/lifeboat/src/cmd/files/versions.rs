@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use file_restore::{GuestPath, History, PointPath, Reading, TreeError, Version, VolumePair};
+use file_restore::{GuestPath, History, Reading, TreeError, Version, VolumeName, VolumePair};
 use guest_files::{FileError, FileErrorKind, GuestFileSystem, Node, NodeKind};
 use jiff::Timestamp;
 use repository::{Repository, RestorePoint};
 use serde_json::{Value, json};
 
 use super::compared::{ComparedPoint, GuestArgs, differences, outcome, points_of_vms, tell_state};
+use super::followed_volume::FollowedVolume;
 use super::listing;
 use super::open_point::{failed, parse};
 use super::time_bounds::parse_time;
@@ -53,31 +54,36 @@ pub(super) fn run(invocation: &Invocation, args: &VersionsArgs) -> Result<ExitCo
         );
     }
     let repository = invocation.open_repository()?;
-    let points = points(&repository, &path, since, args.last)?;
+    let named = repository.find_point(&path.point)?;
+    let points = points(&repository, &named, since, args.last)?;
     let mut search = Search {
         ui,
         repository: &repository,
         args,
         place: &path.place,
+        volume: FollowedVolume::named(ui, &repository, named, &path.place, &args.guest)?,
         history: History::default(),
+        places: BTreeMap::new(),
         hashes: BTreeMap::new(),
         unreadable: 0,
         asked: 0,
     };
+    search
+        .volume
+        .find_before(&repository, &points, &args.guest)?;
     search.all(&points)?;
-    search.tell(&points, &path)
+    search.tell(&points)
 }
 
 /// Returns the points that are looked into, the oldest first.
 fn points(
     repository: &Repository,
-    path: &PointPath,
+    named: &RestorePoint,
     since: Option<Timestamp>,
     last: Option<usize>,
 ) -> Result<Vec<RestorePoint>, CliError> {
-    let vm = repository.find_point(&path.point)?.vm;
     let is_asked = |point: &repository::CatalogPoint| {
-        point.summary.vm.identity == vm.identity
+        point.summary.vm.identity == named.vm.identity
             && since.is_none_or(|since| point.summary.started >= since)
     };
     // A VM that was renamed stands there with each of its names.
@@ -97,7 +103,10 @@ struct Search<'a> {
     repository: &'a Repository,
     args: &'a VersionsArgs,
     place: &'a GuestPath,
+    volume: FollowedVolume,
     history: History,
+    /// The file's place in each point that has it.
+    places: BTreeMap<usize, String>,
     /// By the number of the version.
     hashes: BTreeMap<usize, String>,
     unreadable: u64,
@@ -119,7 +128,11 @@ impl Search<'_> {
             };
             let Some(changed) = changed else {
                 // All disks are the same, so what was seen of the point before is seen of this one.
-                self.history.goes_on(number);
+                if self.history.goes_on(number)
+                    && let Some(place) = number.checked_sub(1).and_then(|at| self.places.get(&at))
+                {
+                    self.places.insert(number, place.clone());
+                }
                 continue;
             };
             let point = point.clone();
@@ -149,38 +162,43 @@ impl Search<'_> {
         open: ComparedPoint,
         before: Option<&Seen>,
     ) -> Result<Seen, CliError> {
-        let found = match open.open.tree().find(self.place) {
+        let Some(volume) = self.volume.number_in(&open) else {
+            return Ok(Seen { open, file: None });
+        };
+        let name = open.open.tree().name(volume).to_owned();
+        let place = GuestPath {
+            volume: Some(VolumeName::Listed(name.clone())),
+            names: self.place.names.clone(),
+        };
+        let found = match open.open.tree().find(&place) {
             Ok(found) => found,
-            Err(TreeError::NotFound(_) | TreeError::NoVolume(_)) => {
+            Err(TreeError::NotFound(_)) => {
                 return Ok(Seen { open, file: None });
             }
             Err(error) => return Err(failed(error)),
         };
         let of_file = |error: FileError| failed(error.into());
-        let system = open.guest().open(found.volume).map_err(of_file)?;
-        let volume = open.open.tree().name(found.volume).to_owned();
-        tell_state(
-            self.ui,
-            &format!("/{volume} of {}", open.point().id),
-            system,
-        );
+        let system = open.guest().open(volume).map_err(of_file)?;
+        tell_state(self.ui, &format!("/{name} of {}", open.point().id), system);
         let is_same = match before {
             Some(before) => before
-                .has_same(&open, found.volume, system, &found.node)
+                .has_same(&open, volume, system, &found.node)
                 .map_err(of_file)?,
             None => false,
         };
         self.history.has(number, found.node.clone(), is_same);
+        let place = place_text(&place, self.place, &open, volume);
+        self.places.insert(number, place);
         if self.args.hash && !is_same && found.node.kind == NodeKind::File {
             let hash = hash(system, &found.node).map_err(of_file)?;
             let version = self.history.versions().len().saturating_sub(1);
             self.hashes.insert(version, hash);
         }
-        let file = Some((found.volume, found.node));
+        let file = Some((volume, found.node));
         Ok(Seen { open, file })
     }
 
-    fn tell(&self, points: &[RestorePoint], path: &PointPath) -> Result<ExitCode, CliError> {
+    fn tell(&self, points: &[RestorePoint]) -> Result<ExitCode, CliError> {
         let versions = self.history.versions();
         if versions.is_empty() && self.unreadable == 0 && !interrupt::asked() {
             let what = format!("no point has it, of {} looked into", points.len());
@@ -199,7 +217,8 @@ impl Search<'_> {
             else {
                 continue;
             };
-            let take_out = format!("{}:{}", last.id, place_text(path));
+            let place = self.places.get(&version.last);
+            let take_out = format!("{}:{}", last.id, place.map_or("/", String::as_str));
             self.ui.record(
                 "version",
                 self.record(number, version, first, last, &take_out),
@@ -255,23 +274,29 @@ impl Search<'_> {
         last: &RestorePoint,
         take_out: &str,
     ) -> Value {
-        let mut record = listing::record(take_out, &version.node);
-        if let Some(record) = record.as_object_mut() {
-            record.insert("points".to_owned(), json!(version.points()));
-            record.insert(
-                "first".to_owned(),
-                json!({ "point": first.id, "time": first.started }),
-            );
-            record.insert(
-                "last".to_owned(),
-                json!({ "point": last.id, "time": last.started }),
-            );
-            if let Some(hash) = self.hashes.get(&number) {
-                record.insert("blake3".to_owned(), json!(hash));
-            }
+        let mut record = version_record(take_out, version, first, last);
+        if let (Some(record), Some(hash)) = (record.as_object_mut(), self.hashes.get(&number)) {
+            record.insert("blake3".to_owned(), json!(hash));
         }
         record
     }
+}
+
+/// Returns what programs are told of a version.
+pub(super) fn version_record(
+    take_out: &str,
+    version: &Version,
+    first: &RestorePoint,
+    last: &RestorePoint,
+) -> Value {
+    let mut record = listing::record(take_out, &version.node);
+    if let Some(record) = record.as_object_mut() {
+        let point = |point: &RestorePoint| json!({ "point": point.id, "time": point.started });
+        record.insert("points".to_owned(), json!(version.points()));
+        record.insert("first".to_owned(), point(first));
+        record.insert("last".to_owned(), point(last));
+    }
+    record
 }
 
 /// A point that was looked into, with what it has of the file.
@@ -323,15 +348,16 @@ fn hash(system: &dyn GuestFileSystem, node: &Node) -> Result<String, FileError> 
     }
 }
 
-/// Writes a place as it was given.
-fn place_text(path: &PointPath) -> String {
-    let place = &path.place;
-    match &place.volume {
-        Some(file_restore::VolumeName::Letter(letter)) => {
-            format!("{letter}:\\{}", place.names.join("\\"))
+/// Writes a place of a point: as it was given where a drive letter means the same volume there.
+fn place_text(place: &GuestPath, given: &GuestPath, open: &ComparedPoint, volume: u32) -> String {
+    match (&given.volume, &place.volume) {
+        (Some(VolumeName::Letter(letter)), _)
+            if open.open.names.letters.get(letter) == Some(&volume) =>
+        {
+            format!("{letter}:\\{}", given.names.join("\\"))
         }
-        Some(name) => format!("{name}/{}", place.names.join("/")),
-        None => "/".to_owned(),
+        (_, Some(name)) => format!("{name}/{}", place.names.join("/")),
+        (_, None) => "/".to_owned(),
     }
 }
 
