@@ -573,6 +573,126 @@ fn of_two_partitions_the_one_that_changed_is_compared() {
     assert_eq!(churn[0]["what"], "/2/kernel.img", "{churn:?}");
 }
 
+#[test]
+fn a_volume_is_followed_where_its_number_changes() {
+    let sandbox = Sandbox::with_repository();
+    let Some(ext) = Ext::new(&sandbox) else {
+        return;
+    };
+    ext.write("/docs/plan.txt", b"first\n");
+    // What is on a volume before it, which goes; then its own number is that one's.
+    let other = sandbox.text("other");
+    let tree = sandbox.path("other-tree/docs");
+    fs::create_dir_all(&tree).unwrap();
+    fs::write(tree.join("plan.txt"), "of another volume\n").unwrap();
+    let tree = sandbox.text("other-tree");
+    run("mkfs.ext4", &["-q", "-F", "-d", &tree, &other, "8M"]);
+    let other = fs::read(&other).unwrap();
+    let put = |parts: &[&[u8]]| {
+        sandbox.raw("MOVES.raw", &partitioned(parts));
+        assert_eq!(sandbox.back_up_all()["outcome"], "success");
+    };
+    let image = ext.image.clone();
+    let take = || {
+        let bytes = fs::read(&image).unwrap();
+        fs::remove_file(&image).unwrap();
+        bytes
+    };
+    let first = take();
+    put(&[&other, &first]);
+    put(&[&other, &first]);
+    fs::write(&image, &first).unwrap();
+    ext.write("/docs/plan.txt", b"second, and longer\n");
+    let second = take();
+    put(&[&second]);
+
+    let versions = |place: &str, extra: &[&str]| {
+        let args = [&["files", "versions", place, "--json"], extra].concat();
+        let versions = records(&sandbox.ok(&args), "version").into_iter();
+        let told = versions.map(|it| {
+            let content = sandbox.ok(&["files", "cat", it["path"].as_str().unwrap()]);
+            (it["points"].as_u64().unwrap(), content)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let both = [
+        (1, "second, and longer\n".to_owned()),
+        (2, "first\n".to_owned()),
+    ];
+    assert_eq!(versions("MOVES@latest:/1/docs/plan.txt", &[]), both);
+    assert_eq!(versions("MOVES@latest~2:/2/docs/plan.txt", &[]), both);
+    assert_eq!(
+        versions("MOVES@latest~1:/2/docs/plan.txt", &["--last", "1"]),
+        both[..1]
+    );
+    assert_eq!(
+        versions("MOVES@latest~1:/1/docs/plan.txt", &[]),
+        [(2, "of another volume\n".to_owned())]
+    );
+    sandbox.fails(2, &["files", "versions", "MOVES@latest:/2/docs/plan.txt"]);
+    sandbox.fails(2, &["files", "versions", "MOVES@latest:C:\\docs\\plan.txt"]);
+
+    let found = sandbox.ok(&["files", "find", "plan.txt", "--all-points", "--json"]);
+    let found = records(&found, "file").into_iter();
+    let mut told: Vec<(u64, String)> = found
+        .map(|it| {
+            let content = sandbox.ok(&["files", "cat", it["path"].as_str().unwrap()]);
+            assert_eq!(it["size"], content.len());
+            (it["points"].as_u64().unwrap(), content)
+        })
+        .collect();
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            both[0].clone(),
+            both[1].clone(),
+            (2, "of another volume\n".to_owned())
+        ]
+    );
+
+    // Volumes that are not there are not taken for such as have nothing.
+    for pattern in ["/9/docs/*", "C:\\docs\\*"] {
+        let error = sandbox.fails(2, &["files", "find", pattern, "MOVES@latest"]);
+        assert!(error.contains("there is no volume"), "{error}");
+        let error = sandbox.fails(3, &["files", "find", pattern, "--all-points"]);
+        assert!(error.contains("there is no volume"), "{error}");
+    }
+    let same = [
+        "files",
+        "diff",
+        "MOVES@latest~2:/2/docs/plan.txt",
+        "MOVES@latest~1",
+    ];
+    sandbox.ok(&same);
+    for missing in ["/2/docs/never.txt", "/9/docs"] {
+        let old = format!("MOVES@latest~2:{missing}");
+        sandbox.fails(2, &["files", "diff", &old, "MOVES@latest~1"]);
+    }
+}
+
+#[test]
+fn names_that_look_the_same_are_two_files() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let sandbox = Sandbox::with_repository();
+    let Some(ext) = Ext::new(&sandbox) else {
+        return;
+    };
+    let tree = sandbox.path("tree/odd");
+    fs::create_dir_all(&tree).unwrap();
+    fs::write(tree.join("\\xff"), "letters").unwrap();
+    fs::write(tree.join(std::ffi::OsStr::from_bytes(b"\xff")), "a byte").unwrap();
+    fs::remove_file(&ext.image).unwrap();
+    let tree = sandbox.text("tree");
+    run("mkfs.ext4", &["-q", "-F", "-d", &tree, &ext.image, "32M"]);
+    ext.back_up();
+    let found = sandbox.ok(&["files", "find", "/1/odd/*", "--all-points", "--json"]);
+    let found = records(&found, "file").into_iter();
+    let sizes: BTreeSet<u64> = found.map(|it| it["size"].as_u64().unwrap()).collect();
+    assert_eq!(sizes, BTreeSet::from([6, 7]));
+}
+
 /// An NTFS volume of 24 MiB that is a whole disk; `None` where none can be made here.
 fn ntfs(sandbox: &Sandbox) -> Option<String> {
     if !have_tool("mkfs.ntfs", &["--version"]) {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::compared::{ComparedPoint, GuestArgs, differences, outcome, tell_notes, tell_state};
 use super::listing;
-use super::open_point::{failed, parse};
+use super::open_point::{OpenPoint, failed, parse};
 use crate::cli_error::CliError;
 use crate::exit_code::ExitCode;
 use crate::interrupt;
@@ -137,12 +137,19 @@ impl Diff<'_> {
         );
         let ids = json!({ "old": old.id, "new": new.id });
         let Some(changed) = differences(repository, &old, &new, &args.guest)? else {
+            if place.volume.is_some() {
+                let open = OpenPoint::of(self.ui, repository, old, &args.guest)?;
+                exists(&open, place)?;
+            }
             self.ui.message("the disks of both points are the same");
             return Ok(ids);
         };
         let old = ComparedPoint::open(self.ui, repository, old, &changed, &args.guest)?;
         let new = ComparedPoint::open(self.ui, repository, new, &changed, &args.guest)?;
         tell_notes(self.ui, new.guest());
+        if old.guest().facts().notes != new.guest().facts().notes {
+            tell_notes(self.ui, old.guest());
+        }
         let matches = match_volumes(old.guest().facts(), new.guest().facts());
         if place.volume.is_none() {
             for volume in matches {
@@ -325,6 +332,15 @@ impl Diff<'_> {
     fn unreadable(&mut self, text: &str) {
         self.tally.unreadable += 1;
         self.ui.warning(text);
+    }
+}
+
+/// Makes sure that a point has what is compared, as far as that can be told: what cannot be read may
+/// be there.
+fn exists(open: &OpenPoint, place: &GuestPath) -> Result<(), CliError> {
+    match open.tree().find(place) {
+        Err(error @ (TreeError::NoVolume(_) | TreeError::NotFound(_))) => Err(failed(error)),
+        _ => Ok(()),
     }
 }
 

@@ -53,6 +53,10 @@ impl SecretArgs {
         }
         for path in &self.recovery_key_file {
             let text = text(&secret_file::read(path, RECOVERY_KEY_FILE_BYTES_MAX)?);
+            let text = text.ok_or_else(|| {
+                CliError::usage(format!("{}: it is no text", path.display()))
+                    .hint("save it as UTF-8 or as Windows does, in UTF-16")
+            })?;
             for key in recovery_keys(&text) {
                 add(path, SecretKind::RecoveryKey, key)?;
             }
@@ -95,17 +99,22 @@ impl SecretFiles {
     }
 }
 
-/// Windows saves recovery keys as UTF-16.
-fn text(bytes: &[u8]) -> Zeroizing<String> {
-    let Some(units) = bytes.strip_prefix(b"\xff\xfe") else {
-        return Zeroizing::new(String::from_utf8_lossy(bytes).into_owned());
-    };
-    let units = units.chunks_exact(2).filter_map(|unit| unit.first_chunk());
-    let letters = char::decode_utf16(units.map(|unit| u16::from_le_bytes(*unit)));
+/// Takes what Windows saves, which is UTF-16, or UTF-8; `None` for what is no text. Nothing of it is
+/// copied but into what is returned.
+fn text(bytes: &[u8]) -> Option<Zeroizing<String>> {
     // As long as it becomes: what grows leaves copies behind.
+    let Some(units) = bytes.strip_prefix(b"\xff\xfe") else {
+        let read = std::str::from_utf8(bytes).ok()?;
+        let mut text = Zeroizing::new(String::with_capacity(read.len()));
+        text.push_str(read);
+        return Some(text);
+    };
+    let (units, rest) = units.as_chunks::<2>();
     let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2));
-    text.extend(letters.map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)));
-    text
+    for letter in char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit))) {
+        text.push(letter.ok()?);
+    }
+    rest.is_empty().then_some(text)
 }
 
 /// Returns the keys in a text: eight groups of six digits each, or else its first line, which is what
@@ -156,7 +165,15 @@ mod tests {
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
             .collect();
-        assert_eq!(found(&text(&page)), [KEY]);
-        assert_eq!(found(&text(KEY.as_bytes())), [KEY]);
+        assert_eq!(found(&text(&page).unwrap()), [KEY]);
+        assert_eq!(found(&text(KEY.as_bytes()).unwrap()), [KEY]);
+    }
+
+    #[test]
+    fn what_is_no_text_is_none() {
+        let key = KEY.as_bytes();
+        assert_eq!(text(&[b"Schl\xfcssel: ", key].concat()), None);
+        assert_eq!(text(b"\xff\xfe1\0002"), None);
+        assert_eq!(text(b"\xff\xfe\x00\xd8"), None);
     }
 }
