@@ -1,13 +1,16 @@
 //! Files taken out into a folder of this machine.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use guest_files::{FileName, Link, LinkKind, Node, Stream};
 
+use super::identity::{Identity, identity};
 use super::kept_about::{keep_all, keep_of_link, keep_times};
 use super::local_name::local_name;
+use super::made_folder::{MadeFolder, make_private_folder};
 use super::new_file::{NewFile, Unpublished};
 use super::{FileTarget, Kept, Lost, TargetError, joined};
 use crate::take_out::{About, Source};
@@ -16,8 +19,8 @@ use crate::take_out::{About, Source};
 const HOLE_BYTES: usize = 64 << 10;
 /// The same, as seeking has it.
 const HOLE_SEEK: i64 = 64 << 10;
-/// Most bytes of folders' attributes that are kept until the end.
-const ATTRIBUTES_MAX_BYTES: usize = 64 << 20;
+/// Most bytes that are kept of folders until the end, with their attributes; beyond it these are not.
+const FOLDERS_MAX_BYTES: usize = 256 << 20;
 
 /// How files are written into a folder.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,10 +38,15 @@ pub struct FolderTarget {
     options: FolderOptions,
     /// Folders that were made here, and what they get at the end: each file that is written into one
     /// changes its times, and a list of rights would be handed down to what is put in.
-    folders: Vec<(PathBuf, Vec<FileName>, Node, About)>,
-    attribute_bytes: usize,
+    folders: Vec<MadeFolder>,
+    held_bytes: usize,
     /// The folder that was written into last, and where it is.
     parent: Option<(Vec<FileName>, PathBuf)>,
+    /// What this run made, where the system tells which file is which. Where it tells no case apart,
+    /// a guest's `A` and `a` are one place here, though their paths are two.
+    made: HashSet<Identity>,
+    /// Folders that would have been another one of this run.
+    refused: HashSet<PathBuf>,
     finished: bool,
 }
 
@@ -54,8 +62,10 @@ impl FolderTarget {
             root: root.to_owned(),
             options,
             folders: Vec::new(),
-            attribute_bytes: 0,
+            held_bytes: 0,
             parent: None,
+            made: HashSet::new(),
+            refused: HashSet::new(),
             finished: false,
         })
     }
@@ -79,6 +89,9 @@ impl FolderTarget {
             let mut place = self.root.clone();
             for name in path {
                 place.push(local_name(name).0);
+                if self.refused.contains(&place) {
+                    return Err(same_place(&place));
+                }
                 let about = fs::symlink_metadata(&place);
                 if !about.is_ok_and(|about| about.is_dir()) {
                     let what = format!("{} is no folder here", place.display());
@@ -93,23 +106,39 @@ impl FolderTarget {
     /// Looks whether a file may be written there, before all of it is read.
     fn check_free(&self, place: &Path) -> Result<(), TargetError> {
         match fs::symlink_metadata(place) {
+            Ok(there) if self.is_made(&there) => Err(same_place(place)),
             Ok(there) if self.options.overwrite && !there.is_dir() => Ok(()),
             Ok(_) => Err(of_place(place, io::ErrorKind::AlreadyExists.into())),
             Err(_) => Ok(()),
         }
     }
 
+    /// Returns whether something is of this run.
+    fn is_made(&self, there: &fs::Metadata) -> bool {
+        identity(there).is_some_and(|identity| self.made.contains(&identity))
+    }
+
+    /// Remembers what was made, so that nothing of this run replaces it.
+    fn remember(&mut self, about: io::Result<fs::Metadata>) -> Option<Identity> {
+        let identity = about.ok().as_ref().and_then(identity);
+        self.made.extend(identity);
+        identity
+    }
+
     fn finish_folders(&mut self) -> Lost {
         self.finished = true;
         let mut lost = Lost::default();
         // The deepest first, so that none is changed after its times were set.
-        while let Some((place, path, node, about)) = self.folders.pop() {
+        while let Some(made) = self.folders.pop() {
             let mut kept = Kept::all();
-            match open_folder(&place) {
-                Ok(folder) => keep_all(&folder, &node, &about, self.options.owners, &mut kept),
+            match made.open() {
+                Ok(folder) => {
+                    let owners = self.options.owners;
+                    keep_all(&folder, &made.node, &made.about, owners, &mut kept);
+                }
                 Err(_) => kept.lose("permissions and times of folders"),
             }
-            lost.add(&path, kept);
+            lost.add(&made.path, kept);
         }
         lost
     }
@@ -163,25 +192,32 @@ impl FileTarget for FolderTarget {
         let place = self.place(path, &mut kept)?;
         match make_private_folder(&place) {
             Ok(()) => {
-                let attributes = about.attributes.iter();
-                let bytes: usize = attributes
-                    .map(|attribute| attribute.name.len() + attribute.value.len())
-                    .sum();
-                self.attribute_bytes += bytes;
-                let about = if self.attribute_bytes <= ATTRIBUTES_MAX_BYTES {
-                    about.clone()
-                } else {
-                    kept.lose("attributes of folders (there are too many)");
-                    About::default()
+                let identity = self.remember(fs::symlink_metadata(&place));
+                let mut made = MadeFolder {
+                    place,
+                    identity,
+                    path: path.to_vec(),
+                    node: node.clone(),
+                    about: about.clone(),
                 };
-                let made = (place, path.to_vec(), node.clone(), about);
+                self.held_bytes = self.held_bytes.saturating_add(made.held_bytes());
+                if self.held_bytes > FOLDERS_MAX_BYTES {
+                    kept.lose("attributes of folders (there are too many)");
+                    made.about = About::default();
+                }
                 self.folders.push(made);
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 // One that was there before stays as it is.
                 let there = fs::symlink_metadata(&place);
-                if !there.is_ok_and(|there| there.is_dir()) {
+                let there = there.ok().filter(fs::Metadata::is_dir);
+                let Some(there) = there else {
                     return Err(of_place(&place, error));
+                };
+                if self.is_made(&there) {
+                    let failed = same_place(&place);
+                    self.refused.insert(place);
+                    return Err(failed);
                 }
             }
             Err(error) => return Err(of_place(&place, error)),
@@ -202,8 +238,11 @@ impl FileTarget for FolderTarget {
         let mut new = NewFile::beside(&place).map_err(|error| of_place(&place, error))?;
         fill(&mut new.file, &place, content)?;
         keep_all(&new.file, node, about, self.options.owners, &mut kept);
+        let made = new.file.metadata();
+        make_durable(&new.file).map_err(|error| of_place(&place, error))?;
         new.publish(&place, self.options.overwrite)
             .map_err(|error| of_place(&place, error))?;
+        self.remember(made);
         Ok(kept)
     }
 
@@ -230,6 +269,7 @@ impl FileTarget for FolderTarget {
         fill(&mut file, &with_stream, content)?;
         // Writing it changed the times of the file that it belongs to.
         keep_times(&file, node, &mut kept);
+        make_durable(&file).map_err(|error| of_place(&with_stream, error))?;
         Ok(kept)
     }
 
@@ -249,8 +289,10 @@ impl FileTarget for FolderTarget {
             kept.lose("junctions (they are symbolic links here)");
         }
         keep_of_link(new.path(), node, about, self.options.owners, &mut kept);
+        let made = fs::symlink_metadata(new.path());
         new.publish(&place, self.options.overwrite)
             .map_err(|error| of_place(&place, error))?;
+        self.remember(made);
         Ok(kept)
     }
 
@@ -282,7 +324,7 @@ impl FileTarget for FolderTarget {
 
     fn finish(&mut self) -> Result<Lost, TargetError> {
         let lost = self.finish_folders();
-        block_io::flush_folder(&self.root)
+        make_tree_durable(&self.root)
             .map_err(|error| TargetError::io(self.root.display(), error))?;
         Ok(lost)
     }
@@ -314,28 +356,33 @@ fn of_place(place: &Path, error: io::Error) -> TargetError {
     }
 }
 
-/// Makes a folder that nobody but this user may look into until it is finished.
-fn make_private_folder(place: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(place)
+fn same_place(place: &Path) -> TargetError {
+    TargetError::of_file(format!(
+        "{} is another file of this run here, where their names are told for the same: take them \
+         out into different folders",
+        place.display()
+    ))
 }
 
-#[cfg(unix)]
-fn open_folder(place: &Path) -> io::Result<File> {
-    File::open(place)
+/// Files become durable all at once at the end, which is much quicker than one by one.
+#[cfg(target_os = "linux")]
+fn make_durable(_file: &File) -> io::Result<()> {
+    Ok(())
 }
 
-#[cfg(windows)]
-fn open_folder(place: &Path) -> io::Result<File> {
-    use std::os::windows::fs::OpenOptionsExt as _;
-    /// FILE_FLAG_BACKUP_SEMANTICS: without it a folder cannot be opened.
-    const BACKUP_SEMANTICS: u32 = 0x0200_0000;
-    fs::OpenOptions::new()
-        .write(true)
-        .custom_flags(BACKUP_SEMANTICS)
-        .open(place)
+#[cfg(not(target_os = "linux"))]
+fn make_durable(file: &File) -> io::Result<()> {
+    file.sync_all()
+}
+
+#[cfg(target_os = "linux")]
+fn make_tree_durable(root: &Path) -> io::Result<()> {
+    rustix::fs::syncfs(File::open(root)?).map_err(io::Error::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn make_tree_durable(root: &Path) -> io::Result<()> {
+    block_io::flush_folder(root)
 }
 
 #[cfg(unix)]
@@ -349,4 +396,29 @@ fn make_link(place: &Path, link: &Link) -> io::Result<()> {
     let target = String::from_utf8_lossy(&link.target).into_owned();
     // What it leads to need not exist, so which of the two it is cannot be told.
     std::os::windows::fs::symlink_file(target, place)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_this_run_is_replaced_however_it_is_called() {
+        let bench = tempfile::tempdir().unwrap();
+        let options = FolderOptions {
+            overwrite: true,
+            owners: false,
+        };
+        let mut target = FolderTarget::new(bench.path(), options).unwrap();
+        let (old, new) = (bench.path().join("old"), bench.path().join("new"));
+        fs::write(&old, "old").unwrap();
+        fs::write(&new, "new").unwrap();
+        target.remember(fs::symlink_metadata(&new));
+        // As a system does that tells no case apart: another name, and the same file.
+        let again = bench.path().join("NEW");
+        fs::hard_link(&new, &again).unwrap();
+        assert!(target.check_free(&old).is_ok());
+        let error = target.check_free(&again).unwrap_err();
+        assert!(error.is_of_one_file(), "{error}");
+    }
 }

@@ -3,9 +3,11 @@
 mod archive_file;
 mod error;
 mod folder;
+mod identity;
 mod kept_about;
 mod local_name;
 mod lost;
+mod made_folder;
 mod new_file;
 mod tar_archive;
 mod zip_archive;
