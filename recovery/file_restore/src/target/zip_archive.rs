@@ -5,13 +5,13 @@ use std::io::{self, Read as _, Write as _};
 use std::rc::Rc;
 
 use guest_files::{FileName, Link, Node, Owner, Time};
-use zip::write::{SimpleFileOptions, StreamWriter};
+use zip::write::{FullFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::archive_file::{ArchiveOut, Gate};
 use super::local_name::windows_name;
 use super::tar_archive::Filled;
-use super::{FileTarget, Kept, Lost, TargetError};
+use super::{FileTarget, Kept, Lost, TargetError, joined};
 use crate::take_out::{About, Source};
 
 /// Bytes that are compressed at once.
@@ -19,6 +19,13 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Files from here on get sizes of eight bytes. Compressed, what does not compress is a little
 /// longer than it was, and has to fit into four bytes as well.
 const LARGE_BYTES: u64 = 0xF000_0000;
+
+/// Longest path in bytes. A zip counts them in two bytes, a slash and what programs add included.
+const PATH_MAX_BYTES: usize = 60_000;
+/// The extra field with times in UTC ("extended timestamp" of Info-ZIP).
+const EXTENDED_TIMESTAMP: u16 = 0x5455;
+/// It has the time of the last change alone.
+const HAS_MODIFIED: u8 = 1;
 
 /// A zip archive that is written to a stream.
 pub struct ZipTarget<W: ArchiveOut> {
@@ -53,8 +60,9 @@ impl<W: ArchiveOut> FileTarget for ZipTarget<W> {
         about: &About,
     ) -> Result<Kept, TargetError> {
         let mut kept = lost(about);
-        let name = name(path, &mut kept);
-        let made = self.archive()?.add_directory(name, options(node, 0o755));
+        let name = name(path, &mut kept)?;
+        let options = options(node, 0o755, &mut kept)?;
+        let made = self.archive()?.add_directory(name, options);
         made.map_err(|error| failed(error.into()))?;
         Ok(kept)
     }
@@ -67,10 +75,10 @@ impl<W: ArchiveOut> FileTarget for ZipTarget<W> {
         content: &mut Source<'_>,
     ) -> Result<Kept, TargetError> {
         let mut kept = lost(about);
-        let name = name(path, &mut kept);
+        let name = name(path, &mut kept)?;
         // Whether it is long has to be said before.
         let large = content.size_bytes() >= LARGE_BYTES;
-        let options = options(node, 0o644).large_file(large);
+        let options = options(node, 0o644, &mut kept)?.large_file(large);
         let begun = self.archive()?.start_file(name, options);
         begun.map_err(|error| failed(error.into()))?;
         // A member that ends early would have a checksum that says it is whole.
@@ -102,11 +110,10 @@ impl<W: ArchiveOut> FileTarget for ZipTarget<W> {
         about: &About,
     ) -> Result<Kept, TargetError> {
         let mut kept = lost(about);
-        let name = name(path, &mut kept);
+        let name = name(path, &mut kept)?;
         let target = String::from_utf8_lossy(&link.target);
-        let made = self
-            .archive()?
-            .add_symlink(name, target, options(node, 0o777));
+        let options = options(node, 0o777, &mut kept)?;
+        let made = self.archive()?.add_symlink(name, target, options);
         made.map_err(|error| failed(error.into()))?;
         Ok(kept)
     }
@@ -116,7 +123,7 @@ impl<W: ArchiveOut> FileTarget for ZipTarget<W> {
     }
 
     fn place_key(&self, path: &[FileName]) -> Vec<u8> {
-        name(path, &mut Kept::all()).into_bytes()
+        safe_path(path).into_bytes()
     }
 
     fn finish(&mut self) -> Result<Lost, TargetError> {
@@ -144,37 +151,55 @@ fn failed(error: io::Error) -> TargetError {
     TargetError::io("the archive cannot be written", error)
 }
 
-/// Names in a zip are text, divided by slashes; many programs take a backslash for one too, and
-/// unpack on Windows.
-fn name(path: &[FileName], kept: &mut Kept) -> String {
-    let mut is_other = false;
-    let names: Vec<_> = path
-        .iter()
-        .map(|name| {
-            let text = windows_name(&String::from_utf8_lossy(name.as_bytes()));
-            is_other |= text.as_bytes() != name.as_bytes();
-            text
-        })
-        .collect();
-    if is_other {
+/// Returns what a path is called in a zip.
+fn name(path: &[FileName], kept: &mut Kept) -> Result<String, TargetError> {
+    let name = safe_path(path);
+    if name.len() > PATH_MAX_BYTES {
+        return Err(TargetError::of_file("the path is too long for a zip"));
+    }
+    if name.as_bytes() != joined(path) {
         kept.lose("names that Windows does not allow (they are written with %)");
     }
-    names.join("/")
+    Ok(name)
 }
 
-fn options(node: &Node, otherwise: u32) -> SimpleFileOptions {
+/// Names in a zip are text, divided by slashes; many programs take a backslash for one too, and
+/// unpack on Windows.
+fn safe_path(path: &[FileName]) -> String {
+    let names = path.iter();
+    let names = names.map(|name| windows_name(&String::from_utf8_lossy(name.as_bytes())));
+    names.collect::<Vec<_>>().join("/")
+}
+
+fn options(
+    node: &Node,
+    otherwise: u32,
+    kept: &mut Kept,
+) -> Result<FullFileOptions<'static, 'static>, TargetError> {
     let mode = match node.owner {
         Owner::Unix { mode, .. } => u32::from(mode),
         Owner::Windows { .. } => otherwise,
     };
-    let modified = node.times.modified.and_then(date_time);
-    SimpleFileOptions::default()
+    let modified = node.times.modified;
+    let mut options = FullFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .unix_permissions(mode)
-        .last_modified_time(modified.unwrap_or_default())
+        .last_modified_time(modified.and_then(date_time).unwrap_or_default());
+    // The other time is local by convention, of a zone that nobody knows.
+    match modified.map(|time| i32::try_from(time.seconds)) {
+        Some(Ok(seconds)) => {
+            let [a, b, c, d] = seconds.to_le_bytes();
+            options
+                .add_extra_field(EXTENDED_TIMESTAMP, [HAS_MODIFIED, a, b, c, d], false)
+                .map_err(|error| failed(error.into()))?;
+        }
+        Some(Err(_)) => kept.lose("times before 1901 or after 2038"),
+        None => {}
+    }
+    Ok(options)
 }
 
-/// A zip has two-second times from 1980 to 2107.
+/// The older of a zip's times is of two seconds, from 1980 to 2107.
 fn date_time(time: Time) -> Option<DateTime> {
     let (year, month, day) = date(time.seconds.div_euclid(86_400))?;
     let second = u32::try_from(time.seconds.rem_euclid(86_400)).ok()?;
@@ -212,4 +237,61 @@ fn lost(about: &About) -> Kept {
         kept.lose("access control lists of Windows (a tar archive keeps them)");
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use guest_files::{NodeId, NodeKind, Times};
+
+    use super::*;
+    use crate::ToStream;
+
+    fn node(seconds: i64) -> Node {
+        let modified = Some(Time {
+            seconds,
+            nanoseconds: 0,
+        });
+        Node {
+            id: NodeId { tree: 0, number: 1 },
+            kind: NodeKind::Folder,
+            size_bytes: 0,
+            links: 1,
+            times: Times {
+                modified,
+                ..Times::default()
+            },
+            owner: Owner::Windows { attributes: 0 },
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_one_file_that_fails() {
+        let mut target = ZipTarget::new(ToStream::new(Vec::new()));
+        let deep = vec![FileName::new(&[b'n'; 200]).unwrap(); 320];
+        let made = target.folder(&deep, &node(0), &About::default());
+        assert!(made.is_err_and(|error| error.is_of_one_file()));
+        let made = target.folder(&deep[..200], &node(0), &About::default());
+        assert_eq!(made.unwrap(), Kept::all());
+    }
+
+    #[test]
+    fn times_are_in_utc_or_told_to_be_lost() {
+        let mut bytes = Vec::new();
+        let mut target = ZipTarget::new(ToStream::new(&mut bytes));
+        let [soon, late] = ["soon", "late"].map(|name| FileName::new(name.as_bytes()).unwrap());
+        let about = About::default();
+        let kept = target.folder(&[soon], &node(1_700_000_001), &about);
+        assert_eq!(kept.unwrap(), Kept::all());
+        let kept = target.folder(&[late], &node(1 << 32), &about);
+        assert_eq!(kept.unwrap().lost.len(), 1);
+        target.finish().unwrap();
+        drop(target);
+        let field = [
+            &[0x55, 0x54, 5, 0, HAS_MODIFIED][..],
+            &1_700_000_001_i32.to_le_bytes(),
+        ];
+        let field = field.concat();
+        let places = bytes.windows(field.len()).filter(|place| *place == field);
+        assert_eq!(places.count(), 2, "it is before the member and in the list");
+    }
 }
