@@ -41,20 +41,25 @@ enum Out {
 
 impl ArchiveFile {
     /// Begins a file. With `overwrite` one that is there is replaced once the new one is whole. A
-    /// pipe or a device is written to as it is.
+    /// pipe, a terminal or the like is written to as it is, where it is this user's or root's: others
+    /// would read along. Links, block devices and sockets are refused.
     ///
     /// # Errors
     ///
     /// [`TargetError::is_exists`]; those of the system.
     pub fn create(place: &Path, overwrite: bool) -> Result<Self, TargetError> {
         let failed = |error| TargetError::io(place.display(), error);
-        let out = match fs::metadata(place) {
+        let out = match fs::symlink_metadata(place) {
             Ok(there) if there.is_dir() => {
                 let what = format!("{} is a folder: name a file in it", place.display());
                 return Err(TargetError::exists(what));
             }
+            Ok(there) if there.is_symlink() => {
+                let what = format!("{} is a link: name what it leads to", place.display());
+                return Err(TargetError::of_file(what));
+            }
             Ok(there) if !there.is_file() => {
-                let file = File::options().write(true).open(place).map_err(failed)?;
+                let file = open_special(place, &there)?;
                 Out::Existing(BufWriter::with_capacity(BUFFER_BYTES, file))
             }
             Ok(_) if !overwrite => {
@@ -72,6 +77,47 @@ impl ArchiveFile {
             out,
         })
     }
+}
+
+/// Opens what is no file, and looks at what was opened: it may be another one by then.
+#[cfg(unix)]
+fn open_special(place: &Path, there: &fs::Metadata) -> Result<File, TargetError> {
+    use rustix::fs::{Mode, OFlags, open};
+    use std::os::unix::fs::MetadataExt as _;
+    let failed = |error| TargetError::io(place.display(), error);
+    let refused = |why: &str| TargetError::of_file(format!("{} {why}", place.display()));
+    // A disk that is opened may be changed by that alone.
+    check_stream(there).map_err(refused)?;
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = open(place, flags, Mode::empty());
+    let file = File::from(opened.map_err(|error| failed(error.into()))?);
+    let about = file.metadata().map_err(failed)?;
+    check_stream(&about).map_err(refused)?;
+    let owner = about.uid();
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Err(refused("belongs to somebody else, who would read along"));
+    }
+    Ok(file)
+}
+
+/// Returns why something cannot be written to from front to back.
+#[cfg(unix)]
+fn check_stream(about: &fs::Metadata) -> Result<(), &'static str> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = about.file_type();
+    if kind.is_block_device() {
+        return Err("is a disk, which an archive would destroy");
+    }
+    if !kind.is_fifo() && !kind.is_char_device() {
+        return Err("is neither a file nor a pipe");
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn open_special(place: &Path, _there: &fs::Metadata) -> Result<File, TargetError> {
+    let opened = File::options().write(true).open(place);
+    opened.map_err(|error| TargetError::io(place.display(), error))
 }
 
 impl Write for ArchiveFile {
@@ -189,6 +235,7 @@ impl<W: ArchiveOut> ArchiveOut for ZstdOut<W> {
 pub(super) struct Gate<W> {
     pub(super) out: W,
     is_shut: Rc<Cell<bool>>,
+    written: u64,
 }
 
 impl<W: Write> Gate<W> {
@@ -197,8 +244,14 @@ impl<W: Write> Gate<W> {
         let gate = Self {
             out,
             is_shut: Rc::clone(&is_shut),
+            written: 0,
         };
         (gate, is_shut)
+    }
+
+    /// Returns how many bytes went through it.
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 }
 
@@ -207,7 +260,9 @@ impl<W: Write> Write for Gate<W> {
         if self.is_shut.get() {
             return Ok(bytes.len());
         }
-        self.out.write(bytes)
+        let written = self.out.write(bytes)?;
+        self.written = self.written.saturating_add(written as u64);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -215,5 +270,23 @@ impl<W: Write> Write for Gate<W> {
             return Ok(());
         }
         self.out.flush()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_and_sockets_are_refused_by_name_and_devices_are_written_to() {
+        let bench = tempfile::tempdir().unwrap();
+        let (link, socket) = (bench.path().join("link"), bench.path().join("socket"));
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (place, why) in [(&link, "is a link"), (&socket, "neither")] {
+            let error = ArchiveFile::create(place, true).err().unwrap();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        assert!(ArchiveFile::create(Path::new("/dev/null"), false).is_ok());
     }
 }

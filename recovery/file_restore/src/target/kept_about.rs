@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use guest_files::{Node, Owner, Time};
 
 use super::Kept;
+use super::lost::lose_attributes;
 use crate::take_out::About;
 
 /// Gives a file or folder of ours all that is said of it, its times last.
@@ -18,6 +19,7 @@ pub(super) fn keep_all(file: &File, node: &Node, about: &About, owners: bool, ke
     unix::keep(file, node, about, owners, kept);
     #[cfg(not(unix))]
     windows::keep(node, about, owners, kept);
+    lose_attributes(node, kept);
     keep_times(file, node, kept);
 }
 

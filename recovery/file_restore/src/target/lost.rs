@@ -1,6 +1,6 @@
 //! What a target could not hold.
 
-use guest_files::FileName;
+use guest_files::{FileName, Node, Owner};
 use serde::Serialize;
 
 /// What of one file the target could not hold.
@@ -25,6 +25,18 @@ impl Kept {
 
     pub(crate) fn lose(&mut self, what: impl Into<String>) {
         self.lost.push(what.into());
+    }
+}
+
+/// Read-only, hidden and system: the attributes of Windows that people set and see.
+const SHOWN_ATTRIBUTES: u32 = 0x1 | 0x2 | 0x4;
+
+/// Says that a file's attributes of Windows are not kept, where it has some.
+pub(super) fn lose_attributes(node: &Node, kept: &mut Kept) {
+    if let Owner::Windows { attributes } = node.owner
+        && attributes & SHOWN_ATTRIBUTES != 0
+    {
+        kept.lose("the attributes hidden, system and read-only of Windows");
     }
 }
 

@@ -6,13 +6,14 @@
 //! attributes are in it: who unpacks it decides what becomes of them.
 
 use std::cell::Cell;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::rc::Rc;
 
 use guest_files::{FileName, Link, Node, Owner, Time};
 use tar::{Builder, EntryType, Header};
 
 use super::archive_file::{ArchiveOut, Gate};
+use super::lost::lose_attributes;
 use super::{FileTarget, Kept, Lost, TargetError, joined};
 use crate::take_out::{About, Source};
 
@@ -71,6 +72,8 @@ impl<W: ArchiveOut> TarTarget<W> {
     }
 }
 
+/// Bytes of a block of a tar archive.
+const BLOCK_BYTES: u64 = 512;
 /// Sizes from here on do not fit into the header's eleven octal digits.
 const SIZE_MAX_USTAR: u64 = 1 << 33;
 
@@ -90,7 +93,7 @@ impl<W: ArchiveOut> FileTarget for TarTarget<W> {
             &mut io::empty(),
             0,
         )?;
-        Ok(Kept::all())
+        Ok(kept(node))
     }
 
     fn file(
@@ -113,7 +116,7 @@ impl<W: ArchiveOut> FileTarget for TarTarget<W> {
         );
         match filled.failed {
             Some(stopped) if stopped.is_cancelled() => Err(stopped),
-            failed => written.and(failed.map_or(Ok(Kept::all()), Err)),
+            failed => written.and(failed.map_or(Ok(kept(node)), Err)),
         }
     }
 
@@ -127,7 +130,7 @@ impl<W: ArchiveOut> FileTarget for TarTarget<W> {
         let mut records = records(node, about);
         records.push(("linkpath".to_owned(), link.target.clone()));
         self.append(path, node, EntryType::Symlink, records, &mut io::empty(), 0)?;
-        Ok(Kept::all())
+        Ok(kept(node))
     }
 
     fn same_file(&mut self, path: &[FileName], first: &[FileName]) -> Result<bool, TargetError> {
@@ -156,6 +159,12 @@ impl<W: ArchiveOut> FileTarget for TarTarget<W> {
     }
 
     fn abandon(&mut self) -> Lost {
+        if let Some(archive) = &mut self.archive {
+            let gate = archive.get_mut();
+            let cut = cut_block(gate.written());
+            // Where it cannot be written, it ends early as well.
+            let _ = gate.write_all(cut);
+        }
         self.is_shut.set(true);
         self.archive = None;
         Lost::default()
@@ -166,6 +175,17 @@ impl<W: ArchiveOut> Drop for TarTarget<W> {
     fn drop(&mut self) {
         self.abandon();
     }
+}
+
+/// What an archive that is given up ends with: readers take one that lacks its two blocks of zeros for
+/// whole, and complain of one that ends within a block.
+const CUT: &[u8] =
+    b"this archive is not whole: it was stopped while files were taken out of a backup";
+
+/// Returns what to write so that an archive of this length ends within a block.
+fn cut_block(written: u64) -> &'static [u8] {
+    let ends_block = (written % BLOCK_BYTES).saturating_add(CUT.len() as u64) == BLOCK_BYTES;
+    CUT.get(usize::from(ends_block)..).unwrap_or(CUT)
 }
 
 fn failed(error: io::Error) -> TargetError {
@@ -202,13 +222,23 @@ fn header(node: &Node, kind: EntryType, size_bytes: u64) -> Header {
     header
 }
 
+/// There is a record for the time of creation (`LIBARCHIVE.creationtime`), of which GNU tar warns once
+/// for each member.
+fn kept(node: &Node) -> Kept {
+    let mut kept = Kept::all();
+    if node.times.created.is_some() {
+        kept.lose("times of creation");
+    }
+    lose_attributes(node, &mut kept);
+    kept
+}
+
 fn records(node: &Node, about: &About) -> Records {
     let mut records = Records::new();
     for (key, time) in [
         ("mtime", node.times.modified),
         ("atime", node.times.accessed),
         ("ctime", node.times.changed),
-        ("LIBARCHIVE.creationtime", node.times.created),
     ] {
         if let Some(time) = time {
             records.push((key.to_owned(), decimal(time)));
@@ -293,4 +323,26 @@ impl Read for Filled<'_, '_> {
 fn zeros(buf: &mut [u8]) -> usize {
     buf.fill(0);
     buf.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ToStream;
+
+    #[test]
+    fn an_archive_that_is_given_up_ends_within_a_block() {
+        for written in 0..2 * BLOCK_BYTES {
+            let cut = cut_block(written);
+            assert!(!(written + cut.len() as u64).is_multiple_of(BLOCK_BYTES));
+        }
+        let mut bytes = Vec::new();
+        drop(TarTarget::new(ToStream::new(&mut bytes)));
+        assert_eq!(bytes, CUT);
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        assert!(archive.entries().unwrap().any(|entry| entry.is_err()));
+        bytes.clear();
+        TarTarget::new(ToStream::new(&mut bytes)).finish().unwrap();
+        assert!(bytes.len() > CUT.len() && block_io::is_zero(&bytes));
+    }
 }

@@ -10,6 +10,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::archive_file::{ArchiveOut, Gate};
 use super::local_name::windows_name;
+use super::lost::lose_attributes;
 use super::tar_archive::Filled;
 use super::{FileTarget, Kept, Lost, TargetError, joined};
 use crate::take_out::{About, Source};
@@ -196,6 +197,7 @@ fn options(
         Some(Err(_)) => kept.lose("times before 1901 or after 2038"),
         None => {}
     }
+    lose_attributes(node, kept);
     Ok(options)
 }
 
