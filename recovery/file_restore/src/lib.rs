@@ -42,7 +42,10 @@ mod look_ahead;
 mod name_pattern;
 mod point_guest;
 mod point_path;
+mod several_names;
+mod short_stream;
 mod take_out;
+mod take_out_report;
 mod target;
 mod tree;
 mod versions;
@@ -58,7 +61,8 @@ pub use file_filter::FileFilter;
 pub use name_pattern::NamePattern;
 pub use point_guest::{OwnNames, open_disks, own_names};
 pub use point_path::{GuestPath, PathError, PointPath, VolumeName};
-pub use take_out::{TakeOutObserver, TakeOutReport, take_out};
+pub use take_out::{TakeOutObserver, take_out};
+pub use take_out_report::TakeOutReport;
 pub use target::{
     ArchiveFile, ArchiveOut, FileTarget, FolderOptions, FolderTarget, Kept, Lost, TarTarget,
     TargetError, ToStream, ZipTarget, ZstdOut,

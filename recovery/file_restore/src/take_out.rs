@@ -8,25 +8,19 @@
 //! While the target writes, what comes next is read. What waits is bounded: batches by the bytes of
 //! short files in them, pieces by their number.
 
-use std::collections::HashMap;
-
 use guest_files::{
-    Attribute, Details, FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, Link, Node,
-    NodeId, NodeKind, Stream,
+    Details, FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, Link, Node, NodeId,
+    NodeKind, Owner, Stream,
 };
-use serde::Serialize;
 
 use crate::content::{Pieces, Write};
 use crate::look_ahead::{Batches, Item};
-use crate::target::{FileTarget, FolderPlace, Kept, Lost, Places, TargetError};
-use crate::{Found, Tree};
+use crate::several_names::SeveralNames;
+use crate::short_stream::short_stream;
+use crate::target::{FileTarget, FolderPlace, Kept, Places, TargetError};
+use crate::{Found, TakeOutReport, Tree};
 
 pub(crate) use crate::content::Source;
-
-/// Longest extended attribute of Linux, in bytes: a named stream may come as one.
-const ATTRIBUTE_MAX_BYTES: usize = 64 << 10;
-/// Most problems that are kept with their text; the rest is counted.
-const PROBLEMS_MAX: usize = 1000;
 
 /// Hears how far it is.
 pub trait TakeOutObserver: Sync {
@@ -36,37 +30,6 @@ pub trait TakeOutObserver: Sync {
     fn finished(&self, path: &[FileName]);
     /// Returns whether the person asked to stop.
     fn cancelled(&self) -> bool;
-}
-
-/// What was taken out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct TakeOutReport {
-    /// Files, with links to the same file counted each.
-    pub files: u64,
-    /// Folders.
-    pub folders: u64,
-    /// Symbolic links and junctions.
-    pub links: u64,
-    /// Bytes of content.
-    pub bytes: u64,
-    /// What could not be read or written: its path, and why. The rest was taken out.
-    pub failed: Vec<(String, String)>,
-    /// What the target cannot hold.
-    pub lost: Lost,
-    /// How many more failed than are listed.
-    pub more_failed: u64,
-    /// Whether the person stopped it.
-    pub cancelled: bool,
-}
-
-impl TakeOutReport {
-    fn fail(&mut self, path: &[FileName], why: &dyn std::fmt::Display) {
-        if self.failed.len() < PROBLEMS_MAX {
-            self.failed.push((shown(path), why.to_string()));
-        } else {
-            self.more_failed += 1;
-        }
-    }
 }
 
 /// Writes a path for people, with slashes.
@@ -79,7 +42,7 @@ pub(crate) fn shown(path: &[FileName]) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct About {
     /// Extended attributes.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<guest_files::Attribute>,
     /// The security descriptor of Windows.
     pub security_descriptor: Option<Vec<u8>>,
 }
@@ -106,7 +69,7 @@ pub fn take_out(
         observer,
         report: TakeOutReport::default(),
         places: Places::default(),
-        several_names: HashMap::new(),
+        several_names: SeveralNames::default(),
         way: None,
     };
     let taken = found.iter().try_for_each(|found| run.found(tree, found));
@@ -129,8 +92,8 @@ struct Run<'a> {
     observer: &'a dyn TakeOutObserver,
     report: TakeOutReport,
     places: Places,
-    /// Where a file with several names was written first; the number is its volume's.
-    several_names: HashMap<(u32, NodeId), Vec<FileName>>,
+    /// Where files with several names were written first; the number is the volume's.
+    several_names: SeveralNames<(u32, NodeId)>,
     /// The folder that the last of what was found lies in, and its volume.
     way: Option<(u32, Vec<FileName>)>,
 }
@@ -252,6 +215,10 @@ impl Run<'_> {
 
     fn try_one(&mut self, thing: Thing<'_>) -> Result<(), Trouble> {
         if thing.node.kind == NodeKind::Other {
+            if let Owner::Windows { .. } = thing.node.owner {
+                // A file whose content something else stands for: its reader says what.
+                thing.system.open(thing.node.id, None)?;
+            }
             let kept = Kept::without("devices, pipes, sockets and the like");
             self.report.lost.add(thing.path, kept);
             return Ok(());
@@ -322,16 +289,28 @@ impl Run<'_> {
             Some(content) => Source::of_bytes(&content, self.observer, &mut write)?,
             None => {
                 let content = thing.system.open(thing.node.id, None)?;
-                content_of(&*content, self.observer, &mut write)?
+                let taken = content_of(&*content, self.observer, &mut write);
+                taken.map_err(|trouble| self.with_what_is_there(trouble))?
             }
         };
         self.report.bytes += read;
         self.report.lost.add(thing.path, kept);
         self.report.files += 1;
         if thing.node.links > 1 {
-            self.several_names.insert(file, thing.path.to_vec());
+            self.several_names.insert(file, thing.path);
         }
         self.streams(&thing, &streams)
+    }
+
+    /// Says what a target has of a file that could not be read.
+    fn with_what_is_there(&self, trouble: Trouble) -> Trouble {
+        match trouble {
+            Trouble::Source(error) if self.target.fills_up() => {
+                let what = format!("{error}; its content in the archive is zeros from there on");
+                Trouble::Source(FileError::new(error.kind(), what))
+            }
+            other => other,
+        }
     }
 
     /// Returns what is said of a file, and its streams.
@@ -352,7 +331,7 @@ impl Run<'_> {
         if !self.target.holds_streams() {
             let mut kept = Kept::all();
             for stream in &streams {
-                match short_stream(thing, stream)? {
+                match short_stream(system, id, stream)? {
                     Some(attribute) => attributes.push(attribute),
                     None => kept.lose("long named streams"),
                 }
@@ -400,29 +379,6 @@ fn content_of(
         (Some(error), Ok(_)) => Err(Trouble::Source(error)),
         (_, kept) => Ok((kept?, read)),
     }
-}
-
-/// Reads a named stream as an extended attribute, where it is short enough to be one.
-fn short_stream(thing: &Thing<'_>, stream: &Stream) -> Result<Option<Attribute>, FileError> {
-    let len = usize::try_from(stream.size_bytes).ok();
-    let Some(len) = len.filter(|len| *len <= ATTRIBUTE_MAX_BYTES) else {
-        return Ok(None);
-    };
-    let named = |error: FileError| error.of(format_args!("stream {}", stream.name));
-    let content = thing.system.open(thing.node.id, Some(&stream.name));
-    let content = content.map_err(named)?;
-    let mut value = vec![0; len];
-    let mut done = 0;
-    while let Some(rest) = value.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        let read = content.read_at(done as u64, rest).map_err(named)?;
-        if read == 0 {
-            let what = format!("it ends after {done} of {len} bytes");
-            return Err(named(FileError::new(FileErrorKind::Corrupt, what)));
-        }
-        done += read;
-    }
-    let name = [b"user.", stream.name.as_bytes()].concat();
-    Ok(Some(Attribute { name, value }))
 }
 
 pub(crate) enum Trouble {

@@ -62,6 +62,12 @@ pub trait FileTarget {
         Ok(Kept::without("named streams"))
     }
 
+    /// Returns whether a file that cannot be read is there all the same, with zeros from where it
+    /// could not be read: what was written to an archive stays.
+    fn fills_up(&self) -> bool {
+        false
+    }
+
     /// Makes a link.
     fn link(
         &mut self,

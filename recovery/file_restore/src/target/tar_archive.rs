@@ -120,6 +120,10 @@ impl<W: ArchiveOut> FileTarget for TarTarget<W> {
         }
     }
 
+    fn fills_up(&self) -> bool {
+        true
+    }
+
     fn link(
         &mut self,
         path: &[FileName],

@@ -103,6 +103,10 @@ impl<W: ArchiveOut> FileTarget for ZipTarget<W> {
         filled.failed.map_or(Ok(kept), Err)
     }
 
+    fn fills_up(&self) -> bool {
+        true
+    }
+
     fn link(
         &mut self,
         path: &[FileName],
