@@ -42,6 +42,7 @@ mod look_ahead;
 mod name_pattern;
 mod point_guest;
 mod point_path;
+mod search;
 mod several_names;
 mod short_stream;
 mod take_out;

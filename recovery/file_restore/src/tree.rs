@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use guest_files::{FileError, FileName, GuestFileSystem, Node, NodeId, NodeKind};
+use guest_files::{FileError, FileName, GuestFileSystem, Node, NodeKind};
 use guest_reader::{Guest, VolumeFacts};
 
 use crate::name_pattern::is_pattern;
-use crate::{GuestPath, NamePattern, VolumeName, Walk, WalkItem};
+use crate::search::Search;
+use crate::{GuestPath, VolumeName};
 
 /// A guest's files.
 pub struct Tree<'g> {
@@ -199,29 +200,19 @@ impl<'g> Tree<'g> {
             return self.find(place).map(|found| vec![found]);
         }
         let (volume, system) = self.system_of(place)?;
-        let mut search = Search {
-            system,
-            volume_name: self.name(volume),
-            failures: 0,
-            failed,
-        };
+        let mut search = Search::new(system, self.name(volume), failed);
         let mut top = self.top(volume, system)?;
         top.left_behind = usize::MAX;
         let mut reached = vec![top];
         for name in &place.names {
-            reached = match name.as_str() {
-                "**" => search.with_all_folders(reached),
-                name => search.entries(reached, name)?,
-            };
+            reached = search.step(reached, name)?;
         }
-        reached.sort_by(|one, other| one.path.cmp(&other.path));
-        reached.dedup_by(|one, other| one.path == other.path);
         for found in &mut reached {
             // All names were there as they were written: it is one place.
             let last = found.path.len().saturating_sub(1);
             found.left_behind = found.left_behind.min(last);
         }
-        if reached.is_empty() && search.failures == 0 {
+        if reached.is_empty() && search.failures() == 0 {
             let what = format!(
                 "nothing in volume {} fits {}",
                 self.name(volume),
@@ -263,119 +254,6 @@ impl<'g> Tree<'g> {
 fn file_name(name: &str) -> Result<FileName, TreeError> {
     FileName::new(name.as_bytes())
         .ok_or_else(|| TreeError::NotFound(format!("no file is called {name:?}")))
-}
-
-/// A search for what fits a path.
-struct Search<'a> {
-    system: &'a dyn GuestFileSystem,
-    volume_name: &'a str,
-    failures: u64,
-    failed: &'a mut dyn FnMut(String, FileError),
-}
-
-impl Search<'_> {
-    /// Returns the entries of folders that a name fits.
-    fn entries(&mut self, folders: Vec<Found>, name: &str) -> Result<Vec<Found>, TreeError> {
-        let mut found = Vec::new();
-        for folder in folders {
-            if folder.node.kind != NodeKind::Folder {
-                continue;
-            }
-            match self.entries_of(&folder, name)? {
-                Ok(entries) => found.extend(entries),
-                Err(error) => self.fail(&folder.path, error),
-            }
-        }
-        Ok(found)
-    }
-
-    fn entries_of(
-        &mut self,
-        folder: &Found,
-        name: &str,
-    ) -> Result<Result<Vec<Found>, FileError>, TreeError> {
-        let system = self.system;
-        let exact = match FileName::new(name.as_bytes()) {
-            Some(wanted) => system.find(folder.node.id, &wanted).map(|id| (wanted, id)),
-            None => return Ok(Ok(Vec::new())),
-        };
-        match exact {
-            Ok((wanted, Some(id))) => return Ok(Ok(self.entry(folder, wanted, id, false))),
-            Ok(_) if !is_pattern(name) => return Ok(Ok(Vec::new())),
-            Ok(_) => {}
-            Err(error) => return Ok(Err(error)),
-        }
-        let pattern = NamePattern::of(name, system.about().is_case_sensitive)?;
-        let entries = match crate::walk::entries(system, folder.node.id) {
-            Ok(entries) => entries,
-            Err(error) => return Ok(Err(error)),
-        };
-        let fitting = entries.into_iter().filter(|(name, _)| pattern.fits(name));
-        let found = fitting.flat_map(|(name, id)| self.entry(folder, name, id, true));
-        Ok(Ok(found.collect()))
-    }
-
-    /// Returns an entry, if it can be told what it is.
-    fn entry(
-        &mut self,
-        folder: &Found,
-        name: FileName,
-        id: NodeId,
-        by_pattern: bool,
-    ) -> Vec<Found> {
-        let path: Vec<FileName> = folder.path.iter().cloned().chain([name]).collect();
-        match self.system.node(id) {
-            Ok(node) => vec![Found {
-                volume: folder.volume,
-                left_behind: if by_pattern {
-                    folder.left_behind.min(folder.path.len())
-                } else {
-                    folder.left_behind
-                },
-                path,
-                node,
-            }],
-            Err(error) => {
-                self.fail(&path, error);
-                Vec::new()
-            }
-        }
-    }
-
-    /// Returns the folders, and all folders under them.
-    fn with_all_folders(&mut self, folders: Vec<Found>) -> Vec<Found> {
-        let mut all = Vec::new();
-        for mut folder in folders {
-            if folder.node.kind != NodeKind::Folder {
-                continue;
-            }
-            folder.left_behind = folder.left_behind.min(folder.path.len());
-            for item in Walk::new(self.system, &folder.node) {
-                match item {
-                    WalkItem::Entry(entry) if entry.node.kind == NodeKind::Folder => {
-                        all.push(Found {
-                            path: folder.path.iter().cloned().chain(entry.path).collect(),
-                            node: entry.node,
-                            ..folder
-                        });
-                    }
-                    WalkItem::Entry(_) => {}
-                    WalkItem::Failed { path, error } => {
-                        let path: Vec<_> = folder.path.iter().cloned().chain(path).collect();
-                        self.fail(&path, error);
-                    }
-                }
-            }
-            all.push(folder);
-        }
-        all
-    }
-
-    fn fail(&mut self, path: &[FileName], error: FileError) {
-        self.failures += 1;
-        let path = crate::take_out::shown(path);
-        (self.failed)(format!("/{}/{path}", self.volume_name), error);
-    }
 }
 
 impl From<FileError> for TreeError {
