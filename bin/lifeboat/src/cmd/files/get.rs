@@ -90,7 +90,12 @@ pub(super) fn run(invocation: &Invocation, args: &GetArgs) -> Result<ExitCode, C
     let observer = Observer {
         progress: &progress,
     };
-    let report = take_out(&tree, &found, target, &observer).map_err(target_failed)?;
+    let report = match take_out(&tree, &found, target, &observer) {
+        Ok(report) => report,
+        // Whoever reads it had enough.
+        Err(error) if to_stdout && error.is_hung_up() => return Ok(ExitCode::Success),
+        Err(error) => return Err(target_failed(error)),
+    };
     progress.finish();
     Ok(Told {
         ui,
@@ -216,6 +221,27 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
+    /// Says what was taken out, and what is there of it.
+    fn outcome(&self, report: &TakeOutReport) -> String {
+        let (point, output) = (&self.open.point, &self.args.output);
+        if report.cancelled && self.args.format != Format::Folder {
+            return if output == Path::new("-") {
+                "stopped: the archive on standard output is not whole".to_owned()
+            } else {
+                format!("stopped: {} was not made", output.display())
+            };
+        }
+        format!(
+            "took {} in {} out of {} {}, {}, to {}",
+            count(report.files, "file"),
+            count(report.folders, "folder"),
+            point.vm.name,
+            point.id,
+            size(report.bytes),
+            output.display()
+        )
+    }
+
     fn tell(self, report: &TakeOutReport) -> ExitCode {
         let (ui, point) = (self.ui, &self.open.point);
         let failed = report.failed.len() as u64 + report.more_failed + self.unread;
@@ -235,17 +261,8 @@ impl Told<'_> {
             let of = count(*number, "file");
             ui.warning(&format!("not kept for {of}, {path} first: {what}"));
         }
-        let text = format!(
-            "took {} in {} out of {} {}, {}, to {}",
-            count(report.files, "file"),
-            count(report.folders, "folder"),
-            point.vm.name,
-            point.id,
-            size(report.bytes),
-            self.args.output.display()
-        );
         // Standard output may have the archive.
-        ui.message(text);
+        ui.message(self.outcome(report));
         let (outcome, code) = if report.cancelled {
             ("cancelled", ExitCode::Cancelled)
         } else if failed > 0 {
