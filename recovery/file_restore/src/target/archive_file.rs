@@ -235,7 +235,6 @@ impl<W: ArchiveOut> ArchiveOut for ZstdOut<W> {
 pub(super) struct Gate<W> {
     pub(super) out: W,
     is_shut: Rc<Cell<bool>>,
-    written: u64,
 }
 
 impl<W: Write> Gate<W> {
@@ -244,14 +243,8 @@ impl<W: Write> Gate<W> {
         let gate = Self {
             out,
             is_shut: Rc::clone(&is_shut),
-            written: 0,
         };
         (gate, is_shut)
-    }
-
-    /// Returns how many bytes went through it.
-    pub(super) fn written(&self) -> u64 {
-        self.written
     }
 }
 
@@ -260,9 +253,7 @@ impl<W: Write> Write for Gate<W> {
         if self.is_shut.get() {
             return Ok(bytes.len());
         }
-        let written = self.out.write(bytes)?;
-        self.written = self.written.saturating_add(written as u64);
-        Ok(written)
+        self.out.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
