@@ -50,8 +50,10 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded_and_the_first_stay() {
-        let mut names = SeveralNames::default();
-        names.free_bytes = 10_000;
+        let mut names = SeveralNames {
+            free_bytes: 10_000,
+            ..SeveralNames::default()
+        };
         let path = [FileName::new(&[b'n'; 200]).unwrap()];
         for file in 0..1000 {
             names.insert(file, &path);

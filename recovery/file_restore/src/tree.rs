@@ -209,8 +209,9 @@ impl<'g> Tree<'g> {
         }
         for found in &mut reached {
             // All names were there as they were written: it is one place.
-            let last = found.path.len().saturating_sub(1);
-            found.left_behind = found.left_behind.min(last);
+            if found.left_behind == usize::MAX {
+                found.left_behind = found.path.len().saturating_sub(1);
+            }
         }
         if reached.is_empty() && search.failures() == 0 {
             let what = format!(

@@ -681,7 +681,7 @@ fn names_that_look_the_same_are_two_files() {
     };
     let tree = sandbox.path("tree/odd");
     fs::create_dir_all(&tree).unwrap();
-    fs::write(tree.join("\\xff"), "letters").unwrap();
+    fs::write(tree.join(std::ffi::OsStr::from_bytes(b"\\xff")), "letters").unwrap();
     fs::write(tree.join(std::ffi::OsStr::from_bytes(b"\xff")), "a byte").unwrap();
     fs::remove_file(&ext.image).unwrap();
     let tree = sandbox.text("tree");

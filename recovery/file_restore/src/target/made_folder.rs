@@ -78,8 +78,8 @@ mod tests {
     use super::*;
 
     fn made(place: &Path) -> MadeFolder {
-        make_private_folder(place).unwrap();
-        let about = fs::symlink_metadata(place).unwrap();
+        make_private_folder(place).expect("a new folder");
+        let about = fs::symlink_metadata(place).expect("it was made");
         MadeFolder {
             place: place.to_owned(),
             identity: identity(&about),

@@ -87,18 +87,8 @@ impl ComparedPoint {
     /// Says why nobody can tell what of a volume changed since that point; `None` where it is known.
     pub(super) fn why_unknown(&self, volume: u32, old: &Self, old_volume: u32) -> Option<String> {
         match (self.layout(volume), old.layout(old_volume)) {
-            (Some(own), Some(old)) => own.why_unknown(old).map(str::to_owned),
-            (own, _) => {
-                let (point, volume) = match own {
-                    None => (self, volume),
-                    Some(_) => (old, old_volume),
-                };
-                let layout = point.disks.layout(point.guest(), volume);
-                Some(layout.err().map_or_else(
-                    || "it is not known where it lies".to_owned(),
-                    |error| error.to_string(),
-                ))
-            }
+            (Ok(own), Ok(old)) => own.why_unknown(old).map(str::to_owned),
+            (Err(error), _) | (_, Err(error)) => Some(error.to_string()),
         }
     }
 }

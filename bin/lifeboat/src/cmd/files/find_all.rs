@@ -127,7 +127,7 @@ impl VmSearch<'_> {
                 changed => changed,
             };
             let Some(changed) = changed else {
-                for seen in &mut before {
+                if let Some(seen) = &mut before {
                     seen.number = number;
                     for volume in seen.volumes.values() {
                         self.go_on(number, volume);

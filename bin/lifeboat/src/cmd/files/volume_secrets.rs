@@ -173,7 +173,7 @@ mod tests {
     fn what_is_no_text_is_none() {
         let key = KEY.as_bytes();
         assert_eq!(text(&[b"Schl\xfcssel: ", key].concat()), None);
-        assert_eq!(text(b"\xff\xfe1\0002"), None);
+        assert_eq!(text(b"\xff\xfe1\x002"), None);
         assert_eq!(text(b"\xff\xfe\x00\xd8"), None);
     }
 }
