@@ -47,6 +47,7 @@ mod message;
 mod pipe_disk;
 mod reader;
 mod reader_process;
+mod remote_file_system;
 mod remote_guest;
 mod remote_volume;
 mod sandbox;

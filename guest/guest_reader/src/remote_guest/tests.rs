@@ -7,6 +7,7 @@ use std::thread;
 
 use block_io::MemoryDisk;
 use disk_model::independent_tools::run;
+use guest_files::{NodeId, NodeKind};
 use volume_map::Content;
 
 use super::*;

@@ -42,11 +42,16 @@ impl MadeFolder {
 }
 
 /// Makes a folder that nobody but this user may look into until it is finished.
+#[cfg(unix)]
 pub(super) fn make_private_folder(place: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(place)
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().mode(0o700).create(place)
+}
+
+/// Makes a folder, with the access list that its own folder hands down.
+#[cfg(windows)]
+pub(super) fn make_private_folder(place: &Path) -> io::Result<()> {
+    fs::create_dir(place)
 }
 
 /// Opens a folder, never what a link leads to.
