@@ -93,7 +93,7 @@ pub trait Guest: Send + Sync {
     ///
     /// # Errors
     ///
-    /// `NotFound`, and those of [`open_file_system`].
+    /// `NotFound`, and those of [`guest_files::open_file_system`].
     fn open(&self, number: u32) -> Result<&dyn GuestFileSystem, FileError>;
 
     /// Counts how many bytes of volume `number` are in use, also where that takes reading its whole
