@@ -157,7 +157,8 @@ fn end(result: &str, passed: usize, failed: usize) -> ExitCode {
 
 /// Reads a file of a volume through a process that has confined itself.
 fn serves() -> bool {
-    let disks: Vec<Arc<dyn BlockDevice>> = vec![Arc::new(MemoryDisk::new(fat_volume()))];
+    let disks: Vec<Arc<dyn BlockDevice>> =
+        vec![Arc::new(MemoryDisk::new(disk_model::fat_volume()))];
     let start = ReaderStart {
         command: Box::new(|| {
             let mut command = Command::new(std::env::current_exe().unwrap());
@@ -173,23 +174,6 @@ fn serves() -> bool {
     let mut bytes = [0; 5];
     let read = system.open(file, None).unwrap().read_at(0, &mut bytes);
     read.unwrap() == 5 && &bytes == b"hello"
-}
-
-/// A small FAT volume with one file, by hand: no tool is needed.
-fn fat_volume() -> Vec<u8> {
-    const SECTOR: usize = 512;
-    let mut volume = vec![0; 64 * SECTOR];
-    volume[..3].copy_from_slice(&[0xEB, 0x3C, 0x90]);
-    volume[3..11].copy_from_slice(b"MSDOS5.0");
-    volume[11..24].copy_from_slice(&[0, 2, 1, 1, 0, 1, 16, 0, 64, 0, 0xF8, 1, 0]);
-    volume[510..512].copy_from_slice(&[0x55, 0xAA]);
-    volume[SECTOR..SECTOR + 5].copy_from_slice(&[0xF8, 0xFF, 0xFF, 0xFF, 0x0F]);
-    let entry = &mut volume[2 * SECTOR..2 * SECTOR + 32];
-    entry[..12].copy_from_slice(b"HELLO   TXT\x20");
-    entry[26] = 2;
-    entry[28] = 5;
-    volume[3 * SECTOR..3 * SECTOR + 5].copy_from_slice(b"hello");
-    volume
 }
 
 fn run(attempt: &str, secret: &Path) -> std::process::ExitStatus {

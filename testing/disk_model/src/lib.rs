@@ -10,6 +10,7 @@
 //! | [`ChangedDisk`], [`SparseBytes`] | an image with changes, for readers of hostile disks |
 //! | [`NewFormat`] | what every format of new images is held to, with `qemu-img` as its reader |
 //! | [`independent_tools`] | programs and sample files that a machine may lack |
+//! | [`fat_volume`] | a volume with one file, by hand |
 //! | [`VolumeImage`], [`noise`] | a volume in a file, which real tools make and fill |
 //! | [`WriteHistory`] | which bytes may stand on a disk after such a crash |
 //!
@@ -21,6 +22,7 @@ mod changed_disk;
 mod counted_disk;
 mod crash_file;
 mod disk_op;
+mod fat_volume;
 pub mod independent_tools;
 mod model_disk;
 mod new_image_cases;
@@ -31,6 +33,7 @@ pub use changed_disk::{ChangedDisk, SparseBytes};
 pub use counted_disk::CountedDisk;
 pub use crash_file::{CrashFile, Loss};
 pub use disk_op::{DiskOp, disk_ops, pattern};
+pub use fat_volume::fat_volume;
 pub use model_disk::ModelDisk;
 pub use new_image_cases::NewFormat;
 pub use volume_image::{VolumeImage, noise};

@@ -2,16 +2,17 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped must be seen")]
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use disk_model::independent_tools::skip;
 use serde_json::Value;
 
 use crate::files::{assert_same, backed_up, fill};
-use crate::sandbox::{Sandbox, json_lines};
+use crate::running::Running;
+use crate::sandbox::Sandbox;
 
 /// `EROFS`.
 const READ_ONLY: i32 = 30;
@@ -43,8 +44,7 @@ fn is_mounted(folder: &Path) -> bool {
 
 /// A running `files mount`.
 struct Mount {
-    child: Child,
-    output: BufReader<ChildStdout>,
+    running: Running,
     folder: PathBuf,
     said: Value,
 }
@@ -52,21 +52,11 @@ struct Mount {
 impl Mount {
     fn start(sandbox: &Sandbox, points: &[&str]) -> Self {
         let folder = sandbox.path("mnt/x").parent().unwrap().join("points");
-        let folder_text = folder.to_str().unwrap().to_owned();
-        let args = [&["files", "mount"], points, &[&folder_text, "--json"]].concat();
-        let mut child = sandbox
-            .command(&args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let said = json_lines(&line).pop().unwrap();
-        assert_eq!(said["type"], "mounted", "{line}");
+        let folder_text = folder.to_str().unwrap();
+        let args = [&["files", "mount"], points, &[folder_text, "--json"]].concat();
+        let (running, said) = Running::ready(sandbox, &args, "mounted");
         Self {
-            child,
-            output,
+            running,
             folder: folder.canonicalize().unwrap(),
             said,
         }
@@ -80,27 +70,11 @@ impl Mount {
         folders
     }
 
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
-        assert!(sent.success());
-    }
-
     /// Ends it as a person does, and returns its last word.
-    fn end(mut self) -> Value {
-        self.signal("-INT");
-        let rest: Vec<String> = self.output.by_ref().lines().map(Result::unwrap).collect();
-        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{rest:?}");
+    fn end(self) -> Value {
+        let summary = self.running.end();
         assert!(!is_mounted(&self.folder));
-        json_lines(&rest.join("\n")).pop().unwrap()
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        // It is over where the test has come to its end.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        summary
     }
 }
 
@@ -229,15 +203,16 @@ fn a_mount_whose_program_was_killed_does_not_stay() {
     if !machine_mounts() || !backed_up(&sandbox) {
         return;
     }
-    let mut mount = Mount::start(&sandbox, &["FILES@latest"]);
+    let mount = Mount::start(&sandbox, &["FILES@latest"]);
     assert!(is_mounted(&mount.folder));
     assert!(mount.folders()[0].join("1/hello.txt").is_file());
-    mount.signal("-KILL");
-    mount.child.wait().unwrap();
-    while is_mounted(&mount.folder) {
+    mount.running.signal("-KILL");
+    mount.running.wait();
+    let folder = mount.folder;
+    while is_mounted(&folder) {
         std::thread::yield_now();
     }
-    assert_eq!(fs::read_dir(&mount.folder).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 #[test]
@@ -246,13 +221,12 @@ fn somebody_else_may_unmount_it() {
     if !machine_mounts() || !backed_up(&sandbox) {
         return;
     }
-    let mut mount = Mount::start(&sandbox, &["FILES@latest"]);
+    let mount = Mount::start(&sandbox, &["FILES@latest"]);
     let unmounted = Command::new("umount").arg(&mount.folder).status();
     assert!(unmounted.unwrap().success());
-    let rest: Vec<String> = mount.output.by_ref().lines().map(Result::unwrap).collect();
-    let summary = json_lines(&rest.join("\n")).pop().unwrap();
+    let (code, summary) = mount.running.wait();
     assert_eq!(summary["ended_by"], "somebody else", "{summary}");
-    assert_eq!(mount.child.wait().unwrap().code(), Some(0));
+    assert_eq!(code, Some(0));
 }
 
 #[test]
@@ -321,14 +295,14 @@ fn a_piece_of_a_large_file_costs_little_more_than_its_length() {
     sandbox.back_up_all();
     let mount = Mount::start(&sandbox, &["FILES@latest"]);
     let mut file = fs::File::open(mount.folders()[0].join("1/large.bin")).unwrap();
-    let before = read_by(mount.child.id());
+    let before = read_by(mount.running.id());
     file.seek(SeekFrom::Start(9 * MIB + 123)).unwrap();
     let mut piece = vec![0; 1 << 20];
     file.read_exact(&mut piece).unwrap();
     assert!(piece == large[(9 << 20) + 123..(10 << 20) + 123]);
     // Each byte comes out of the repository, and once more out of the reader's pipe; the kernel reads
     // ahead, and so does the view.
-    let read = read_by(mount.child.id()) - before;
+    let read = read_by(mount.running.id()) - before;
     assert!((MIB..8 * MIB).contains(&read), "{read} bytes were read");
     drop(file);
     mount.end();

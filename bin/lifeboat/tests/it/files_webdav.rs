@@ -1,17 +1,16 @@
 //! Restore points over WebDAV, read by clients that others wrote: curl, and Python's HTTP and XML.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::{Duration, UNIX_EPOCH};
 
 use disk_model::independent_tools::have_tool;
-use serde_json::Value;
 
 use crate::files::{backed_up, image_of};
-use crate::sandbox::{Sandbox, files, json_lines, noise};
+use crate::running::Running;
+use crate::sandbox::{Sandbox, files, noise};
 
 /// Copies a folder of a server into one of this machine, by what PROPFIND says: names, content, times.
 const COPY: &str = r#"
@@ -54,27 +53,17 @@ copy(url.path, target.encode())
 
 /// A running `files serve`.
 struct Served {
-    child: Child,
-    output: BufReader<ChildStdout>,
+    running: Running,
     url: String,
 }
 
 impl Served {
     fn start(sandbox: &Sandbox, points: &[&str]) -> Self {
         let args = [&["files", "serve"], points, &["--webdav", "--json"]].concat();
-        let mut child = sandbox
-            .command(&args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let said = json_lines(&line).pop().unwrap();
-        assert_eq!(said["type"], "listening", "{line}");
+        let (running, said) = Running::ready(sandbox, &args, "listening");
         let url = said["url"].as_str().unwrap().to_owned();
         assert!(url.starts_with("http://127.0.0.1:"), "{url}");
-        Self { child, output, url }
+        Self { running, url }
     }
 
     /// Returns the address without its secret word.
@@ -89,23 +78,6 @@ impl Served {
         let listed = String::from_utf8(listed.stdout).unwrap();
         let href = listed.split("<D:href>").nth(2).unwrap();
         format!("{}{}1/", self.server(), href.split('<').next().unwrap())
-    }
-
-    fn end(mut self) -> Value {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
-        assert!(sent.success());
-        let rest: Vec<String> = self.output.by_ref().lines().map(Result::unwrap).collect();
-        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{rest:?}");
-        json_lines(&rest.join("\n")).pop().unwrap()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It is over where the test has come to its end.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 
@@ -220,7 +192,7 @@ fn a_client_of_others_copies_everything_whatever_its_name() {
     );
     drop(fs::remove_dir(copy.join("lost+found")));
     assert_same(&sandbox.path("odd"), &copy);
-    let summary = served.end();
+    let summary = served.running.end();
     assert_eq!(summary["outcome"], "success", "{summary}");
 }
 
@@ -261,7 +233,7 @@ fn parts_of_files_are_given_as_they_are_asked_for() {
     );
     let other = ["-r", "0-9", "-H", "If-Range: \"other\"", &url];
     assert_eq!(curl(&other).stdout.len(), whole.len());
-    served.end();
+    served.running.end();
 }
 
 #[test]
@@ -324,7 +296,7 @@ fn only_who_knows_the_address_reads_and_nobody_writes() {
     let long = format!("X: {}", "x".repeat(100_000));
     let many = ["-H", &long, "-H", &long, "-H", &long, &volume];
     assert_ne!(status(&many), "200");
-    served.end();
+    served.running.end();
 }
 
 #[test]
@@ -350,7 +322,7 @@ fn browsers_get_pages_in_which_nothing_runs() {
     assert_eq!(status(&[&missing]), "404");
     let options = headers(&["-X", "OPTIONS", &served.url]);
     assert!(options.contains("dav: 1\r\n"), "{options}");
-    served.end();
+    served.running.end();
 }
 
 #[test]
@@ -365,8 +337,8 @@ fn two_serve_at_once_and_letters_are_for_windows() {
     let taken = ["files", "serve", "Fat@latest", "--webdav", "--port", &port];
     let said = sandbox.fails(1, &taken);
     assert!(said.contains(&format!("port {port}")), "{said}");
-    one.end();
-    other.end();
+    one.running.end();
+    other.running.end();
     let said = sandbox.fails(2, &["files", "serve", "Fat@latest", "--webdav", "--drive"]);
     assert!(said.contains("Windows alone"), "{said}");
     sandbox.fails(2, &["files", "serve", "Fat@latest"]);

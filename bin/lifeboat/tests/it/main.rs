@@ -39,6 +39,8 @@ mod restoring;
 mod restoring_cluster;
 mod restoring_many;
 mod retention;
+#[cfg(unix)]
+mod running;
 mod sandbox;
 #[cfg(unix)]
 mod serving;

@@ -166,22 +166,12 @@ fn a_node_that_does_not_answer_is_an_error() {
 /// Runs the restore and kills the program as soon as it says that a step begins.
 #[cfg(unix)]
 fn killed_at(sandbox: &Sandbox, step: &str) {
-    use std::io::{BufRead as _, BufReader};
-    use std::process::Stdio;
-
     let args = [&IN_PLACE[..], &["--json"]].concat();
-    let mut child = sandbox
-        .command(&args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let output = BufReader::new(child.stdout.take().unwrap());
-    let mut lines = output.lines().map(Result::unwrap);
-    let said = lines.any(|line| line.contains("\"step\"") && line.contains(step));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(said, "{step:?} was never begun");
+    let mut running = crate::running::Running::start(sandbox, &args);
+    running.hear(|said| {
+        let text = said["text"].as_str();
+        said["type"] == "step" && text.is_some_and(|text| text.contains(step))
+    });
 }
 
 #[cfg(unix)]

@@ -1,34 +1,26 @@
 //! A disk of a restore point, read by others where it lies.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::sandbox::{Sandbox, flat, json_lines};
+use crate::running::Running;
+use crate::sandbox::{Sandbox, flat};
 
 #[test]
 fn others_read_a_disk_where_it_lies_until_they_are_stopped() {
     let sandbox = Sandbox::with_repository();
     sandbox.web();
     sandbox.back_up_all();
-    let mut child = sandbox
-        .command(&[
-            "point",
-            "serve",
-            "Web@latest",
-            "--disk",
-            "0",
-            "--nbd",
-            "127.0.0.1:0",
-            "--json",
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    let listening = json_lines(&line).pop().unwrap();
-    assert_eq!(listening["type"], "listening", "{line}");
+    let args = [
+        "point",
+        "serve",
+        "Web@latest",
+        "--disk",
+        "0",
+        "--nbd",
+        "127.0.0.1:0",
+        "--json",
+    ];
+    let (running, listening) = Running::ready(&sandbox, &args, "listening");
     let url = listening["url"].as_str().unwrap();
 
     let copy = sandbox.path("copy.raw");
@@ -45,13 +37,7 @@ fn others_read_a_disk_where_it_lies_until_they_are_stopped() {
         Err(_) => disk_model::independent_tools::skip("qemu-img is not installed"),
     }
 
-    let killed = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    let rest: Vec<String> = output.lines().map(Result::unwrap).collect();
-    let summary = json_lines(&rest.join("\n")).pop().unwrap();
+    let summary = running.end();
     assert_eq!(summary["outcome"], "success", "{summary}");
 }
 

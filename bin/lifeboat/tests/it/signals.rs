@@ -1,8 +1,6 @@
 //! Ctrl-C: what was finished is kept.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
-
+use crate::running::Running;
 use crate::sandbox::{Sandbox, json_lines, noise};
 
 /// So many that the run is far from its end when the first is done.
@@ -16,27 +14,11 @@ fn an_interrupted_run_keeps_what_it_finished() {
         sandbox.raw(&format!("vm{vm:02}.img"), &noise(&vm.to_string(), VM_BYTES));
     }
     let host = sandbox.host();
-    let mut child = sandbox
-        .command(&["backup", "--host", &host, "--all", "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("\"type\":\"item\"") {
-        line.clear();
-        assert!(
-            output.read_line(&mut line).unwrap() > 0,
-            "no VM was finished"
-        );
-    }
-    let killed = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
-    let rest: Vec<String> = output.lines().map(Result::unwrap).collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let summary = json_lines(&rest.join("\n")).pop().unwrap();
+    let args = ["backup", "--host", &host, "--all", "--json"];
+    let (running, _) = Running::ready(&sandbox, &args, "item");
+    running.signal("-INT");
+    let (code, summary) = running.wait();
+    assert_eq!(code, Some(130));
     assert_eq!(summary["outcome"], "cancelled", "{summary}");
     assert_eq!(summary["exit"], 130);
 
