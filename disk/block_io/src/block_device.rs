@@ -1,6 +1,6 @@
 //! A whole virtual disk.
 
-use crate::{DiskError, DiskErrorKind, Extent};
+use crate::{DiskError, DiskErrorKind, Extent, Place};
 
 /// A whole virtual disk, whatever it is made of.
 ///
@@ -33,6 +33,15 @@ pub trait BlockDevice: Send + Sync {
     /// It need not be maximal: the next extent may be of the same kind.
     /// `max_bytes` is at least 1, and `offset + max_bytes` lies inside the disk.
     fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError>;
+
+    /// Says on which of several disks the bytes at `offset` lie as they are, 1 to `max_bytes` of them:
+    /// reading there gives what [`BlockDevice::read_at`] gives here, if it gives anything.
+    ///
+    /// `None` where that is not so (they are encrypted, say), or where the disks below have no numbers.
+    /// It need not be maximal, and the arguments are those of [`BlockDevice::extent_at`].
+    fn place_at(&self, _offset: u64, _max_bytes: u64) -> Option<Place> {
+        None
+    }
 }
 
 /// A virtual disk that can be changed in place.
@@ -88,5 +97,8 @@ impl<T: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<T> {
     }
     fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
         (**self).extent_at(offset, max_bytes)
+    }
+    fn place_at(&self, offset: u64, max_bytes: u64) -> Option<Place> {
+        (**self).place_at(offset, max_bytes)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster_chain::Place;
 use crate::volume::Volume;
-use crate::{Coding, FileError, FileErrorKind, FileExtent, GuestFile};
+use crate::{Coding, FileError, FileErrorKind, FileExtent, GuestFile, PlainRun};
 
 /// Where clusters are on a volume.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +63,18 @@ pub(crate) struct ClusterFile<'a> {
     pub(crate) valid_bytes: u64,
 }
 
+impl ClusterFile<'_> {
+    /// Returns the extent that a byte of the file lies in.
+    fn extent_of(&self, at: u64) -> Result<&FileExtent, FileError> {
+        let ends_before = |extent: &FileExtent| extent.file_offset + extent.len_bytes <= at;
+        let found = self.extents.partition_point(ends_before);
+        self.extents.get(found).ok_or_else(|| {
+            let what = "a file's chain of clusters is shorter than the file";
+            FileError::new(FileErrorKind::Corrupt, what)
+        })
+    }
+}
+
 impl GuestFile for ClusterFile<'_> {
     fn size_bytes(&self) -> u64 {
         self.size_bytes
@@ -78,15 +90,9 @@ impl GuestFile for ClusterFile<'_> {
         never_written.fill(0);
         let mut at = offset;
         while !rest.is_empty() {
-            let end = |extent: &FileExtent| extent.file_offset + extent.len_bytes;
-            let found = self.extents.partition_point(|extent| end(extent) <= at);
-            let extent = self.extents.get(found).ok_or_else(|| {
-                FileError::new(
-                    FileErrorKind::Corrupt,
-                    "a file's chain of clusters is shorter than the file",
-                )
-            })?;
-            let left = usize::try_from(end(extent) - at).unwrap_or(usize::MAX);
+            let extent = self.extent_of(at)?;
+            let end = extent.file_offset + extent.len_bytes;
+            let left = usize::try_from(end - at).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at_mut(left.min(rest.len()));
             let place = extent.volume_offset + (at - extent.file_offset);
             self.volume.read_content(place, now)?;
@@ -111,5 +117,17 @@ impl GuestFile for ClusterFile<'_> {
             })
         });
         Ok(written.take(max).collect())
+    }
+
+    fn plain_at(&self, offset: u64) -> Result<Option<PlainRun>, FileError> {
+        if offset >= self.valid_bytes {
+            return Ok(PlainRun::zeros(self.size_bytes.saturating_sub(offset)));
+        }
+        let extent = self.extent_of(offset)?;
+        let skip = offset - extent.file_offset;
+        let len_bytes = (extent.len_bytes - skip).min(self.valid_bytes - offset);
+        Ok(self
+            .volume
+            .plain_run(extent.volume_offset + skip, len_bytes))
     }
 }

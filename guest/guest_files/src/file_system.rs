@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use block_io::BlockDevice;
 use serde::{Deserialize, Serialize};
 use volume_map::Content;
 
@@ -162,15 +163,7 @@ fn short_content(file: &dyn GuestFile, max_bytes: u64) -> Result<Option<Vec<u8>>
         return Ok(None);
     };
     let mut content = vec![0; len];
-    let read = if len == 0 {
-        0
-    } else {
-        file.read_at(0, &mut content)?
-    };
-    if read < len {
-        let what = format!("the file ends after {read} of {len} bytes");
-        return Err(FileError::new(FileErrorKind::Corrupt, what));
-    }
+    file.read_exact_at(0, &mut content)?;
     Ok(Some(content))
 }
 
@@ -186,6 +179,27 @@ pub trait GuestFile: Send + Sync {
     ///
     /// `Corrupt`, `Unreadable`, `Disk`.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError>;
+
+    /// Fills all of `buf` from `offset`.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` where the file ends before that, and those of [`GuestFile::read_at`].
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), FileError> {
+        if buf.is_empty() {
+            return Ok(());
+        }
+        let read = self.read_at(offset, buf)?;
+        if read == buf.len() {
+            return Ok(());
+        }
+        let what = format!(
+            "the file ends after {} of {} bytes",
+            offset.saturating_add(read as u64),
+            self.size_bytes()
+        );
+        Err(FileError::new(FileErrorKind::Corrupt, what))
+    }
 
     /// Says where its bytes lie on the volume, in order, at most `max` places; holes have none, and what
     /// was never written. Bytes that lie inside the metadata as they are have none either; they are the
@@ -207,6 +221,48 @@ pub trait GuestFile: Send + Sync {
         places.retain(|place| place.file_offset >= from);
         places.truncate(max);
         Ok(places)
+    }
+
+    /// Says where the bytes at `offset`, which is less than the length, lie on the disks, if that is
+    /// all there is to it: reading there gives what [`GuestFile::read_at`] gives here, if it gives
+    /// anything.
+    ///
+    /// `None` where it is not: they are compressed or encrypted, are checked when they are read, or have
+    /// a later version in a journal.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`GuestFile::read_at`].
+    fn plain_at(&self, _offset: u64) -> Result<Option<PlainRun>, FileError> {
+        Ok(None)
+    }
+}
+
+/// Bytes of a file that lie on a disk as they are, or are zeros that lie nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlainRun {
+    /// The number of the disk, and where on it in bytes; `None` for zeros.
+    pub on_disk: Option<(u32, u64)>,
+    /// How many bytes, at least one. They may go on behind the end of the file.
+    pub len_bytes: u64,
+}
+
+impl PlainRun {
+    pub(crate) fn zeros(len_bytes: u64) -> Option<Self> {
+        (len_bytes > 0).then_some(Self {
+            on_disk: None,
+            len_bytes,
+        })
+    }
+
+    /// Returns the run of `len_bytes` at `offset` of a device, as far as they lie side by side.
+    pub(crate) fn of(device: &dyn BlockDevice, offset: u64, len_bytes: u64) -> Option<Self> {
+        let len_bytes = len_bytes.min(device.size_bytes().saturating_sub(offset));
+        let place = device.place_at(offset, len_bytes)?;
+        (place.len_bytes > 0).then_some(Self {
+            on_disk: Some((place.disk, place.offset)),
+            len_bytes: place.len_bytes.min(len_bytes),
+        })
     }
 }
 

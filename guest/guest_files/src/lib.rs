@@ -44,14 +44,18 @@ mod node;
 mod ntfs;
 mod open;
 mod posix;
+mod stream_attribute;
 mod volume;
 mod xfs;
 
 pub use btrfs::{DeviceOf, device_of};
 pub use error::{FileError, FileErrorKind};
 pub use file_name::FileName;
-pub use file_system::{About, Coding, FileExtent, GuestFile, GuestFileSystem, State, Visit};
+pub use file_system::{
+    About, Coding, FileExtent, GuestFile, GuestFileSystem, PlainRun, State, Visit,
+};
 pub use node::{
     Attribute, Details, Link, LinkKind, Node, NodeId, NodeKind, Owner, Stream, Time, Times,
 };
 pub use open::{OpenOptions, open_file_system, open_file_system_over};
+pub use stream_attribute::{stream_attribute, stream_attribute_name};

@@ -1,5 +1,7 @@
 //! What a file system says of a file or folder.
 
+use std::time::{Duration, SystemTime};
+
 use serde::{Deserialize, Serialize};
 
 use crate::FileName;
@@ -51,6 +53,19 @@ pub struct Time {
     pub seconds: i64,
     /// Nanoseconds of that second, less than 1,000,000,000.
     pub nanoseconds: u32,
+}
+
+impl Time {
+    /// Returns it as this system reckons; `None` where it cannot.
+    pub fn to_system_time(self) -> Option<SystemTime> {
+        let seconds = Duration::from_secs(self.seconds.unsigned_abs());
+        let whole = if self.seconds < 0 {
+            SystemTime::UNIX_EPOCH.checked_sub(seconds)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(seconds)
+        };
+        whole?.checked_add(Duration::from_nanos(self.nanoseconds.into()))
+    }
 }
 
 /// The times of a node; `None` where the file system has none. FAT's are local times of the guest,

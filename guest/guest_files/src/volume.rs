@@ -1,11 +1,10 @@
 //! The volume below a file system, with a cache for its structures.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use block_io::BlockDevice;
+use block_io::{BlockDevice, LatestBlocks, read_blocks};
 
-use crate::{FileError, FileErrorKind};
+use crate::{FileError, FileErrorKind, PlainRun};
 
 /// What is read of structures at a time.
 const BLOCK_BYTES: u64 = 16 << 10;
@@ -15,26 +14,14 @@ const BLOCKS_MAX: usize = 512;
 /// A volume. Structures are read in blocks, of which the latest are kept; content of files is not.
 pub(crate) struct Volume {
     device: Arc<dyn BlockDevice>,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    blocks: HashMap<u64, Block>,
-    /// Counts uses.
-    clock: u64,
-}
-
-struct Block {
-    bytes: Arc<[u8]>,
-    last_used: u64,
+    kept: Mutex<LatestBlocks>,
 }
 
 impl Volume {
     pub(crate) fn new(device: Arc<dyn BlockDevice>) -> Self {
         Self {
             device,
-            kept: Mutex::default(),
+            kept: Mutex::new(LatestBlocks::new(BLOCKS_MAX)),
         }
     }
 
@@ -45,22 +32,7 @@ impl Volume {
     /// Fills `buf` with a structure.
     pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), FileError> {
         self.check(offset, buf.len())?;
-        let mut at = offset;
-        let mut rest = buf;
-        while !rest.is_empty() {
-            let block = self.block(at / BLOCK_BYTES)?;
-            let from = usize::try_from(at % BLOCK_BYTES).unwrap_or(0);
-            let there = block.get(from..).unwrap_or_default();
-            let len = there.len().min(rest.len());
-            if len == 0 {
-                return Err(outside(offset, rest.len()));
-            }
-            let (now, later) = rest.split_at_mut(len);
-            now.copy_from_slice(there.get(..len).unwrap_or_default());
-            at += u64::try_from(len).unwrap_or(0);
-            rest = later;
-        }
-        Ok(())
+        read_blocks(BLOCK_BYTES, offset, buf, |number| self.block(number))
     }
 
     /// Returns a structure.
@@ -77,6 +49,11 @@ impl Volume {
         Ok(self.device.read_at(offset, buf)?)
     }
 
+    /// Says where content of a file lies that is read by [`Volume::read_content`].
+    pub(crate) fn plain_run(&self, offset: u64, len_bytes: u64) -> Option<PlainRun> {
+        PlainRun::of(&self.device, offset, len_bytes)
+    }
+
     fn check(&self, offset: u64, len: usize) -> Result<(), FileError> {
         let end = u64::try_from(len)
             .ok()
@@ -89,12 +66,8 @@ impl Volume {
     }
 
     fn block(&self, number: u64) -> Result<Arc<[u8]>, FileError> {
-        if let Some(bytes) = self
-            .kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .find(number)
-        {
+        let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = lock().find(number) {
             return Ok(bytes);
         }
         let offset = number * BLOCK_BYTES;
@@ -102,29 +75,8 @@ impl Volume {
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
         self.device.read_at(offset, &mut bytes)?;
         let bytes: Arc<[u8]> = bytes.into();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.keep(number, Arc::clone(&bytes));
+        lock().keep(number, Arc::clone(&bytes));
         Ok(bytes)
-    }
-}
-
-impl Kept {
-    fn find(&mut self, number: u64) -> Option<Arc<[u8]>> {
-        self.clock += 1;
-        let block = self.blocks.get_mut(&number)?;
-        block.last_used = self.clock;
-        Some(Arc::clone(&block.bytes))
-    }
-
-    fn keep(&mut self, number: u64, bytes: Arc<[u8]>) {
-        if self.blocks.len() >= BLOCKS_MAX {
-            let oldest = self.blocks.iter().min_by_key(|(_, block)| block.last_used);
-            if let Some(oldest) = oldest.map(|(number, _)| *number) {
-                self.blocks.remove(&oldest);
-            }
-        }
-        let last_used = self.clock;
-        self.blocks.insert(number, Block { bytes, last_used });
     }
 }
 
@@ -174,14 +126,5 @@ mod tests {
             let error = volume.bytes(offset, len).unwrap_err();
             assert_eq!(error.kind(), FileErrorKind::Corrupt);
         }
-    }
-
-    #[test]
-    fn no_more_than_so_many_blocks_are_kept() {
-        let volume = Volume::new(Arc::new(MemoryDisk::new(vec![0; 16 << 20])));
-        for at in (0..16 << 20).step_by(8192) {
-            volume.bytes(at, 1).unwrap();
-        }
-        assert_eq!(volume.kept.lock().unwrap().blocks.len(), BLOCKS_MAX);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use block_io::{BlockDevice, Extent};
+use block_io::{BlockDevice, NumberedDisk, Place};
 use guest_files::{FileError, FileErrorKind, GuestFileSystem, OpenOptions, open_file_system_over};
 use guest_system::{MountPoint, drive_letters, mount_points};
 use serde::{Deserialize, Serialize};
@@ -122,19 +122,14 @@ pub trait Guest: Send + Sync {
         Err(FileError::new(FileErrorKind::Unreadable, what))
     }
 
-    /// Says what lies on volume `number` from `offset` on, as its disks have it: extents one behind
-    /// the other, at most `max` of them and at least one, unless `offset` is the volume's end. It is
-    /// asked again for what comes behind them.
+    /// Says where volume `number` lies on the disks from `offset` on: places one behind the other, at
+    /// most `max` of them. It is asked again for what comes behind them. None at the volume's end, and
+    /// where its bytes lie nowhere as they are: encrypted ones, and zeros that are nowhere.
     ///
     /// # Errors
     ///
-    /// `NotFound`, `Unreadable` for a volume whose bytes are not here, `Disk`.
-    fn volume_extents(
-        &self,
-        number: u32,
-        offset: u64,
-        max: usize,
-    ) -> Result<Vec<Extent>, FileError>;
+    /// `NotFound`, `Unreadable` for a volume whose bytes are not here.
+    fn volume_places(&self, number: u32, offset: u64, max: usize) -> Result<Vec<Place>, FileError>;
 
     /// Returns whether its reader has ended: what was open is gone, and others are opened anew if at
     /// all.
@@ -143,6 +138,8 @@ pub trait Guest: Send + Sync {
     }
 }
 
+/// Most places that are told at once.
+pub(crate) const PLACES_MAX: usize = 64 << 10;
 /// Most extents that are told at once.
 pub(crate) const EXTENTS_MAX: usize = 64 << 10;
 
@@ -167,7 +164,10 @@ impl LocalGuest {
     /// Looks for the volumes of all disks, also inside of the encrypted volumes that one of the
     /// secrets opens. What came of each is in [`DisksFacts::unlocked`].
     pub fn open_with(disks: &[Arc<dyn BlockDevice>], secrets: &Secrets) -> Self {
-        let (mut volumes, unlocked) = unlock::volumes(disks, secrets);
+        let numbered = (0..).zip(disks).map(|(number, disk)| {
+            Arc::new(NumberedDisk::new(Arc::clone(disk), number)) as Arc<dyn BlockDevice>
+        });
+        let (mut volumes, unlocked) = unlock::volumes(&numbered.collect::<Vec<_>>(), secrets);
         let others = joined::file_systems(&mut volumes.volumes);
         Self {
             facts: DisksFacts {
@@ -255,32 +255,21 @@ impl Guest for LocalGuest {
         bytes(self.found(number)?.0).cloned()
     }
 
-    fn volume_extents(
-        &self,
-        number: u32,
-        offset: u64,
-        max: usize,
-    ) -> Result<Vec<Extent>, FileError> {
+    fn volume_places(&self, number: u32, offset: u64, max: usize) -> Result<Vec<Place>, FileError> {
         // Also of a volume that nobody reads: where its bytes lie is known all the same.
         let device = bytes(self.found(number)?.0)?;
-        let max = max.clamp(1, EXTENTS_MAX);
-        let mut extents: Vec<Extent> = Vec::new();
-        let mut rest = device.size_bytes().saturating_sub(offset);
-        // Neighbors of one kind are one extent, so it is the steps that are bounded.
-        for _ in 0..EXTENTS_MAX {
-            if rest == 0 {
+        let mut places = Vec::new();
+        let mut at = offset;
+        while places.len() < max.min(PLACES_MAX) && at < device.size_bytes() {
+            let rest = device.size_bytes() - at;
+            let place = device.place_at(at, rest);
+            let Some(place) = place.filter(|place| (1..=rest).contains(&place.len_bytes)) else {
                 break;
-            }
-            let extent = device.extent_at(device.size_bytes() - rest, rest)?;
-            let is_full = extents.len() == max;
-            match extents.last_mut() {
-                Some(last) if last.kind == extent.kind => last.len_bytes += extent.len_bytes,
-                _ if is_full => break,
-                _ => extents.push(extent),
-            }
-            rest = rest.saturating_sub(extent.len_bytes.max(1));
+            };
+            at += place.len_bytes;
+            places.push(place);
         }
-        Ok(extents)
+        Ok(places)
     }
 }
 

@@ -5,10 +5,9 @@
 //! to a megabyte once it has come by several in a row: tables of inodes, a file table, small files
 //! beside each other. Long reads, which are content, pass by.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use block_io::{BlockDevice, DiskError, Extent, check_range};
+use block_io::{BlockDevice, DiskError, Extent, LatestBlocks, check_range, read_blocks};
 
 /// What is kept and read: as long as a repository's chunk, as it usually is.
 const BLOCK_BYTES: u64 = 64 << 10;
@@ -27,17 +26,11 @@ pub(crate) struct KeptBlocks<D> {
     kept: Mutex<Kept>,
 }
 
-#[derive(Default)]
 struct Kept {
-    blocks: HashMap<u64, Block>,
+    blocks: LatestBlocks,
     runs: Vec<Run>,
-    /// Counts uses.
+    /// Counts the blocks that were read.
     clock: u64,
-}
-
-struct Block {
-    bytes: Arc<[u8]>,
-    last_used: u64,
 }
 
 /// A place up to which blocks were read one behind the other.
@@ -52,33 +45,17 @@ impl<D: BlockDevice> KeptBlocks<D> {
     pub(crate) fn new(disk: D) -> Self {
         Self {
             disk,
-            kept: Mutex::default(),
+            kept: Mutex::new(Kept {
+                blocks: LatestBlocks::new(BLOCKS_MAX),
+                runs: Vec::new(),
+                clock: 0,
+            }),
         }
-    }
-
-    fn read_kept(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
-        let mut at = offset;
-        let mut rest = buf;
-        while !rest.is_empty() {
-            let block = self.block(at / BLOCK_BYTES)?;
-            let from = usize::try_from(at % BLOCK_BYTES).unwrap_or(0);
-            let there = block.get(from..).unwrap_or_default();
-            let len = there.len().min(rest.len());
-            if len == 0 {
-                // The range was checked before; nothing would come of asking again.
-                return self.disk.read_at(at, rest);
-            }
-            let (now, later) = rest.split_at_mut(len);
-            now.copy_from_slice(there.get(..len).unwrap_or_default());
-            at += u64::try_from(len).unwrap_or(0);
-            rest = later;
-        }
-        Ok(())
     }
 
     fn block(&self, number: u64) -> Result<Arc<[u8]>, DiskError> {
         let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bytes) = lock().find(number) {
+        if let Some(bytes) = lock().blocks.find(number) {
             return Ok(bytes);
         }
         let blocks = lock().blocks_at_once(number);
@@ -90,31 +67,13 @@ impl<D: BlockDevice> KeptBlocks<D> {
         let mut kept = lock();
         let block_len = usize::try_from(BLOCK_BYTES).unwrap_or(usize::MAX);
         for (number, bytes) in (number..).zip(bytes.chunks(block_len)) {
-            kept.keep(number, bytes.into());
+            kept.blocks.keep(number, bytes.into());
         }
-        Ok(kept.find(number).unwrap_or_else(|| Arc::from([])))
+        Ok(kept.blocks.find(number).unwrap_or_else(|| Arc::from([])))
     }
 }
 
 impl Kept {
-    fn find(&mut self, number: u64) -> Option<Arc<[u8]>> {
-        self.clock += 1;
-        let block = self.blocks.get_mut(&number)?;
-        block.last_used = self.clock;
-        Some(Arc::clone(&block.bytes))
-    }
-
-    fn keep(&mut self, number: u64, bytes: Arc<[u8]>) {
-        if self.blocks.len() >= BLOCKS_MAX {
-            let oldest = self.blocks.iter().min_by_key(|(_, block)| block.last_used);
-            if let Some(oldest) = oldest.map(|(number, _)| *number) {
-                self.blocks.remove(&oldest);
-            }
-        }
-        let last_used = self.clock;
-        self.blocks.insert(number, Block { bytes, last_used });
-    }
-
     /// Says how many blocks to read from `number` on: twice as many as the last time where that was
     /// just before, else one.
     fn blocks_at_once(&mut self, number: u64) -> u64 {
@@ -160,7 +119,7 @@ impl<D: BlockDevice> BlockDevice for KeptBlocks<D> {
             return self.disk.read_at(offset, buf);
         }
         // What lies beside it may be damaged where it is not.
-        self.read_kept(offset, buf)
+        read_blocks(BLOCK_BYTES, offset, buf, |number| self.block(number))
             .or_else(|_| self.disk.read_at(offset, buf))
     }
 
@@ -246,14 +205,5 @@ mod tests {
         disk.read_at(66_000, &mut buf).unwrap();
         assert_eq!(buf[..], disk.disk.disk.to_vec()[66_000..66_016]);
         assert!(disk.read_at(69_999, &mut buf).is_err());
-    }
-
-    #[test]
-    fn no_more_than_so_many_blocks_are_kept() {
-        let disk = disk(40 << 20, 0..0);
-        for at in (0..40 << 20).step_by(16 << 10) {
-            disk.read_at(at, &mut [0]).unwrap();
-        }
-        assert_eq!(disk.kept.lock().unwrap().blocks.len(), BLOCKS_MAX);
     }
 }

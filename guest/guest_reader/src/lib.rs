@@ -15,6 +15,12 @@
 //! [`Guest`] is the same whether the reading happens here ([`LocalGuest`]) or there
 //! ([`RemoteGuest`]), so the code above knows one thing.
 //!
+//! # Long content
+//!
+//! Short files come through the pipe. Where more than 64 KiB of a file are read at once and lie on the
+//! disks as they are, the reader tells where, and the program reads them there: a long file comes out as
+//! fast as its disk does. What has to be decoded, decrypted or checked comes through the pipe.
+//!
 //! # What is believed
 //!
 //! Nothing that comes back is: frames are bounded, a range of a disk is checked by the disk, names
@@ -45,6 +51,7 @@ mod joined;
 mod kept_blocks;
 mod message;
 mod pipe_disk;
+mod plain_runs;
 mod reader;
 mod reader_process;
 mod remote_file_system;

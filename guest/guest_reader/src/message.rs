@@ -3,10 +3,10 @@
 //! The program asks, one thing at a time; until the reader answers, the reader may ask for bytes of
 //! disks, or hand over a part of a list. Nobody ever has two questions open.
 
-use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, ExtentKind};
+use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, ExtentKind, Place};
 use guest_files::{
     About, Attribute, Details, FileError, FileErrorKind, FileExtent, FileName, Link, Node, NodeId,
-    NodeKind, Stream,
+    NodeKind, PlainRun, Stream,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,8 +54,14 @@ pub(crate) enum Request {
         offset: u64,
         len_bytes: u32,
     },
-    /// What lies on a volume?
-    VolumeExtents { volume: u32, offset: u64, max: u32 },
+    /// What lies at an offset of a volume?
+    VolumeExtent {
+        volume: u32,
+        offset: u64,
+        max_bytes: u64,
+    },
+    /// Where on the disks does a volume lie from an offset on?
+    VolumePlaces { volume: u32, offset: u64, max: u32 },
     /// Ask an open file system.
     Files { volume: u32, question: Question },
 }
@@ -96,6 +102,11 @@ pub(crate) enum Question {
         from: u64,
         max: u32,
     },
+    /// Where the bytes lie on the disks from an offset on, for as far as that is all there is to them.
+    PlainRuns {
+        file: u64,
+        from: u64,
+    },
     CloseFile(u64),
     Link(NodeId),
     Streams(NodeId),
@@ -122,7 +133,8 @@ pub(crate) enum Answer {
     Used(Option<u64>),
     System(SystemFacts),
     Volume(DiskFacts),
-    VolumeExtents(Vec<ExtentFacts>),
+    VolumeExtent(ExtentFacts),
+    VolumePlaces(Vec<PlaceFacts>),
     Node(Node),
     Listed,
     Found(Option<NodeId>),
@@ -133,6 +145,7 @@ pub(crate) enum Answer {
     /// The bytes stand behind it.
     Read,
     Extents(Vec<FileExtent>),
+    PlainRuns(Vec<PlainRun>),
     Closed,
     Link(Link),
     Streams(Vec<Stream>),
@@ -258,6 +271,44 @@ impl From<ExtentFacts> for Extent {
         Self {
             kind,
             len_bytes: facts.len_bytes,
+        }
+    }
+}
+
+/// A [`Place`] on its way.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct PlaceFacts {
+    disk: u32,
+    offset: u64,
+    len_bytes: u64,
+}
+
+impl From<Place> for PlaceFacts {
+    fn from(place: Place) -> Self {
+        let Place {
+            disk,
+            offset,
+            len_bytes,
+        } = place;
+        Self {
+            disk,
+            offset,
+            len_bytes,
+        }
+    }
+}
+
+impl From<PlaceFacts> for Place {
+    fn from(facts: PlaceFacts) -> Self {
+        let PlaceFacts {
+            disk,
+            offset,
+            len_bytes,
+        } = facts;
+        Self {
+            disk,
+            offset,
+            len_bytes,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::kept_blocks::KeptBlocks;
 use crate::message::{Answer, DetailsFacts, DiskFacts, FromReader, Question, Request, ToReader};
 use crate::pipe_disk::PipeDisk;
 use crate::secrets::Secrets;
-use crate::{StandardPipes, confine};
+use crate::{StandardPipes, confine, plain_runs};
 
 /// Entries of a folder that go out together.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -179,16 +179,23 @@ impl<'a> Service<'a> {
                 offset,
                 len_bytes,
             } => self.read_volume(volume, offset, len_bytes),
-            Request::VolumeExtents {
+            Request::VolumeExtent {
+                volume,
+                offset,
+                max_bytes,
+            } => {
+                let extent = self.guest.volume(volume)?.extent_at(offset, max_bytes)?;
+                Ok(Answer::VolumeExtent(extent.into()))
+            }
+            Request::VolumePlaces {
                 volume,
                 offset,
                 max,
             } => {
                 let max = usize::try_from(max).unwrap_or(usize::MAX);
-                let extents = self.guest.volume_extents(volume, offset, max)?;
-                Ok(Answer::VolumeExtents(
-                    extents.into_iter().map(Into::into).collect(),
-                ))
+                let places = self.guest.volume_places(volume, offset, max)?;
+                let places = places.into_iter().map(Into::into);
+                Ok(Answer::VolumePlaces(places.collect()))
             }
             Request::Files { volume, question } => {
                 let system = self.systems.get(&volume).copied();
@@ -219,6 +226,9 @@ impl<'a> Service<'a> {
                 let max = usize::try_from(max).unwrap_or(usize::MAX);
                 let max = max.min(EXTENTS_MAX);
                 Answer::Extents(self.file(file)?.extents_from(from, max)?)
+            }
+            Question::PlainRuns { file, from } => {
+                Answer::PlainRuns(plain_runs::gather(self.file(file)?, from)?)
             }
             Question::CloseFile(file) => {
                 self.files.remove(&file);

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use block_io::BlockDevice;
+use block_io::{BlockDevice, check_range};
 use guest_files::{FileError, FileErrorKind, FileName, NodeId};
 
 use crate::message::{Answer, DiskFacts, FromReader, Request, ToReader};
@@ -82,6 +82,7 @@ impl Conversation {
             (Err(error), _) => return Err(failed(&error)),
             (_, None) => return Err(failed(&io::Error::other("it has no pipes"))),
         };
+        sandbox::widen(&to, &from);
         let process = Process {
             watched,
             _enclosure: enclosure,
@@ -118,6 +119,17 @@ impl Conversation {
             disk_reads: count(&self.counts.disk_reads),
             disk_bytes: count(&self.counts.disk_bytes),
         }
+    }
+
+    /// Returns one of the disks that the reader reads.
+    pub(crate) fn disk(&self, number: u32) -> Option<&Arc<dyn BlockDevice>> {
+        self.disks.get(usize::try_from(number).ok()?)
+    }
+
+    /// Returns whether bytes that the reader speaks of lie on one of its disks.
+    pub(crate) fn has(&self, disk: u32, offset: u64, len_bytes: u64) -> bool {
+        let disk = self.disk(disk);
+        disk.is_some_and(|disk| check_range(disk.size_bytes(), offset, len_bytes).is_ok())
     }
 
     /// Tells the reader what the disks are and what may open them, and returns which volumes there are.
@@ -239,7 +251,7 @@ impl Conversation {
                     offset,
                     max_bytes,
                 } => {
-                    let extent = self.disk(disk)?.extent_at(offset, max_bytes);
+                    let extent = self.disk_asked_for(disk)?.extent_at(offset, max_bytes);
                     let extent = extent.map(Into::into).map_err(Into::into);
                     state.say(&ToReader::Extent(extent), &[])?;
                 }
@@ -261,11 +273,8 @@ impl Conversation {
         }
     }
 
-    fn disk(&self, number: u32) -> io::Result<&Arc<dyn BlockDevice>> {
-        let disk = usize::try_from(number)
-            .ok()
-            .and_then(|at| self.disks.get(at));
-        disk.ok_or_else(|| {
+    fn disk_asked_for(&self, number: u32) -> io::Result<&Arc<dyn BlockDevice>> {
+        self.disk(number).ok_or_else(|| {
             io::Error::other(format!("it asks for disk {number}, which there is not"))
         })
     }
@@ -279,7 +288,7 @@ impl Conversation {
         len_bytes: u32,
         bytes: &mut Vec<u8>,
     ) -> io::Result<Result<(), block_io::DiskError>> {
-        let disk = self.disk(number)?;
+        let disk = self.disk_asked_for(number)?;
         let len = usize::try_from(len_bytes).unwrap_or(usize::MAX);
         if len > frame::BYTES_MAX {
             return Err(io::Error::other(format!(

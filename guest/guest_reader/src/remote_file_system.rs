@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use guest_files::{
     About, Attribute, Details, FileError, FileErrorKind, FileExtent, FileName, GuestFile,
-    GuestFileSystem, Link, Node, NodeId, NodeKind, Stream, Visit,
+    GuestFileSystem, Link, Node, NodeId, NodeKind, PlainRun, Stream, Visit,
 };
 
 use crate::frame::BYTES_MAX;
 use crate::message::{Answer, Question, Request};
+use crate::plain_runs::{self, KnownRuns};
 use crate::reader_process::Conversation;
 
 pub(crate) struct RemoteFileSystem {
@@ -105,6 +106,7 @@ impl GuestFileSystem for RemoteFileSystem {
             system: self,
             file,
             size_bytes,
+            known: KnownRuns::default(),
         }))
     }
 
@@ -191,6 +193,8 @@ impl GuestFileSystem for RemoteFileSystem {
     }
 }
 
+/// Shorter reads and runs are not worth asking where their bytes lie: as long as a repository's chunk.
+const PLAIN_BYTES_MIN: usize = 64 << 10;
 /// Nodes that are asked for with one question.
 const NODES_AT_ONCE: usize = 256;
 
@@ -203,6 +207,73 @@ struct RemoteFile<'a> {
     system: &'a RemoteFileSystem,
     file: u64,
     size_bytes: u64,
+    known: KnownRuns,
+}
+
+impl RemoteFile<'_> {
+    /// Returns the run that begins at `offset`; `None` where its bytes are the reader's to read.
+    fn run_at(&self, offset: u64) -> Result<Option<PlainRun>, FileError> {
+        self.known.run_at(offset, || {
+            let (file, from) = (self.file, offset);
+            let question = Question::PlainRuns { file, from };
+            let conversation = &self.system.conversation;
+            let have = |disk, offset, len| conversation.has(disk, offset, len);
+            self.system.ask(question, |answer| match answer {
+                Answer::PlainRuns(runs) if plain_runs::are_possible(&runs, have) => Some(runs),
+                _ => None,
+            })
+        })
+    }
+
+    /// Fills the front of `buf` from the disk that it lies on, and returns how much that was: nothing
+    /// where the reader had better do it, which keeps what lies beside short pieces, and where the disk
+    /// cannot be read, since a mirror may.
+    fn read_plain(&self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
+        let Some(run) = self.run_at(offset)? else {
+            return Ok(0);
+        };
+        let len = usize::try_from(run.len_bytes).map_or(buf.len(), |len| len.min(buf.len()));
+        if len < PLAIN_BYTES_MIN.min(buf.len()) {
+            return Ok(0);
+        }
+        let (now, _) = buf.split_at_mut(len);
+        let Some((disk, place)) = run.on_disk else {
+            now.fill(0);
+            return Ok(len);
+        };
+        let disk = self.system.conversation.disk(disk);
+        let read = disk.map(|disk| disk.read_at(place, now));
+        Ok(if matches!(read, Some(Ok(()))) { len } else { 0 })
+    }
+
+    /// Fills `buf`, which lies inside of the file, with what the reader answers.
+    fn read_by_reader(&self, offset: u64, buf: &mut [u8]) -> Result<(), FileError> {
+        let mut bytes = Vec::new();
+        for (part, at) in buf.chunks_mut(BYTES_MAX).zip((offset..).step_by(BYTES_MAX)) {
+            let question = Question::ReadFile {
+                file: self.file,
+                offset: at,
+                len_bytes: u32::try_from(part.len()).unwrap_or(u32::MAX),
+            };
+            let request = self.system.request(question);
+            let conversation = &self.system.conversation;
+            conversation.ask_for(request, &mut bytes, &mut |_| false, |answer| match answer {
+                Answer::Read => Some(()),
+                _ => None,
+            })?;
+            if bytes.len() < part.len() {
+                let what = format!(
+                    "the file ends after {} of {} bytes",
+                    at.saturating_add(bytes.len() as u64),
+                    self.size_bytes
+                );
+                return Err(FileError::new(FileErrorKind::Corrupt, what));
+            }
+            // No more than were asked for: the conversation sees to it.
+            part.copy_from_slice(&bytes);
+        }
+        Ok(())
+    }
 }
 
 impl GuestFile for RemoteFile<'_> {
@@ -214,35 +285,17 @@ impl GuestFile for RemoteFile<'_> {
         let rest = self.size_bytes.saturating_sub(offset);
         let len = usize::try_from(rest).unwrap_or(usize::MAX).min(buf.len());
         let buf = buf.get_mut(..len).unwrap_or_default();
-        let mut done = 0;
-        let mut bytes = Vec::new();
-        for part in buf.chunks_mut(BYTES_MAX) {
-            let question = Question::ReadFile {
-                file: self.file,
-                offset: offset.saturating_add(done as u64),
-                len_bytes: u32::try_from(part.len()).unwrap_or(u32::MAX),
-            };
-            let request = self.system.request(question);
-            let conversation = &self.system.conversation;
-            conversation.ask_for(request, &mut bytes, &mut |_| false, |answer| match answer {
-                Answer::Read => Some(()),
-                _ => None,
-            })?;
-            // No more than were asked for: the conversation sees to it.
-            if let Some(target) = part.get_mut(..bytes.len()) {
-                target.copy_from_slice(&bytes);
+        let (mut at, mut rest) = (offset, buf);
+        while rest.len() >= PLAIN_BYTES_MIN {
+            let read = self.read_plain(at, rest)?;
+            if read == 0 {
+                break;
             }
-            if bytes.len() < part.len() {
-                let what = format!(
-                    "the file ends after {} of {} bytes",
-                    offset.saturating_add((done + bytes.len()) as u64),
-                    self.size_bytes
-                );
-                return Err(FileError::new(FileErrorKind::Corrupt, what));
-            }
-            done += bytes.len();
+            at = at.saturating_add(read as u64);
+            rest = rest.split_at_mut(read).1;
         }
-        Ok(done)
+        self.read_by_reader(at, rest)?;
+        Ok(len)
     }
 
     fn extents(&self, max: usize) -> Result<Vec<FileExtent>, FileError> {

@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use block_io::{BlockDevice, Extent};
+use block_io::{BlockDevice, Place};
 use guest_files::{FileError, FileErrorKind, GuestFileSystem};
 
-use crate::guest::{DisksFacts, EXTENTS_MAX, Guest, SystemFacts, no_volume};
+use crate::guest::{DisksFacts, Guest, PLACES_MAX, SystemFacts, no_volume};
 use crate::message::{Answer, Request};
 use crate::reader_process::{Conversation, Traffic};
 use crate::remote_file_system::RemoteFileSystem;
@@ -169,21 +169,21 @@ impl Guest for RemoteGuest {
         })
     }
 
-    fn volume_extents(
-        &self,
-        number: u32,
-        offset: u64,
-        max: usize,
-    ) -> Result<Vec<Extent>, FileError> {
-        let max = max.clamp(1, EXTENTS_MAX);
-        let request = Request::VolumeExtents {
+    fn volume_places(&self, number: u32, offset: u64, max: usize) -> Result<Vec<Place>, FileError> {
+        let max = max.min(PLACES_MAX);
+        let request = Request::VolumePlaces {
             volume: number,
             offset,
             max: u32::try_from(max).unwrap_or(u32::MAX),
         };
-        self.conversation()?.ask(request, |answer| match answer {
-            Answer::VolumeExtents(extents) if extents.len() <= max => {
-                Some(extents.into_iter().map(Into::into).collect())
+        let conversation = self.conversation()?;
+        let is_on_disk = |place: &Place| {
+            place.len_bytes > 0 && conversation.has(place.disk, place.offset, place.len_bytes)
+        };
+        conversation.ask(request, |answer| match answer {
+            Answer::VolumePlaces(places) if places.len() <= max => {
+                let places: Vec<Place> = places.into_iter().map(Into::into).collect();
+                places.iter().all(is_on_disk).then_some(places)
             }
             _ => None,
         })

@@ -90,16 +90,15 @@ impl BlockDevice for RemoteVolume {
 
     fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
         check_range(self.size_bytes(), offset, max_bytes)?;
-        let request = Request::VolumeExtents {
+        let request = Request::VolumeExtent {
             volume: self.volume,
             offset,
-            max: 1,
+            max_bytes,
         };
-        let first = |answer| match answer {
-            Answer::VolumeExtents(extents) => extents.into_iter().next(),
+        let extent = self.conversation.ask(request, |answer| match answer {
+            Answer::VolumeExtent(extent) => Some(extent),
             _ => None,
-        };
-        let extent = self.conversation.ask(request, first);
+        });
         let extent: Extent = extent.map_err(|error| self.failed(&error))?.into();
         Ok(Extent {
             kind: extent.kind,

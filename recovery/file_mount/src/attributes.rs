@@ -1,6 +1,6 @@
 //! What the kernel is told of a node, and of what went wrong.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use file_view::{ViewError, ViewErrorKind, ViewFacts};
 use fuser::{Errno, FileAttr, FileType, INodeNo};
@@ -101,15 +101,7 @@ fn moment(time: Time) -> SystemTime {
     if time.seconds.unsigned_abs() > SECONDS_MAX {
         return UNIX_EPOCH;
     }
-    let seconds = Duration::from_secs(time.seconds.unsigned_abs());
-    let moment = if time.seconds < 0 {
-        UNIX_EPOCH.checked_sub(seconds)
-    } else {
-        UNIX_EPOCH.checked_add(seconds)
-    };
-    let nanoseconds = Duration::from_nanos(time.nanoseconds.into());
-    let moment = moment.and_then(|moment| moment.checked_add(nanoseconds));
-    moment.unwrap_or(UNIX_EPOCH)
+    time.to_system_time().unwrap_or(UNIX_EPOCH)
 }
 
 /// Returns the number of an error.
@@ -127,6 +119,8 @@ pub(crate) fn errno(error: &ViewError) -> Errno {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -14,7 +14,7 @@ use block_io::{BlockDevice, DiskError, Extent, check_range};
 const LONG_BYTES: usize = 256 << 10;
 /// Longest read that is begun ahead.
 const PIECE_BYTES_MAX: usize = 1 << 20;
-/// Pieces that are begun ahead: three megabytes a disk at most.
+/// Pieces that are begun ahead, and buffers that wait for one: six megabytes a disk at most.
 const PIECES_AHEAD: usize = 3;
 /// Threads that read them.
 const THREADS: usize = 2;
@@ -30,6 +30,8 @@ struct Ahead {
     /// Where a read begins that follows the last one.
     next: u64,
     pieces: VecDeque<Piece>,
+    /// Buffers to be filled again: fresh memory costs as much as filling it.
+    spare: Vec<Vec<u8>>,
     /// There once something was read ahead.
     jobs: Option<Sender<Job>>,
 }
@@ -45,6 +47,7 @@ struct Piece {
 struct Job {
     offset: u64,
     len: usize,
+    buffer: Vec<u8>,
     bytes: SyncSender<Result<Vec<u8>, DiskError>>,
 }
 
@@ -85,6 +88,7 @@ impl AheadDisk {
             let job = Job {
                 offset: begin,
                 len,
+                buffer: ahead.spare.pop().unwrap_or_default(),
                 bytes: send,
             };
             let jobs = ahead.jobs.get_or_insert_with(|| workers(&self.disk));
@@ -108,7 +112,8 @@ fn workers(disk: &Arc<dyn BlockDevice>) -> Sender<Job> {
             loop {
                 let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok(job) = job else { return };
-                let mut bytes = vec![0; job.len];
+                let mut bytes = job.buffer;
+                bytes.resize(job.len, 0);
                 let read = disk.read_at(job.offset, &mut bytes);
                 // Nobody may want it any more.
                 let _ = job.bytes.send(read.map(|()| bytes));
@@ -139,6 +144,10 @@ impl BlockDevice for AheadDisk {
             && bytes.len() == buf.len()
         {
             buf.copy_from_slice(&bytes);
+            let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            if ahead.spare.len() < PIECES_AHEAD {
+                ahead.spare.push(bytes);
+            }
             return Ok(());
         }
         // What could not be read ahead says why when it is asked for.

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Over several points the same is compared: [`changed_ranges`] says what of the disks differs,
-//! [`ChangedDisks`] has it reach the volumes, [`TreeDiff`] walks two trees in step, [`History`] gathers
+//! [`DiskChanges`] what that is of the volumes, [`TreeDiff`] walks two trees in step, [`History`] gathers
 //! the versions of a file, and [`volume_churn`] maps what changed to files.
 //!
 //! Nothing is mounted, restored or written besides what is taken out: a file is read out of the
@@ -33,10 +33,10 @@
 #![forbid(unsafe_code)]
 
 mod ahead_disk;
-mod changed_disk;
 mod churn;
 mod content;
 mod diff;
+mod disk_changes;
 mod file_filter;
 mod look_ahead;
 mod name_pattern;
@@ -44,7 +44,6 @@ mod point_guest;
 mod point_path;
 mod search;
 mod several_names;
-mod short_stream;
 mod take_out;
 mod take_out_report;
 mod target;
@@ -52,12 +51,12 @@ mod tree;
 mod versions;
 mod walk;
 
-pub use changed_disk::{ChangedDisks, Place, Places, VolumeChanges, VolumeLayout, changed_ranges};
 pub use churn::{ChurnedFile, VolumeChurn, volume_churn};
 pub use diff::{
     Change, Changed, DiffItem, Reading, Sameness, TreeDiff, VolumeFiles, VolumeMatch, VolumePair,
     match_volumes, volume_files,
 };
+pub use disk_changes::{DiskChanges, VolumeChanges, VolumeLayout, changed_ranges};
 pub use file_filter::FileFilter;
 pub use name_pattern::NamePattern;
 pub use point_guest::{OwnNames, open_disks, own_names};

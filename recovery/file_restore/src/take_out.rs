@@ -10,13 +10,12 @@
 
 use guest_files::{
     Details, FileError, FileErrorKind, FileName, GuestFile, GuestFileSystem, Link, Node, NodeId,
-    NodeKind, Owner, Stream,
+    NodeKind, Owner, Stream, stream_attribute,
 };
 
 use crate::content::{Pieces, Write};
 use crate::look_ahead::{Batches, Item};
 use crate::several_names::SeveralNames;
-use crate::short_stream::short_stream;
 use crate::target::{FileTarget, FolderPlace, Kept, Places, TargetError};
 use crate::{Found, TakeOutReport, Tree};
 
@@ -331,7 +330,7 @@ impl Run<'_> {
         if !self.target.holds_streams() {
             let mut kept = Kept::all();
             for stream in &streams {
-                match short_stream(system, id, stream)? {
+                match stream_attribute(system, id, stream)? {
                     Some(attribute) => attributes.push(attribute),
                     None => kept.lose("long named streams"),
                 }

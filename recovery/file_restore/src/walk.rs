@@ -7,7 +7,7 @@ use std::sync::Arc;
 use guest_files::{FileError, FileErrorKind, FileName, GuestFileSystem, Node, NodeId, NodeKind};
 
 /// Folders deeper than this are not entered: NTFS and Linux have no paths that long.
-const DEPTH_MAX: usize = 512;
+pub(crate) const DEPTH_MAX: usize = 512;
 /// Most entries that wait for their turn. Two million are one folder's most, and a volume whose
 /// folders share their blocks could have any number of such folders inside each other.
 const WAITING_MAX: usize = 4 << 20;

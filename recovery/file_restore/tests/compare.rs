@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use block_io::{BlockDevice, ByteRanges, DiskError, Extent, MemoryDisk};
 use file_restore::{
-    Change, ChangedDisks, DiffItem, Reading, TreeDiff, VolumeChanges, VolumePair, match_volumes,
+    Change, DiffItem, DiskChanges, Reading, TreeDiff, VolumeChanges, VolumePair, match_volumes,
     volume_churn,
 };
 use guest_reader::{Guest as _, LocalGuest};
@@ -50,10 +50,10 @@ fn counted(bytes: Vec<u8>) -> Arc<Counted> {
     })
 }
 
-/// A point: its guest, over disks that are counted.
+/// A point: its guest, over disks that are counted, and what of them changed.
 struct Point {
     counted: Vec<Arc<Counted>>,
-    disks: ChangedDisks,
+    changes: DiskChanges,
     guest: LocalGuest,
 }
 
@@ -62,14 +62,12 @@ impl Point {
         let counted: Vec<_> = images.iter().map(|image| counted(image.to_vec())).collect();
         let disks = counted
             .iter()
-            .map(|disk| Arc::clone(disk) as Arc<dyn BlockDevice>)
-            .collect();
-        let disks = ChangedDisks::new(disks, changed);
-        let guest = LocalGuest::open(&disks.disks());
+            .map(|disk| Arc::clone(disk) as Arc<dyn BlockDevice>);
+        let disks: Vec<_> = disks.collect();
         Self {
             counted,
-            disks,
-            guest,
+            changes: DiskChanges::new(&disks, changed),
+            guest: LocalGuest::open(&disks),
         }
     }
 
@@ -97,7 +95,7 @@ fn pair<'g>(old: &'g Point, new: &'g Point, volume: u32) -> VolumePair<'g> {
 }
 
 fn changes(old: &Point, new: &Point, volume: u32) -> VolumeChanges {
-    let layout = |point: &Point| point.disks.layout(&point.guest, volume).unwrap();
+    let layout = |point: &Point| point.changes.layout(&point.guest, volume).unwrap();
     layout(new).changes_since(&layout(old))
 }
 

@@ -1,13 +1,10 @@
 //! Extended attributes, and the named streams that are shown among them.
 
-use guest_files::{FileName, GuestFileSystem, NodeId, Stream};
+use guest_files::{GuestFileSystem, NodeId, stream_attribute, stream_attribute_name};
 
 use crate::place::Place;
 use crate::view::FileView;
-use crate::{ViewError, ViewErrorKind, ViewNode};
-
-/// Largest named stream of NTFS that is shown as an extended attribute: what Linux allows.
-const ATTRIBUTE_MAX_BYTES: u64 = 64 << 10;
+use crate::{ViewError, ViewNode};
 
 impl FileView {
     /// Returns the names of a place's extended attributes; named streams of NTFS are among them, as
@@ -20,8 +17,7 @@ impl FileView {
         self.of_system(node, Vec::new(), |system, node| {
             let own = system.attributes(node)?;
             let streams = system.streams(node)?.into_iter();
-            let streams = streams.filter(|stream| stream.size_bytes <= ATTRIBUTE_MAX_BYTES);
-            let streams = streams.map(|stream| [b"user.", stream.name.as_bytes()].concat());
+            let streams = streams.filter_map(|stream| stream_attribute_name(&stream));
             let own = own.into_iter().map(|attribute| attribute.name);
             Ok(own.chain(streams).collect())
         })
@@ -39,12 +35,12 @@ impl FileView {
             if let Some(attribute) = own.find(|attribute| attribute.name == name) {
                 return Ok(Some(attribute.value));
             }
-            let stream = name.strip_prefix(b"user.").and_then(FileName::new);
-            let mut streams = system.streams(node)?.into_iter();
             // One that is not listed has no value either: its beginning is not all of it.
-            let named = streams.find(|own| Some(&own.name) == stream.as_ref());
-            let named = named.filter(|own| own.size_bytes <= ATTRIBUTE_MAX_BYTES);
-            named.map(|own| value_of(system, node, &own)).transpose()
+            let mut streams = system.streams(node)?.into_iter();
+            let named = streams.find(|own| stream_attribute_name(own).as_ref() == Some(&name));
+            let read = named.map(|own| stream_attribute(system, node, &own));
+            let read = read.transpose()?.flatten();
+            Ok(read.map(|attribute| attribute.value))
         })
     }
 
@@ -67,26 +63,4 @@ impl FileView {
             _ => Ok(otherwise),
         }
     }
-}
-
-/// Reads all of a stream, which has no more than [`ATTRIBUTE_MAX_BYTES`].
-fn value_of(
-    system: &dyn GuestFileSystem,
-    node: NodeId,
-    stream: &Stream,
-) -> Result<Vec<u8>, ViewError> {
-    let len = usize::try_from(stream.size_bytes.min(ATTRIBUTE_MAX_BYTES)).unwrap_or(0);
-    let content = system.open(node, Some(&stream.name))?;
-    let mut value = vec![0; len];
-    let mut done = 0;
-    while let Some(rest) = value.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match content.read_at(done as u64, rest)? {
-            0 => {
-                let what = format!("stream {} ends after {done} of {len} bytes", stream.name);
-                return Err(ViewError::new(ViewErrorKind::Unreadable, what));
-            }
-            read => done += read,
-        }
-    }
-    Ok(value)
 }

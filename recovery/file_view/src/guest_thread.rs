@@ -163,16 +163,7 @@ impl Desk<'_> {
         let rest = file.size_bytes().saturating_sub(offset);
         let len = usize::try_from(rest).unwrap_or(usize::MAX).min(len);
         let mut bytes = vec![0; len];
-        let mut done = 0;
-        while let Some(part) = bytes.get_mut(done..).filter(|part| !part.is_empty()) {
-            match file.read_at(offset.saturating_add(done as u64), part)? {
-                0 => {
-                    let what = format!("the file ends {} bytes early", len - done);
-                    return Err(ViewError::new(ViewErrorKind::Unreadable, what));
-                }
-                read => done += read,
-            }
-        }
+        file.read_exact_at(offset, &mut bytes)?;
         Ok(bytes)
     }
 

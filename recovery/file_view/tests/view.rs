@@ -131,7 +131,7 @@ impl Guest for FakeGuest {
         Ok(SystemFacts::default())
     }
 
-    fn volume_extents(&self, _: u32, _: u64, _: usize) -> Result<Vec<block_io::Extent>, FileError> {
+    fn volume_places(&self, _: u32, _: u64, _: usize) -> Result<Vec<block_io::Place>, FileError> {
         Ok(Vec::new())
     }
 

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, Extent, ExtentKind, ImageFile as _, OsFile, check_range};
+use block_io::{
+    BlockDevice, DiskError, Extent, ExtentKind, ImageFile as _, OsFile, Place, check_range,
+};
 use tempfile::TempDir;
 
 use crate::independent_tools::run;
@@ -55,7 +57,7 @@ impl VolumeImage {
         self.folder.path()
     }
 
-    /// Opens it, for reading alone.
+    /// Opens it, for reading alone, as the first of its guest's disks.
     pub fn disk(&self) -> Arc<dyn BlockDevice> {
         let file = OsFile::open(&self.path()).unwrap();
         let size_bytes = file.size_bytes().unwrap();
@@ -110,6 +112,14 @@ impl BlockDevice for FileDisk {
     fn extent_at(&self, _offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
         Ok(Extent {
             kind: ExtentKind::Data,
+            len_bytes: max_bytes,
+        })
+    }
+
+    fn place_at(&self, offset: u64, max_bytes: u64) -> Option<Place> {
+        Some(Place {
+            disk: 0,
+            offset,
             len_bytes: max_bytes,
         })
     }

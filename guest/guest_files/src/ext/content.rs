@@ -5,7 +5,7 @@ use super::inode::{INLINE, Inode};
 use super::{Volume, inline_data};
 use crate::posix::fields::index;
 use crate::posix::mapped_content::{MappedContent, Place};
-use crate::{FileError, FileExtent, GuestFile};
+use crate::{FileError, FileExtent, GuestFile, PlainRun};
 
 /// An open file.
 pub(super) struct ExtFile<'a> {
@@ -33,6 +33,13 @@ impl GuestFile for ExtFile<'_> {
             return Ok(Vec::new());
         }
         mapped(self.volume, &self.inode).extents(from, max)
+    }
+
+    fn plain_at(&self, offset: u64) -> Result<Option<PlainRun>, FileError> {
+        if self.inode.flags & INLINE != 0 {
+            return Ok(None);
+        }
+        mapped(self.volume, &self.inode).plain_at(offset)
     }
 }
 

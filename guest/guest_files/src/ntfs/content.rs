@@ -6,7 +6,7 @@ use ntfs_format::{Run, decompress_lznt1};
 
 use super::table::{Table, corrupt};
 use super::wof::WofContent;
-use crate::{Coding, FileError, FileExtent, GuestFile};
+use crate::{Coding, FileError, FileExtent, GuestFile, PlainRun};
 
 /// Bytes that are compressed together with LZNT1; Windows has 64 KiB at most.
 const UNIT_BYTES_MAX: u64 = Coding::PACKED_MAX_BYTES;
@@ -45,22 +45,27 @@ impl Runs {
     ) -> Result<(), FileError> {
         let (mut at, mut rest) = (offset, buf);
         while !rest.is_empty() {
-            let cluster = at / cluster_bytes;
-            let found = self.runs.partition_point(|run| run.end() <= cluster);
-            let run = self.runs.get(found);
-            let run = run.ok_or_else(|| corrupt("a file has fewer clusters than bytes"))?;
-            let run_end = run.end().saturating_mul(cluster_bytes);
-            let len = length(run_end.saturating_sub(at)).min(rest.len());
+            let (place, len_bytes) = self.place_of(cluster_bytes, at)?;
+            let len = length(len_bytes).min(rest.len());
             let (now, later) = rest.split_at_mut(len);
-            let place = run
-                .clusters
-                .as_ref()
-                .map(|clusters| clusters.start * cluster_bytes + (at - run.first * cluster_bytes));
             read(place, now)?;
             at = at.saturating_add(count(len));
             rest = later;
         }
         Ok(())
+    }
+
+    /// Says where a byte lies on the volume, in bytes, and how many do from there on; nowhere in a hole.
+    fn place_of(&self, cluster_bytes: u64, at: u64) -> Result<(Option<u64>, u64), FileError> {
+        let cluster = at / cluster_bytes;
+        let found = self.runs.partition_point(|run| run.end() <= cluster);
+        let run = self.runs.get(found);
+        let run = run.ok_or_else(|| corrupt("a file has fewer clusters than bytes"))?;
+        let run_end = run.end().saturating_mul(cluster_bytes);
+        let clusters = run.clusters.as_ref();
+        let place = clusters
+            .map(|clusters| clusters.start * cluster_bytes + (at - run.first * cluster_bytes));
+        Ok((place, run_end.saturating_sub(at)))
     }
 
     /// Returns how many bytes there are clusters for, holes included.
@@ -345,6 +350,22 @@ impl GuestFile for NtfsFile<'_> {
                 }
                 extents
             }
+        })
+    }
+
+    fn plain_at(&self, offset: u64) -> Result<Option<PlainRun>, FileError> {
+        let Body::Plain(runs) = &self.body else {
+            return Ok(None);
+        };
+        let valid = runs.valid_bytes.saturating_sub(offset);
+        if valid == 0 {
+            return Ok(PlainRun::zeros(self.size_bytes.saturating_sub(offset)));
+        }
+        let (place, len_bytes) = runs.place_of(self.table.boot.cluster_bytes, offset)?;
+        let len_bytes = len_bytes.min(valid);
+        Ok(match place {
+            Some(place) => self.table.volume.plain_run(place, len_bytes),
+            None => PlainRun::zeros(len_bytes),
         })
     }
 }

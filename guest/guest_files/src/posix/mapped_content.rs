@@ -1,7 +1,7 @@
 //! Content that lies in blocks which a file system maps, run by run.
 
 use super::volume_reader::VolumeReader;
-use crate::{Coding, FileError, FileExtent};
+use crate::{Coding, FileError, FileExtent, PlainRun};
 
 /// Blocks of a file that lie side by side, or nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,17 @@ impl<M: Fn(u64) -> Result<Place, FileError>> MappedContent<'_, M> {
             done += take.max(1);
         }
         Ok(len)
+    }
+
+    /// Says where the bytes at `offset` lie on the disks.
+    pub(crate) fn plain_at(&self, offset: u64) -> Result<Option<PlainRun>, FileError> {
+        let skip = offset % self.block_bytes;
+        let place = (self.place_of)(offset / self.block_bytes)?;
+        let len_bytes = place.blocks.saturating_mul(self.block_bytes) - skip;
+        Ok(match place.offset {
+            Some(start) => self.reader.plain_run(start.saturating_add(skip), len_bytes),
+            None => PlainRun::zeros(len_bytes),
+        })
     }
 
     /// Says where it lies from the block that `from` is in, at most `max` places.

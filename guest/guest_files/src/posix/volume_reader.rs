@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use block_io::BlockDevice;
 
 use super::corrupt;
-use crate::FileError;
+use crate::{FileError, PlainRun};
 
 /// What the cache holds at most.
 const CACHE_BYTES: usize = 8 << 20;
@@ -110,6 +110,18 @@ impl VolumeReader {
         let mut bytes = vec![0; len];
         self.read(offset, &mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Says where bytes lie which no journal has a later version of.
+    pub(crate) fn plain_run(&self, offset: u64, len_bytes: u64) -> Option<PlainRun> {
+        let block = u64::from(self.moved_bytes).max(1);
+        let moved = self.moved.range(offset / block..).next();
+        let end = moved.map_or(u64::MAX, |(number, _)| number.saturating_mul(block));
+        PlainRun::of(
+            &self.device,
+            offset,
+            len_bytes.min(end.saturating_sub(offset)),
+        )
     }
 
     fn check(&self, offset: u64, len: usize) -> Result<(), FileError> {

@@ -28,7 +28,7 @@ use crate::posix::volume_reader::VolumeReader;
 use crate::posix::{corrupt, mode, not_found, unreadable, wrong_kind};
 use crate::{
     About, Attribute, FileError, FileErrorKind, FileExtent, FileName, GuestFile, GuestFileSystem,
-    Link, LinkKind, Node, NodeId, NodeKind, State, Time, Times, Visit,
+    Link, LinkKind, Node, NodeId, NodeKind, PlainRun, State, Time, Times, Visit,
 };
 
 /// Opening looks at one sector of each allocation group, of which a volume that was grown has many.
@@ -312,5 +312,9 @@ impl GuestFile for XfsFile<'_> {
 
     fn extents_from(&self, from: u64, max: usize) -> Result<Vec<FileExtent>, FileError> {
         self.content().extents(from, max)
+    }
+
+    fn plain_at(&self, offset: u64) -> Result<Option<PlainRun>, FileError> {
+        self.content().plain_at(offset)
     }
 }

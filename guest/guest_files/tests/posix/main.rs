@@ -13,6 +13,8 @@ mod btrfs;
 mod compare;
 mod ext;
 mod image;
+#[path = "../shared/plain_runs.rs"]
+mod plain_runs;
 mod samples;
 mod tree;
 mod xfs;

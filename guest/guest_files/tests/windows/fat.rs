@@ -111,7 +111,8 @@ fn all_that_mtools_wrote_is_read_as_mtools_does() {
             (*expected, State::Clean)
         );
         assert_eq!((&about.label[..], &about.uuid[..]), ("DATEN", "DEAD-BEEF"));
-        let ours = walk(&*opened);
+        let ours = walk(&*opened, &image.disk());
+        assert!(ours.values().any(|found| found.plain_bytes > 1000));
         let out = image.folder().join("out");
         fs::create_dir(&out).unwrap();
         image

@@ -234,7 +234,7 @@ fn the_first_records_are_read_from_their_copy_where_they_are_damaged() {
     for record in [0, 3] {
         image.patch(place(48) + record * 1024, &[0; 1024]);
     }
-    let before = walk(&*image.open(Content::Ntfs));
+    let before = walk(&*image.open(Content::Ntfs), &image.disk());
     assert_eq!(before["/file"].bytes, b"bytes");
     image.patch(place(56), &[0; 1024]);
     let opened = open_file_system(image.disk(), Content::Ntfs, OpenOptions::default());
@@ -291,9 +291,10 @@ fn ntfscat(image: &Path, number: u64, stream: &str) -> Option<Vec<u8>> {
 }
 
 /// Compares every file with `ntfscat`; returns how many there were.
-fn compare_with_ntfscat(image: &Path, files: &dyn GuestFileSystem) -> (usize, usize) {
+fn compare_with_ntfscat(volume: &VolumeImage, files: &dyn GuestFileSystem) -> (usize, usize) {
+    let image = &volume.path();
     let (mut compared, mut streams) = (0, 0);
-    for (path, found) in walk(files) {
+    for (path, found) in walk(files, &volume.disk()) {
         let number = found.node.id.number & 0xFFFF_FFFF_FFFF;
         if found.node.kind == NodeKind::File && found.node.size_bytes <= LARGE_BYTES {
             let their = ntfscat(image, number, "").unwrap_or_else(|| panic!("{path}"));
@@ -355,7 +356,7 @@ fn volumes_that_windows_made_are_read_as_ntfs_3g_does() {
         disk.read_at(part.offset, &mut bytes).unwrap();
         fs::write(volume.path(), bytes).unwrap();
         let files = volume.open(Content::Ntfs);
-        let (compared, streams) = compare_with_ntfscat(&volume.path(), &*files);
+        let (compared, streams) = compare_with_ntfscat(&volume, &*files);
         println!(
             "{name}: {:?}, {compared} files, {streams} streams",
             files.about()

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use block_io::BlockDevice;
 use guest_files::{FileError, FileName, GuestFile, GuestFileSystem, Link, Node, NodeId, NodeKind};
+
+use crate::plain_runs::compare_plain_runs;
 
 /// A file, folder or link, by its path.
 #[derive(Debug)]
@@ -11,6 +14,8 @@ pub(crate) struct Found {
     pub(crate) node: Node,
     /// Of a file.
     pub(crate) bytes: Vec<u8>,
+    /// How many of them lie on the disk as they are.
+    pub(crate) plain_bytes: u64,
     pub(crate) link: Option<Link>,
     pub(crate) streams: BTreeMap<String, Vec<u8>>,
 }
@@ -18,8 +23,8 @@ pub(crate) struct Found {
 /// Longer files are not read: stores of shadow copies.
 pub(crate) const LARGE_BYTES: u64 = 64 << 20;
 
-/// Reads everything.
-pub(crate) fn walk(files: &dyn GuestFileSystem) -> BTreeMap<String, Found> {
+/// Reads everything, and sees that what lies on the disk as it is does.
+pub(crate) fn walk(files: &dyn GuestFileSystem, disk: &dyn BlockDevice) -> BTreeMap<String, Found> {
     let mut found = BTreeMap::new();
     let mut todo = vec![(String::new(), files.root())];
     while let Some((path, folder)) = todo.pop() {
@@ -27,13 +32,14 @@ pub(crate) fn walk(files: &dyn GuestFileSystem) -> BTreeMap<String, Found> {
             assert_eq!(files.find(folder, &name).unwrap(), Some(id), "{name}");
             let path = format!("{path}/{name}");
             let node = files.node(id).unwrap();
-            let mut bytes = Vec::new();
+            let (mut bytes, mut plain_bytes) = (Vec::new(), 0);
             let mut link = None;
             match node.kind {
                 NodeKind::Folder => todo.push((path.clone(), id)),
                 NodeKind::File => {
                     let file = files.open(id, None).unwrap();
                     assert_eq!(file.size_bytes(), node.size_bytes, "{path}");
+                    plain_bytes = compare_plain_runs(&*file, disk);
                     if node.size_bytes <= LARGE_BYTES {
                         bytes = all(&*file).unwrap_or_else(|error| panic!("{path}: {error}"));
                     }
@@ -50,6 +56,7 @@ pub(crate) fn walk(files: &dyn GuestFileSystem) -> BTreeMap<String, Found> {
             let new = Found {
                 node,
                 bytes,
+                plain_bytes,
                 link,
                 streams,
             };

@@ -7,7 +7,7 @@ use std::thread;
 
 use block_io::MemoryDisk;
 use disk_model::independent_tools::run;
-use guest_files::{NodeId, NodeKind};
+use guest_files::{FileName, NodeId, NodeKind};
 use volume_map::Content;
 
 use super::*;
@@ -83,14 +83,14 @@ fn assert_same(image: &Path, content: Content) {
     assert_eq!(here.system(0).unwrap(), there.system(0).unwrap());
     for (offset, max) in [(0, 1000), (4096, 1), (disks[0].size_bytes(), 5)] {
         assert_eq!(
-            here.volume_extents(0, offset, max).unwrap(),
-            there.volume_extents(0, offset, max).unwrap(),
+            here.volume_places(0, offset, max).unwrap(),
+            there.volume_places(0, offset, max).unwrap(),
             "{offset} {max}"
         );
     }
     for guest in [&here as &dyn Guest, &there] {
         assert_eq!(guest.open(7).err().unwrap().kind(), FileErrorKind::NotFound);
-        let nothing = guest.volume_extents(7, 0, 1);
+        let nothing = guest.volume_places(7, 0, 1);
         assert_eq!(nothing.unwrap_err().kind(), FileErrorKind::NotFound);
     }
 }
@@ -119,6 +119,40 @@ fn an_ext_volume_is_the_same_through_a_pipe() {
     if run("mkfs.ext4", &arguments).is_some() {
         assert_same(&image, Content::Ext);
     }
+}
+
+#[test]
+fn a_long_file_is_read_from_the_disk_and_not_through_the_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, image) = (folder.path().join("tree"), folder.path().join("image"));
+    std::fs::create_dir(&tree).unwrap();
+    let mut bytes = disk_model::noise(7, 5 << 20);
+    bytes[1 << 20..3 << 20].fill(0);
+    std::fs::write(tree.join("long"), &bytes).unwrap();
+    let image_text = image.to_str().unwrap();
+    let arguments = ["-q", "-d", tree.to_str().unwrap(), image_text, "16M"];
+    if run("mkfs.ext4", &arguments.map(std::ffi::OsStr::new)).is_none() {
+        return;
+    }
+    let disk = MemoryDisk::new(std::fs::read(&image).unwrap());
+    let there = remote(&[Arc::new(disk)]);
+    let system = there.open(0).unwrap();
+    let name = FileName::new(b"long").unwrap();
+    let id = system.find(system.root(), &name).unwrap().unwrap();
+    let file = system.open(id, None).unwrap();
+    let before = there.traffic();
+    let mut read = vec![0xEE; bytes.len()];
+    for (at, part) in (0..).step_by(1 << 20).zip(read.chunks_mut(1 << 20)) {
+        file.read_exact_at(at, part).unwrap();
+    }
+    assert!(read == bytes);
+    let asked = there.traffic();
+    assert_eq!(asked.questions - before.questions, 1);
+    assert!(asked.disk_bytes - before.disk_bytes < 256 << 10);
+    // From anywhere, also where a run does not begin.
+    let mut part = vec![0; 300_001];
+    file.read_exact_at((3 << 20) - 100_007, &mut part).unwrap();
+    assert!(part[..] == bytes[(3 << 20) - 100_007..][..300_001]);
 }
 
 #[test]

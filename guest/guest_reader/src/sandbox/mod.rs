@@ -5,7 +5,7 @@ mod linux;
 
 use std::fs::File;
 use std::io;
-use std::process::{Child, Command};
+use std::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// Most memory of the reading process, in bytes: what its readers hold is bounded by themselves,
 /// and this holds where one of them is mistaken.
@@ -92,6 +92,18 @@ pub(crate) fn prepare(command: &mut Command) {
     }
     #[cfg(not(any(unix, windows)))]
     let _ = command;
+}
+
+/// Has pipes hold a whole frame's bytes, where the system lets them: fewer turns between the processes.
+pub(crate) fn widen(to: &ChildStdin, from: &ChildStdout) {
+    #[cfg(target_os = "linux")]
+    {
+        // Where it may not be, they stay as they are.
+        let _ = rustix::pipe::fcntl_setpipe_size(to, crate::frame::BYTES_MAX);
+        let _ = rustix::pipe::fcntl_setpipe_size(from, crate::frame::BYTES_MAX);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (to, from);
 }
 
 /// What the program holds a reading process in, from outside.

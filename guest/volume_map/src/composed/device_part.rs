@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, Extent, check_range};
+use block_io::{BlockDevice, DiskError, Extent, Place, check_range};
 
 /// See [`device_part`].
 struct DevicePart {
@@ -50,5 +50,10 @@ impl BlockDevice for DevicePart {
     fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
         check_range(self.len_bytes, offset, max_bytes.max(1))?;
         self.device.extent_at(self.offset + offset, max_bytes)
+    }
+
+    fn place_at(&self, offset: u64, max_bytes: u64) -> Option<Place> {
+        check_range(self.len_bytes, offset, max_bytes).ok()?;
+        self.device.place_at(self.offset + offset, max_bytes)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, check_range};
+use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, Place, check_range};
 
 /// See [`mirrored`].
 struct Mirrored {
@@ -58,5 +58,10 @@ impl BlockDevice for Mirrored {
     fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
         check_range(self.size_bytes, offset, max_bytes.max(1))?;
         self.first(|member| member.extent_at(offset, max_bytes))
+    }
+
+    fn place_at(&self, offset: u64, max_bytes: u64) -> Option<Place> {
+        check_range(self.size_bytes, offset, max_bytes).ok()?;
+        self.members.first()?.place_at(offset, max_bytes)
     }
 }

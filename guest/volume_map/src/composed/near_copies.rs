@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, check_range};
+use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, Place, check_range};
 
 use super::runs::Run;
 
@@ -105,5 +105,11 @@ impl BlockDevice for NearCopies {
             run.device
                 .extent_at(run.offset, max_bytes.min(run.len_bytes))
         })
+    }
+
+    fn place_at(&self, offset: u64, max_bytes: u64) -> Option<Place> {
+        check_range(self.size_bytes, offset, max_bytes).ok()?;
+        let run = (0..self.copies).find_map(|copy| self.locate(offset, copy))?;
+        run.place(max_bytes)
     }
 }

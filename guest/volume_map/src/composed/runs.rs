@@ -1,6 +1,6 @@
 //! Reading through a map from places of a device to places of its parts.
 
-use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, check_range};
+use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, Place, check_range};
 
 /// Where a range of a composed device lies.
 pub(super) struct Run<'a> {
@@ -10,6 +10,14 @@ pub(super) struct Run<'a> {
     pub(super) offset: u64,
     /// How far that holds, in bytes.
     pub(super) len_bytes: u64,
+}
+
+impl Run<'_> {
+    /// Says where its first `max_bytes` lie, as far as it goes.
+    pub(super) fn place(&self, max_bytes: u64) -> Option<Place> {
+        let max_bytes = max_bytes.min(self.len_bytes);
+        self.device.place_at(self.offset, max_bytes)
+    }
 }
 
 /// Fills `buf`, run by run.

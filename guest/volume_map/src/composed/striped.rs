@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, Extent};
+use block_io::{BlockDevice, DiskError, Extent, Place, check_range};
 
 use super::runs::{self, Run};
 
@@ -71,5 +71,10 @@ impl BlockDevice for Striped {
 
     fn extent_at(&self, offset: u64, max_bytes: u64) -> Result<Extent, DiskError> {
         runs::extent(self.size_bytes, offset, max_bytes, |at| self.locate(at))
+    }
+
+    fn place_at(&self, offset: u64, max_bytes: u64) -> Option<Place> {
+        check_range(self.size_bytes, offset, max_bytes).ok()?;
+        self.locate(offset)?.place(max_bytes)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use block_io::{BlockDevice, DiskError, DiskErrorKind, Extent, ExtentKind, MemoryDisk};
+use block_io::{
+    BlockDevice, DiskError, DiskErrorKind, Extent, ExtentKind, MemoryDisk, NumberedDisk,
+};
 use proptest::prelude::*;
 
 use super::{Stripes, device_part, joined, mirrored, near_copies, striped, zeros};
@@ -18,6 +20,14 @@ fn numbered(seed: u8, len: usize) -> Vec<u8> {
 
 fn device(bytes: &[u8]) -> Device {
     Arc::new(MemoryDisk::new(bytes.to_vec()))
+}
+
+/// Disks, each with its number.
+fn disks(bytes: &[Vec<u8>]) -> Vec<Device> {
+    let numbered = (0..)
+        .zip(bytes)
+        .map(|(number, bytes)| Arc::new(NumberedDisk::new(device(bytes), number)) as Device);
+    numbered.collect()
 }
 
 /// A device that cannot be read.
@@ -64,6 +74,22 @@ fn extents_cover(device: &dyn BlockDevice) {
     }
 }
 
+/// Walks all places: they cover the device, and what lies there on the disks is what is read.
+fn places_cover(device: &dyn BlockDevice, disks: &[Vec<u8>]) {
+    let mut at = 0;
+    while at < device.size_bytes() {
+        let place = device.place_at(at, device.size_bytes() - at).unwrap();
+        assert!(place.len_bytes > 0 && at + place.len_bytes <= device.size_bytes());
+        let from = usize::try_from(place.offset).unwrap();
+        let mut buf = vec![0; usize::try_from(place.len_bytes).unwrap()];
+        device.read_at(at, &mut buf).unwrap();
+        let disk = &disks[usize::try_from(place.disk).unwrap()];
+        assert!(buf == disk[from..from + buf.len()], "{at}: {place:?}");
+        at += place.len_bytes;
+    }
+    assert_eq!(device.place_at(at, 1), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -72,9 +98,10 @@ proptest! {
         lens in prop::collection::vec(0..900_usize, 1..6), at in 0..3000_usize, len in 0..2000_usize,
     ) {
         let parts: Vec<Vec<u8>> = lens.iter().zip(0..).map(|(len, seed)| numbered(seed, *len)).collect();
-        let joined = joined(parts.iter().map(|part| device(part)).collect()).unwrap();
+        let joined = joined(disks(&parts)).unwrap();
         same(&joined, &parts.concat(), at, len);
         extents_cover(&joined);
+        places_cover(&joined, &parts);
     }
 
     #[test]
@@ -90,9 +117,10 @@ proptest! {
             model.extend(&bytes[(number + rotation) % members][row * chunk..(row + 1) * chunk]);
         }
         let stripes = Stripes { chunk_bytes: chunk as u64, rotation: rotation as u64 };
-        let striped = striped(bytes.iter().map(|part| device(part)).collect(), stripes).unwrap();
+        let striped = striped(disks(&bytes), stripes).unwrap();
         same(&striped, &model, at, len);
         extents_cover(&striped);
+        places_cover(&striped, &bytes);
     }
 
     #[test]
@@ -110,12 +138,13 @@ proptest! {
                 bytes[place % members][row..row + chunk].copy_from_slice(data);
             }
         }
-        let mut parts: Vec<Option<Device>> = bytes.iter().map(|part| Some(device(part))).collect();
+        let mut parts: Vec<Option<Device>> = disks(&bytes).into_iter().map(Some).collect();
         parts[gone % members] = None;
         let used = (rows * chunk) as u64;
         let copied = near_copies(parts, copies as u64, chunk as u64, used).unwrap();
         same(&copied, &model, at, len);
         extents_cover(&copied);
+        places_cover(&copied, &bytes);
     }
 }
 
@@ -134,6 +163,10 @@ fn a_mirror_reads_the_first_member_that_can_be_read() {
     let mirror = mirrored(vec![Arc::new(Broken(100)), device(&bytes)]).unwrap();
     same(&mirror, &bytes, 10, 90);
     extents_cover(&mirror);
+    // What the first has is where it is, or nowhere: the next may have another.
+    assert_eq!(mirror.place_at(0, 1), None);
+    let both = [numbered(1, 100), numbered(2, 90)];
+    places_cover(&mirrored(disks(&both)).unwrap(), &both);
     let broken = mirrored(vec![Arc::new(Broken(100)), Arc::new(Broken(100))]).unwrap();
     assert_eq!(
         broken.read_at(0, &mut [0]).unwrap_err().kind(),
@@ -148,6 +181,12 @@ fn a_part_ends_where_it_ends() {
     let whole = device(&bytes);
     same(&device_part(&whole, 20, 30).unwrap(), &bytes[20..50], 0, 30);
     same(&device_part(&whole, 20, 30).unwrap(), &bytes[20..50], 1, 30);
+    let numbered = disks(std::slice::from_ref(&bytes));
+    let part = device_part(&numbered[0], 20, 30).unwrap();
+    places_cover(&part, &[bytes]);
+    assert_eq!(part.place_at(20, 11), None);
+    // Who has no number tells of no place.
+    assert_eq!(device_part(&whole, 20, 30).unwrap().place_at(0, 1), None);
     for (offset, len) in [(90, 11), (101, 0), (u64::MAX, 2), (1, u64::MAX)] {
         assert!(device_part(&whole, offset, len).is_none());
     }

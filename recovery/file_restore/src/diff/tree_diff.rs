@@ -8,9 +8,8 @@ use guest_files::{FileError, FileErrorKind, FileName, GuestFileSystem, Node, Nod
 use volume_map::Content;
 
 use super::{Reading, Sameness, VolumePair};
+use crate::walk::DEPTH_MAX;
 
-/// Folders deeper than this are not entered, as in [`crate::Walk`].
-const DEPTH_MAX: usize = 512;
 /// Most entries that wait in the folders on the way to where it is.
 const WAITING_MAX: usize = 4 << 20;
 

@@ -1,24 +1,25 @@
 //! What of a volume differs, and where it lies.
 
-use block_io::{ByteRanges, ExtentKind};
+use block_io::{ByteRanges, Place};
 use guest_files::{FileError, FileErrorKind};
-use guest_reader::Guest;
+use guest_reader::{Guest, VolumeFacts};
 
-use super::places::{PlaceLog, Places};
+use super::{DiskChange, DiskChanges};
 
-/// Most calls for the extents of one volume: stripes of 64 KiB over 64 TiB. What answers with shorter
-/// ones makes no sense.
-const CALLS_MAX: usize = 1 << 14;
+/// Most places that are kept of one volume: 24 MiB of them.
+const PLACES_MAX: usize = 1 << 20;
 
 /// What of a volume differs, and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeLayout {
     /// Its size in bytes.
     pub size_bytes: u64,
-    /// What its disks say differs, as ranges of the volume.
+    /// What its disks say differs, as ranges of the volume. What does not lie on them as it is counts
+    /// as differing.
     pub changed: ByteRanges,
-    /// Where on the disks it lies; `None` where they do not see all of that.
-    pub places: Option<Places>,
+    /// Where on the disks it lies, in its own order, neighbors joined; `None` where that is not known of
+    /// all of it.
+    pub places: Option<Vec<Place>>,
     /// Whether `changed` is known; otherwise it is all that may be.
     pub is_known: bool,
 }
@@ -33,24 +34,6 @@ pub enum VolumeChanges {
 }
 
 impl VolumeLayout {
-    pub(super) fn of(guest: &dyn Guest, number: u32, log: &PlaceLog) -> Result<Self, FileError> {
-        let at = usize::try_from(number).unwrap_or(usize::MAX);
-        let size_bytes = guest
-            .facts()
-            .volumes
-            .get(at)
-            .map_or(0, |facts| facts.size_bytes);
-        log.begin();
-        let changed = changed(guest, number);
-        let places = log.end();
-        Ok(Self {
-            size_bytes,
-            changed: changed?,
-            places: places.cover(size_bytes).then_some(places),
-            is_known: false,
-        })
-    }
-
     /// Compares with the layout of the same volume of the point that these disks were compared with.
     pub fn changes_since(&self, old: &Self) -> VolumeChanges {
         match self.why_unknown(old) {
@@ -83,21 +66,74 @@ impl VolumeChanges {
     }
 }
 
-fn changed(guest: &dyn Guest, number: u32) -> Result<ByteRanges, FileError> {
-    let mut changed = ByteRanges::new();
-    let mut at = 0_u64;
-    for _ in 0..CALLS_MAX {
-        let extents = guest.volume_extents(number, at, usize::MAX)?;
-        if extents.is_empty() {
-            return Ok(changed);
-        }
-        for extent in extents {
-            if extent.kind == ExtentKind::Data {
-                changed.insert(at, extent.len_bytes);
+impl DiskChanges {
+    /// Says what of one volume differs, whatever else its file system lies on.
+    pub(super) fn layout_of_one(
+        &self,
+        guest: &dyn Guest,
+        volume: u32,
+    ) -> Result<VolumeLayout, FileError> {
+        let facts = usize::try_from(volume).ok();
+        let facts = facts.and_then(|at| guest.facts().volumes.get(at));
+        let Some(&VolumeFacts { size_bytes, .. }) = facts else {
+            let what = format!("there is no volume {volume}");
+            return Err(FileError::new(FileErrorKind::NotFound, what));
+        };
+        let (places, end) = places(guest, volume, size_bytes)?;
+        let mut changed = ByteRanges::new();
+        let mut is_known = true;
+        let mut at = 0;
+        for place in &places {
+            match self.disk(place) {
+                Some(disk) => {
+                    is_known &= disk.is_known;
+                    let place_end = place.offset.saturating_add(place.len_bytes);
+                    for range in disk.changed.within(place.offset..place_end) {
+                        changed.insert(at + (range.start - place.offset), range.end - range.start);
+                    }
+                }
+                None => is_known = false,
             }
-            at = at.saturating_add(extent.len_bytes);
+            at += place.len_bytes;
+        }
+        let is_whole = end == size_bytes;
+        changed.insert(end, size_bytes.saturating_sub(end));
+        Ok(VolumeLayout {
+            size_bytes,
+            changed,
+            is_known: is_known && is_whole,
+            places: is_whole.then_some(places),
+        })
+    }
+
+    fn disk(&self, place: &Place) -> Option<&DiskChange> {
+        self.disks.get(usize::try_from(place.disk).ok()?)
+    }
+}
+
+/// Gathers the places of a volume, and how far they go.
+fn places(guest: &dyn Guest, volume: u32, size_bytes: u64) -> Result<(Vec<Place>, u64), FileError> {
+    let mut places: Vec<Place> = Vec::new();
+    let mut end = 0;
+    while end < size_bytes {
+        let more = guest.volume_places(volume, end, PLACES_MAX)?;
+        if more.is_empty() {
+            break;
+        }
+        for place in more {
+            let follows = |last: &Place| {
+                let last_end = last.offset.checked_add(last.len_bytes);
+                last.disk == place.disk && last_end == Some(place.offset)
+            };
+            let len_bytes = place.len_bytes.min(size_bytes - end);
+            let is_full = places.len() == PLACES_MAX;
+            match places.last_mut().filter(|last| follows(last)) {
+                Some(last) => last.len_bytes += len_bytes,
+                None if is_full => return Ok((places, end)),
+                None => places.push(Place { len_bytes, ..place }),
+            }
+            end += len_bytes;
         }
     }
-    let what = "the volume is described in parts that are too small to be true";
-    Err(FileError::new(FileErrorKind::Corrupt, what))
+    Ok((places, end))
 }

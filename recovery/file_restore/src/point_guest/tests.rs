@@ -1,6 +1,6 @@
 //! Names are given where one volume has them, and to none where several do.
 
-use block_io::Extent;
+use block_io::Place;
 use guest_files::{FileError, FileErrorKind, GuestFileSystem};
 use guest_reader::{DisksFacts, SystemFacts};
 use guest_system::MountPoint;
@@ -38,7 +38,7 @@ impl Guest for FakeGuest {
         }
     }
 
-    fn volume_extents(&self, _: u32, _: u64, _: usize) -> Result<Vec<Extent>, FileError> {
+    fn volume_places(&self, _: u32, _: u64, _: usize) -> Result<Vec<Place>, FileError> {
         Ok(Vec::new())
     }
 }

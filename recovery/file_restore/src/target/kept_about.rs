@@ -5,7 +5,6 @@
 
 use std::fs::{File, FileTimes};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
 use guest_files::{Node, Owner, Time};
 
@@ -40,31 +39,20 @@ pub(super) fn keep_of_link(
 /// Sets the times that this system has.
 pub(super) fn keep_times(file: &File, node: &Node, kept: &mut Kept) {
     let mut times = FileTimes::new();
-    if let Some(modified) = node.times.modified.and_then(system_time) {
+    if let Some(modified) = node.times.modified.and_then(Time::to_system_time) {
         times = times.set_modified(modified);
     }
-    if let Some(accessed) = node.times.accessed.and_then(system_time) {
+    if let Some(accessed) = node.times.accessed.and_then(Time::to_system_time) {
         times = times.set_accessed(accessed);
     }
     #[cfg(windows)]
-    if let Some(created) = node.times.created.and_then(system_time) {
+    if let Some(created) = node.times.created.and_then(Time::to_system_time) {
         use std::os::windows::fs::FileTimesExt as _;
         times = times.set_created(created);
     }
     if file.set_times(times).is_err() {
         kept.lose("times");
     }
-}
-
-fn system_time(time: Time) -> Option<SystemTime> {
-    let nanoseconds = Duration::from_nanos(u64::from(time.nanoseconds));
-    let seconds = Duration::from_secs(time.seconds.unsigned_abs());
-    let whole = if time.seconds < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(seconds)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(seconds)
-    };
-    whole?.checked_add(nanoseconds)
 }
 
 #[cfg(unix)]

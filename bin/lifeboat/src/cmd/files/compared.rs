@@ -1,12 +1,12 @@
-//! Restore points that are compared: their guests, over disks that know what differs.
+//! Restore points that are compared: their guests, and what differs of their disks.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use block_io::ByteRanges;
-use file_restore::{ChangedDisks, VolumeChanges, VolumeLayout, changed_ranges, open_disks};
+use file_restore::{DiskChanges, VolumeChanges, VolumeLayout, changed_ranges, open_disks};
 use guest_files::{FileError, FileErrorKind, GuestFileSystem, State};
-use guest_reader::Guest;
+use guest_reader::{Guest, VolumeFacts};
 use repository::{CatalogPoint, Repository, RestorePoint};
 
 pub(crate) use super::open_point::GuestArgs;
@@ -16,10 +16,10 @@ use crate::exit_code::ExitCode;
 use crate::interrupt;
 use crate::ui::Ui;
 
-/// A point's guest, over disks that know what of them differs from another point.
+/// A point's guest, and what of its disks differs from another point.
 pub(crate) struct ComparedPoint {
     pub(super) open: OpenPoint,
-    disks: ChangedDisks,
+    changes: DiskChanges,
     layouts: BTreeMap<u32, OnceCell<VolumeLayout>>,
 }
 
@@ -33,15 +33,15 @@ impl ComparedPoint {
         args: &GuestArgs,
     ) -> Result<Self, CliError> {
         let disks = open_disks(repository, &point, args.checkpoint.as_deref())?;
-        let disks = ChangedDisks::new(disks, changed);
-        let open = OpenPoint::over(ui, point, disks.disks(), args)?;
+        let changes = DiskChanges::new(&disks, changed);
+        let open = OpenPoint::over(ui, point, disks, args)?;
         let volumes = (0..).zip(&open.guest().facts().volumes);
         let layouts = volumes
             .map(|(number, _)| (number, OnceCell::new()))
             .collect();
         Ok(Self {
             open,
-            disks,
+            changes,
             layouts,
         })
     }
@@ -54,16 +54,28 @@ impl ComparedPoint {
         &self.open.point
     }
 
+    /// Returns what is known of a volume.
+    pub(super) fn volume(&self, number: u32) -> Option<&VolumeFacts> {
+        let at = usize::try_from(number).ok()?;
+        self.guest().facts().volumes.get(at)
+    }
+
+    /// Returns a volume's name as paths have it.
+    pub(super) fn volume_name(&self, number: u32) -> String {
+        let name = self.volume(number).map(|facts| format!("/{}", facts.name));
+        name.unwrap_or_default()
+    }
+
     /// Returns what of the disks differs.
     pub(crate) fn changed(&self) -> impl Iterator<Item = &ByteRanges> {
-        self.disks.changed()
+        self.changes.changed()
     }
 
     /// Returns where a volume lies and what of it differs.
     ///
     /// # Errors
     ///
-    /// Those of [`ChangedDisks::layout`].
+    /// Those of [`DiskChanges::layout`].
     pub(crate) fn layout(&self, volume: u32) -> Result<&VolumeLayout, FileError> {
         let place = self.layouts.get(&volume).ok_or_else(|| {
             let what = format!("there is no volume {volume}");
@@ -72,7 +84,7 @@ impl ComparedPoint {
         if let Some(layout) = place.get() {
             return Ok(layout);
         }
-        let layout = self.disks.layout(self.guest(), volume)?;
+        let layout = self.changes.layout(self.guest(), volume)?;
         Ok(place.get_or_init(|| layout))
     }
 

@@ -178,14 +178,14 @@ impl Diff<'_> {
                 return Ok(());
             }
         };
-        let name = name_of(new, new_number);
+        let name = new.volume_name(new_number);
         let changes = new.changes_since(new_number, old, old_number);
         if changes.is_nothing() {
             self.tally.same_volumes += 1;
             return Ok(());
         }
         for (point, number) in [(old, old_number), (new, new_number)] {
-            match facts(point, number).map(volume_files) {
+            match point.volume(number).map(volume_files) {
                 Some(VolumeFiles::Readable) => {}
                 Some(VolumeFiles::Hidden(why)) => {
                     self.unreadable(&format!(
@@ -300,8 +300,8 @@ impl Diff<'_> {
     /// Lists a volume that one of the points alone has.
     fn only_one(&mut self, point: &ComparedPoint, number: Option<u32>, is_old: bool) {
         let Some(number) = number else { return };
-        let name = name_of(point, number);
-        match facts(point, number).map(volume_files) {
+        let name = point.volume_name(number);
+        match point.volume(number).map(volume_files) {
             Some(VolumeFiles::Readable) => {}
             Some(VolumeFiles::Hidden(why)) => {
                 self.unreadable(&format!(
@@ -379,11 +379,9 @@ fn top(
             .map(Some)
             .map_err(|error| failed(error.into()));
     }
-    let name = facts(point, number)
-        .map(|facts| facts.name.clone())
-        .unwrap_or_default();
+    let name = point.volume(number).map(|facts| facts.name.clone());
     let place = GuestPath {
-        volume: Some(file_restore::VolumeName::Listed(name)),
+        volume: name.map(file_restore::VolumeName::Listed),
         names: place.names.clone(),
     };
     match point.open.tree().find(&place) {
@@ -391,15 +389,4 @@ fn top(
         Err(TreeError::NotFound(_)) => Ok(None),
         Err(error) => Err(failed(error)),
     }
-}
-
-fn facts(point: &ComparedPoint, number: u32) -> Option<&guest_reader::VolumeFacts> {
-    let at = usize::try_from(number).ok()?;
-    point.guest().facts().volumes.get(at)
-}
-
-fn name_of(point: &ComparedPoint, number: u32) -> String {
-    facts(point, number)
-        .map(|facts| format!("/{}", facts.name))
-        .unwrap_or_default()
 }
