@@ -46,6 +46,6 @@ pub use memory_disk::MemoryDisk;
 pub use memory_file::MemoryFile;
 pub use new_clusters::NewClusters;
 pub use numbered_disk::NumberedDisk;
-pub use os_file::OsFile;
+pub use os_file::{OsFile, leave_page_cache};
 pub use place::Place;
 pub use zeros::is_zero;

@@ -99,11 +99,9 @@ impl OsFile {
         !matches!(self.file.try_lock(), Err(std::fs::TryLockError::WouldBlock))
     }
 
-    /// Gives back the memory in which the system keeps what was flushed. Advice: where the system
-    /// takes none, nothing happens.
+    /// See [`leave_page_cache`].
     pub fn leave_page_cache(&self) {
-        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+        leave_page_cache(&self.file);
     }
 
     /// Returns the path that was opened.
@@ -118,6 +116,15 @@ impl Drop for OsFile {
         // open file, and with it the lock, for a moment.
         let _ = self.file.unlock();
     }
+}
+
+/// Gives back the memory in which the system keeps what was flushed of a file. Advice: where the system
+/// takes none, nothing happens.
+pub fn leave_page_cache(file: &File) {
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    let _ = file;
 }
 
 fn in_use(name: &str) -> DiskError {

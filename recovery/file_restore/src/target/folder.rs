@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use guest_files::{FileName, Link, LinkKind, Node, Stream};
 
+use super::fill::fill;
 use super::identity::{Identity, identity};
 use super::kept_about::{keep_all, keep_of_link, keep_times};
 use super::local_name::local_name;
@@ -15,10 +16,6 @@ use super::new_file::{NewFile, Unpublished};
 use super::{FileTarget, Kept, Lost, TargetError, joined};
 use crate::take_out::{About, Source};
 
-/// A run of zeros this long, and aligned to it, is left out: a hole.
-const HOLE_BYTES: usize = 64 << 10;
-/// The same, as seeking has it.
-const HOLE_SEEK: i64 = 64 << 10;
 /// Most bytes that are kept of folders until the end, with their attributes; beyond it these are not.
 const FOLDERS_MAX_BYTES: usize = 256 << 20;
 
@@ -141,43 +138,6 @@ impl FolderTarget {
             lost.add(&made.path, kept);
         }
         lost
-    }
-}
-
-/// Writes content, with holes where there are long runs of zeros.
-fn fill(file: &mut File, place: &Path, content: &mut Source<'_>) -> Result<(), TargetError> {
-    let failed = |error| of_place(place, error);
-    let mut len_bytes = 0;
-    let mut ends_with_hole = false;
-    loop {
-        let mut rest = content.piece()?;
-        if rest.is_empty() {
-            break;
-        }
-        len_bytes += rest.len() as u64;
-        while !rest.is_empty() {
-            let (data, behind) = rest.split_at_checked(data_len(rest)).unwrap_or((rest, &[]));
-            file.write_all(data).map_err(failed)?;
-            let hole = behind.get(HOLE_BYTES..);
-            if hole.is_some() {
-                file.seek(SeekFrom::Current(HOLE_SEEK)).map_err(failed)?;
-            }
-            ends_with_hole = hole.is_some();
-            rest = hole.unwrap_or_default();
-        }
-    }
-    if ends_with_hole {
-        file.set_len(len_bytes).map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// Returns how many bytes come before the first hole.
-fn data_len(bytes: &[u8]) -> usize {
-    let mut pieces = bytes.chunks_exact(HOLE_BYTES);
-    match pieces.position(block_io::is_zero) {
-        Some(data) => data * HOLE_BYTES,
-        None => bytes.len(),
     }
 }
 
@@ -343,7 +303,7 @@ impl Drop for FolderTarget {
     }
 }
 
-fn of_place(place: &Path, error: io::Error) -> TargetError {
+pub(super) fn of_place(place: &Path, error: io::Error) -> TargetError {
     match error.kind() {
         io::ErrorKind::StorageFull
         | io::ErrorKind::ReadOnlyFilesystem

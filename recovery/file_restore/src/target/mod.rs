@@ -2,6 +2,8 @@
 
 mod archive_file;
 mod error;
+mod fill;
+mod flush_behind;
 mod folder;
 mod identity;
 mod kept_about;
