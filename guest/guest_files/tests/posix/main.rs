@@ -13,7 +13,7 @@ mod btrfs;
 mod compare;
 mod ext;
 mod image;
-#[path = "../shared/plain_runs.rs"]
+#[path = "../plain_runs/compare.rs"]
 mod plain_runs;
 mod samples;
 mod tree;

@@ -13,7 +13,7 @@ mod images;
 mod mounted;
 mod ntfs;
 mod ntfs_rare;
-#[path = "../shared/plain_runs.rs"]
+#[path = "../plain_runs/compare.rs"]
 mod plain_runs;
 mod walk;
 mod wof;
