@@ -71,7 +71,7 @@ impl Guest for Pieced {
                 });
             }
         }
-        places.truncate(max.min(3));
+        places.truncate(max.min(8));
         Ok(places)
     }
 }
@@ -208,4 +208,18 @@ fn a_guest_without_volumes_has_no_layouts() {
     let disks = disks(&[]);
     let guest = LocalGuest::open(&[]);
     assert!(disks.layout(&guest, 7).is_err());
+}
+
+#[test]
+fn who_answers_in_parts_of_parts_is_not_asked_without_end() {
+    let disks = disks(&[Some(ByteRanges::new()), Some(ByteRanges::new())]);
+    let place = Place {
+        disk: 0,
+        offset: 0,
+        len_bytes: 100_000,
+    };
+    let layout = layout(&disks, &[place]);
+    assert_eq!(layout.places, None);
+    assert_eq!(layout.changes_since(&layout), VolumeChanges::Unknown);
+    assert!(layout.changed.total_bytes() > 90_000);
 }
