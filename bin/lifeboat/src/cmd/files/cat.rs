@@ -3,7 +3,7 @@
 use std::io::{self, Write, stdout};
 
 use clap::Args;
-use guest_files::{FileError, FileName, GuestFile};
+use guest_files::{FileError, FileErrorKind, FileName, GuestFile};
 
 use super::get::behind_of;
 use super::open_point::{GuestArgs, OpenPoint, failed, parse};
@@ -74,11 +74,15 @@ fn write(file: &dyn GuestFile, out: &mut dyn Write) -> Result<(), Failed> {
     let size_bytes = file.size_bytes();
     let mut at = 0;
     while at < size_bytes && !interrupt::asked() {
-        let rest = usize::try_from(size_bytes - at).unwrap_or(usize::MAX);
-        let part = buffer.get_mut(..rest.min(BUFFER_BYTES)).unwrap_or_default();
-        file.read_exact_at(at, part).map_err(Failed::File)?;
+        let read = file.read_at(at, &mut buffer).map_err(Failed::File)?;
+        let part = buffer.get(..read).unwrap_or(&[]);
+        if part.is_empty() {
+            let what = format!("the file ends after {at} of {size_bytes} bytes");
+            let error = FileError::new(FileErrorKind::Corrupt, what);
+            return Err(Failed::File(error));
+        }
         out.write_all(part).map_err(Failed::Out)?;
-        at += part.len() as u64;
+        at += read as u64;
     }
     out.flush().map_err(Failed::Out)
 }
