@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{DiskError, DiskErrorKind};
 
 /// The latest blocks of a device, by their number. All blocks have one length but the device's last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LatestBlocks {
     blocks: HashMap<u64, Block>,
     blocks_max: usize,
@@ -28,6 +28,11 @@ impl LatestBlocks {
             blocks_max,
             clock: 0,
         }
+    }
+
+    /// Returns how many blocks are kept.
+    pub fn count(&self) -> usize {
+        self.blocks.len()
     }
 
     /// Returns a block that is kept.

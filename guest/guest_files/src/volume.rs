@@ -127,4 +127,13 @@ mod tests {
             assert_eq!(error.kind(), FileErrorKind::Corrupt);
         }
     }
+
+    #[test]
+    fn no_more_than_so_many_blocks_are_kept() {
+        let volume = Volume::new(Arc::new(MemoryDisk::new(vec![0; 16 << 20])));
+        for at in (0..16 << 20).step_by(8192) {
+            volume.bytes(at, 1).unwrap();
+        }
+        assert_eq!(volume.kept.lock().unwrap().count(), BLOCKS_MAX);
+    }
 }

@@ -206,4 +206,13 @@ mod tests {
         assert_eq!(buf[..], disk.disk.disk.to_vec()[66_000..66_016]);
         assert!(disk.read_at(69_999, &mut buf).is_err());
     }
+
+    #[test]
+    fn no_more_than_so_many_blocks_are_kept() {
+        let disk = disk(40 << 20, 0..0);
+        for at in (0..40 << 20).step_by(16 << 10) {
+            disk.read_at(at, &mut [0]).unwrap();
+        }
+        assert_eq!(disk.kept.lock().unwrap().blocks.count(), BLOCKS_MAX);
+    }
 }
