@@ -15,7 +15,8 @@ fn an_interrupted_run_keeps_what_it_finished() {
     }
     let host = sandbox.host();
     let args = ["backup", "--host", &host, "--all", "--json"];
-    let (running, _) = Running::ready(&sandbox, &args, "item");
+    let mut running = Running::start(&sandbox, &args);
+    running.hear(|said| said["type"] == "item");
     running.signal("-INT");
     let (code, summary) = running.wait();
     assert_eq!(code, Some(130));
